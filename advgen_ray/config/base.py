@@ -1,0 +1,143 @@
+"""How a config is made: from a recipe or a file, with dotted overrides; every mistake is one clear line."""
+
+import difflib
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from advgen_ray.errors import UserError
+
+
+class Config(BaseModel):
+    """A frozen, validated description; unknown keys and wrong types are errors.
+
+    Fields named in ``PLACEMENT`` say where and with how many machines a job runs, not what it computes: they
+    stay out of the digest, so the same work may continue on another cluster.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    PLACEMENT: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Self:
+        """Build from plain values; raises UserError naming the value, what was expected and the nearest key."""
+        try:
+            return cls.model_validate_json(json.dumps(values), strict=True)
+        except ValidationError as error:
+            raise UserError(_first_mistake(error, cls)) from None
+
+    def override(self, assignments: list[str]) -> Self:
+        """A copy with dotted ``key=value`` assignments applied; values are YAML."""
+        values = self.model_dump(mode="json")
+        for assignment in assignments:
+            key, equals, text = assignment.partition("=")
+            if not equals:
+                raise UserError(f"--set {assignment!r}: expected key=value, for example seed=1")
+            *parents, leaf = key.strip().split(".")
+            target = values
+            for parent in parents:
+                inner = target.get(parent)
+                if not isinstance(inner, dict):
+                    raise UserError(f"--set {key}: {_unknown(parent, target)}")
+                target = inner
+            target[leaf] = _plain_value(text)
+        return type(self).parse(values)
+
+    def to_yaml(self) -> str:
+        """The whole config as YAML, defaults included."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+    def digest(self) -> str:
+        """Sixteen hex digits of what is computed (placement left out): equal digests mean equal results."""
+        return hashlib.sha256(json.dumps(self._content(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def _content(self) -> dict[str, Any]:
+        content = {}
+        for name in type(self).model_fields:
+            if name not in self.PLACEMENT:
+                value = getattr(self, name)
+                content[name] = value._content() if isinstance(value, Config) else _json(value)
+        return content
+
+
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+def resolve(base: ConfigT, file: str | None, assignments: list[str]) -> ConfigT:
+    """The config a command line asks for: a recipe, then the file's keys over it, then the assignments."""
+    if file is not None:
+        values = _deep_update(base.model_dump(mode="json"), _read_yaml(file))
+        base = type(base).parse(values)
+    return base.override(assignments)
+
+
+def _read_yaml(file: str) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(Path(file).read_text())
+    except OSError as error:
+        raise UserError(f"--config {file}: {error.strerror}; give the path of a YAML file") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"--config {file}: not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"--config {file}: expected a mapping of keys, got {type(values).__name__}")
+    return values
+
+
+def _deep_update(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        inner = merged.get(key)
+        merged[key] = _deep_update(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _plain_value(text: str) -> Any:
+    value = yaml.safe_load(text)
+    if isinstance(value, str):  # YAML reads 1e-3 as text; a number is what was meant
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    return value
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Config):
+        return value._content()
+    if isinstance(value, (list, tuple)):
+        return [_json(item) for item in value]
+    return value
+
+
+def _unknown(key: str, known: Any) -> str:
+    near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
+    return f"unknown key {key!r}; {hint}"
+
+
+def _first_mistake(error: ValidationError, config_type: type[Config]) -> str:
+    """The first error as one line: where, what was wrong, what was given."""
+    details = error.errors(include_url=False)
+    first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{where}: {_unknown(str(first['loc'][-1]), _keys_at(config_type, first['loc'][:-1]))}"
+    if first["type"] == "value_error":
+        message = str(first["ctx"]["error"])
+        return f"{where}: {message}" if where else message
+    if first["type"] == "missing":
+        return f"{where}: missing; give it with --set {where}=..."
+    return f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
+
+
+def _keys_at(config_type: type[Config], location: tuple[int | str, ...]) -> list[str]:
+    for part in location:
+        field = config_type.model_fields.get(str(part))
+        annotation = field.annotation if field else None
+        if isinstance(annotation, type) and issubclass(annotation, Config):
+            config_type = annotation
+    return list(config_type.model_fields)

@@ -1,0 +1,119 @@
+"""The parts that several jobs share: data, models, attacks, neighborhoods, optimisers, machines."""
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from advgen_ray.config.base import Config
+
+Fraction = Field(ge=0.0, le=1.0)
+
+
+class DataConfig(Config):
+    """Which labelled images; ``npz`` reads ``root/train.npz`` and ``root/test.npz`` with ``images`` and ``labels``."""
+
+    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"root", "download"})
+
+    name: Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "svhn", "npz"] = "digits"
+    root: str = "data"
+    download: bool = False
+
+
+class WideResNetConfig(Config):
+    """WideResNet-(depth)-(widen_factor); depth is 6n + 4."""
+
+    depth: PositiveInt = 40
+    widen_factor: PositiveInt = 2
+    base_channels: PositiveInt = 16
+    dropout: float = Field(0.0, ge=0.0, lt=1.0)
+
+    @model_validator(mode="after")
+    def _depth_is_6n_plus_4(self) -> Self:
+        if self.depth < 10 or (self.depth - 4) % 6:
+            raise ValueError(f"depth must be 6n + 4 (10, 16, 22, 28, 34, 40, ...), got {self.depth}")
+        return self
+
+
+class UNetConfig(Config):
+    """Class-conditional U-Net of S000 section 6; one attention after stage ``attention_stage`` and in the middle."""
+
+    base_channels: PositiveInt = 128
+    channel_multipliers: tuple[PositiveInt, ...] = (1, 2, 2, 2)
+    num_blocks: PositiveInt = 2
+    attention_stage: int = Field(1, ge=0)
+    channels_per_group: PositiveInt = 32
+    dropout: float = Field(0.0, ge=0.0, lt=1.0)
+
+
+class AttackConfig(Config):
+    """Projected gradient ascent; ``eps`` and ``step_size`` in [0, 1] pixel units, step 2.5 eps / num_steps unless given."""
+
+    norm: Literal["l2", "linf"] = "l2"
+    eps: float = 0.5
+    num_steps: PositiveInt = 8
+    step_size: PositiveFloat | None = None
+    random_start: bool = True
+
+    @model_validator(mode="after")
+    def _eps_in_pixel_units(self) -> Self:
+        if self.eps < 0:
+            raise ValueError(f"eps must be zero or positive, got {self.eps}")
+        if self.norm == "linf" and self.eps > 1:
+            raise ValueError(
+                f"eps is in [0, 1] pixel units, got {self.eps}; write 8/255 as {8 / 255:.5f} (yours: {self.eps / 255:.5f})"
+            )
+        return self
+
+    def resolved_step_size(self) -> float:
+        """The step given, or 2.5 eps / num_steps: enough to cross the ball and come back (Madry et al.)."""
+        return self.step_size if self.step_size is not None else 2.5 * self.eps / self.num_steps
+
+
+class NeighborhoodConfig(Config):
+    """The distribution around a source that holds its counterfactuals; ``sigma_ce`` in [0, 1] pixel units."""
+
+    kind: Literal["gaussian", "boltzmann_hardtanh", "boltzmann_exact"] = "boltzmann_hardtanh"
+    sigma_ce: PositiveFloat = 0.2
+
+
+class SamplerConfig(Config):
+    """How the reverse process is discretised; ``euler_maruyama`` with 1000 steps is the paper's."""
+
+    kind: Literal["euler_maruyama", "ancestral"] = "ancestral"
+    num_steps: PositiveInt = 40
+
+
+class OptimizerConfig(Config):
+    """Optimiser and schedule: constant, or linear warmup, or one-cycle with its maximum at ``learning_rate``."""
+
+    kind: Literal["adam", "sgd"] = "adam"
+    learning_rate: PositiveFloat = 1e-3
+    weight_decay: float = Field(0.0, ge=0.0)
+    momentum: float = Field(0.9, ge=0.0, lt=1.0)
+    schedule: Literal["constant", "one_cycle"] = "constant"
+    warmup_steps: int = Field(0, ge=0)
+    clip_norm: PositiveFloat | None = None
+
+
+class WorkersConfig(Config):
+    """A Ray Train worker group; ``gpus_per_worker`` null takes one each when the cluster has them."""
+
+    num_workers: PositiveInt = 2
+    cpus_per_worker: PositiveInt = 1
+    gpus_per_worker: float | None = Field(None, ge=0.0)
+    max_failures: int = Field(3, ge=-1)
+
+
+class PoolConfig(Config):
+    """An autoscaling pool of Ray Data actors; ``gpus_per_actor`` null takes one each when the cluster has them."""
+
+    min_actors: PositiveInt = 1
+    max_actors: PositiveInt = 2
+    cpus_per_actor: PositiveInt = 1
+    gpus_per_actor: float | None = Field(None, ge=0.0)
+
+    @model_validator(mode="after")
+    def _min_within_max(self) -> Self:
+        if self.min_actors > self.max_actors:
+            raise ValueError(f"min_actors {self.min_actors} exceeds max_actors {self.max_actors}; raise max_actors")
+        return self
