@@ -15,6 +15,7 @@ from advgen_ray.config.parts import (
     UNetConfig,
     WideResNetConfig,
     WorkersConfig,
+    check_radius,
 )
 
 OUTPUT_AND_WORKERS = frozenset({"output", "workers"})
@@ -40,6 +41,12 @@ class TrainClassifierConfig(Config):
     seed: NonNegativeInt = 0
     output: str = "runs/classifier"
     workers: WorkersConfig = WorkersConfig()
+
+    @model_validator(mode="after")
+    def _eps_within_image(self) -> Self:
+        check_radius(self.attack, self.data)
+        check_radius(self.evaluation_attack, self.data)
+        return self
 
 
 class TrainScoreModelConfig(Config):
@@ -101,6 +108,12 @@ class ScoreEnergiesConfig(Config):
     output: str = "runs/energies"
     pool: PoolConfig = PoolConfig()
 
+    @model_validator(mode="after")
+    def _eps_within_image(self) -> Self:
+        if self.attack is not None:
+            check_radius(self.attack, self.data)
+        return self
+
 
 class ReportConfig(Config):
     """Where the stored results of a study lie; the report reads them and computes nothing that they do not hold."""
@@ -112,7 +125,7 @@ class ReportConfig(Config):
     judge: str = ""  # a standard classifier of another seed, which took no part in anything else
     score_model: str = ""
     counterfactuals: str = ""  # the main CE set
-    variants: tuple[str, ...] = ()  # smaller sets, one a neighbourhood, over the same sources
+    variants: tuple[str, ...] = ()  # sets to compare, one a neighbourhood, over the sources they share
     held_out: str = ""  # CEs of test images, for the distance classifier
     energies: str = ""
     output: str = "runs/report"
@@ -123,8 +136,10 @@ class StudyConfig(Config):
 
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output"})
 
+    data: DataConfig = DataConfig()  # for every part; theirs must name the same set
     classifier: TrainClassifierConfig = TrainClassifierConfig()
     eps: tuple[float, ...] = (0.0, 0.5, 1.0)
+    standard_dropout: float = Field(0.3, ge=0.0, lt=1.0)  # S000 section 6: dropout for the standard model alone
     judge_seed: PositiveInt = 1000
     score_model: TrainScoreModelConfig = TrainScoreModelConfig()
     counterfactuals: GenerateConfig = GenerateConfig()
@@ -137,4 +152,11 @@ class StudyConfig(Config):
     def _eps_start_standard(self) -> Self:
         if not self.eps or self.eps[0] != 0 or list(self.eps) != sorted(set(self.eps)):
             raise ValueError(f"eps must rise from 0 (the standard model), got {list(self.eps)}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_data_set(self) -> Self:
+        parts = (self, self.classifier, self.score_model, self.counterfactuals, self.energies)
+        if len({part.data.name for part in parts}) > 1:
+            raise ValueError(f"a study has one data set, got {[part.data.name for part in parts]}")
         return self

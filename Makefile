@@ -1,0 +1,36 @@
+# The commands of the README; each makes .venv and installs first when that is missing or out of date.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: demo test lint format bench install clean
+
+demo: $(INSTALLED)  ## the whole study on scikit-learn's digits; ends in runs/demo/report.html
+	$(BIN)/advgen demo
+
+test: $(INSTALLED) lint  ## lint, types and the test suite
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED)  ## ratios against named peers, into runs/bench.json; ONLY=name,name runs some
+	$(BIN)/python -m tests.benchmarks.run $(if $(ONLY),--only $(ONLY))
+
+install: $(INSTALLED)
+
+# uv installs in seconds what pip takes minutes for; it comes from the package index like everything else.
+$(INSTALLED): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv runs build dist *.egg-info

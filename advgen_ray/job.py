@@ -1,0 +1,80 @@
+"""The frame of every job: a command line becomes one validated config, runs, and ends in an exit code."""
+
+import argparse
+import inspect
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import yaml
+
+from advgen_ray import recipes
+from advgen_ray.config import resolve
+from advgen_ray.config.base import ConfigT
+from advgen_ray.errors import UserError
+
+USER_MISTAKE = 2
+INTERRUPTED = 130
+
+
+def run_job(
+    config_type: type[ConfigT], run: Callable[[ConfigT], dict[str, Any]], argv: Sequence[str] | None = None
+) -> int:
+    """Resolve the config, show it (``--dry-run``) or run it, print the summary.
+
+    Returns 0 on success and 2 for a user's mistake, which is one line on stderr; anything else is a defect of ours
+    and keeps its traceback.
+    """
+    arguments = _parser(config_type).parse_args(argv)
+    try:
+        config = resolve(recipes.find(arguments.recipe, config_type), arguments.config, arguments.set)
+        if arguments.dry_run:
+            _print_plan(config)
+            return 0
+        if arguments.address:
+            os.environ["RAY_ADDRESS"] = arguments.address
+        with _interruptible():
+            summary = run(config)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues where this one stopped", file=sys.stderr)
+        return INTERRUPTED
+    print(yaml.safe_dump(summary, sort_keys=False), end="")
+    return 0
+
+
+def _parser(config_type: type[ConfigT]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=inspect.getdoc(config_type))
+    parser.add_argument("--recipe", metavar="NAME", help="a named config; advgen recipes lists them")
+    parser.add_argument("--config", metavar="FILE", help="YAML whose keys go over the recipe's")
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="dotted override, repeatable")
+    parser.add_argument(
+        "--address", metavar="HOST:PORT", help="Ray cluster to join; default: RAY_ADDRESS or a local one"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the config and the resources; run nothing")
+    return parser
+
+
+def _print_plan(config: ConfigT) -> None:
+    from advgen_ray.distributed.resources import describe
+
+    print(config.to_yaml(), end="")
+    print(yaml.safe_dump({"resources": describe(config)}, sort_keys=False), end="")
+
+
+class _interruptible:  # noqa: N801 - reads as a phrase in the with statement
+    """Turns SIGTERM into KeyboardInterrupt, so that a stopped job unwinds as one interrupted by hand."""
+
+    def __enter__(self) -> None:
+        self._former = signal.signal(signal.SIGTERM, self._interrupt)
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self._former)
+
+    @staticmethod
+    def _interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt

@@ -1,0 +1,121 @@
+"""The whole study, stage after stage: classifiers, judge, score model, CE sets, energies, report."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from advgen_ray.config import (
+    Config,
+    GenerateConfig,
+    NeighborhoodConfig,
+    ReportConfig,
+    StudyConfig,
+    TrainClassifierConfig,
+)
+from advgen_ray.distributed.cluster import connect
+from advgen_ray.stages import classifier, counterfactuals, energies, report, score_model
+from advgen_ray.tracking import tracked_run
+
+VARIANTS = ("gaussian", "boltzmann_hardtanh", "boltzmann_exact")
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+def run(config: StudyConfig) -> dict[str, Any]:
+    """Every stage in turn under one tracked parent run; finished stages are reused, a killed one continues."""
+    plan = StudyPlan(config)
+    clock = StageClock(total=len(plan.classifiers) + 2 + len(plan.counterfactuals) + 2)
+    connect()
+    with tracked_run("study", config.model_dump(mode="json"), tags={"config_digest": config.digest()}):
+        for classifier_config in plan.classifiers:
+            clock.run("classifiers", classifier.run, classifier_config)
+        clock.run("classifiers", classifier.run, plan.judge)
+        clock.run("score_model", score_model.run, plan.score_model)
+        for generate_config in plan.counterfactuals:
+            clock.run("counterfactuals", counterfactuals.run, generate_config)
+        clock.run("energies", energies.run, plan.energies)
+        return clock.run("report", lambda c: report.run(c, elapsed_seconds=clock.seconds), plan.report)
+
+
+class StudyPlan:
+    """The stage configs a study consists of, each with its place under the study's output."""
+
+    def __init__(self, config: StudyConfig) -> None:
+        root = config.output.rstrip("/")
+        self.classifiers = [_classifier(config, eps, f"{root}/classifiers/eps-{eps}") for eps in config.eps]
+        self.judge = _classifier(config, 0.0, f"{root}/classifiers/judge", seed=config.judge_seed)
+        self.score_model = _changed(config.score_model, data=config.data, output=f"{root}/score_model")
+        base = _changed(config.counterfactuals, data=config.data, score_model=f"{root}/score_model/model")
+        sets = f"{root}/counterfactuals"
+        self.main = _changed(base, output=f"{sets}/main")
+        self.variants = [
+            _changed(
+                base,
+                num_sources=config.variant_sources,
+                neighborhood=NeighborhoodConfig(kind=kind, sigma_ce=base.neighborhood.sigma_ce),
+                output=f"{sets}/variant-{kind}",
+            )
+            for kind in VARIANTS
+            if kind != base.neighborhood.kind  # the main set holds that one already
+        ]
+        self.held_out = _changed(base, split="test", num_sources=config.held_out_sources, output=f"{sets}/held-out")
+        classifiers = tuple(f"{c.output}/model" for c in [*self.classifiers, self.judge])
+        by_neighborhood = (self.main.output, *(c.output for c in self.variants))
+        self.energies = _changed(
+            config.energies,
+            data=config.data,
+            classifiers=classifiers,
+            counterfactuals=by_neighborhood,
+            output=f"{root}/energies",
+        )
+        self.report = ReportConfig(
+            data=config.data,
+            classifiers=classifiers[:-1],
+            judge=classifiers[-1],
+            score_model=base.score_model,
+            counterfactuals=self.main.output,
+            variants=by_neighborhood,
+            held_out=self.held_out.output,
+            energies=self.energies.output,
+            output=root,
+        )
+
+    @property
+    def counterfactuals(self) -> list[GenerateConfig]:
+        """Every CE set of the study, the main one first."""
+        return [self.main, *self.variants, self.held_out]
+
+
+class StageClock:
+    """Announces each stage and adds up the seconds that stages of one name took."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.started = total, 0
+        self.seconds: dict[str, float] = {}
+
+    def run(self, name: str, stage: Callable[[ConfigT], dict[str, Any]], config: ConfigT) -> dict[str, Any]:
+        """Run one stage and return its summary."""
+        self.started += 1
+        where = Path(str(getattr(config, "output", "")))
+        print(f"\n[{self.started}/{self.total}] {name}: {where}", flush=True)
+        begin = time.monotonic()
+        summary = stage(config)
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begin
+        return summary
+
+
+def _classifier(config: StudyConfig, eps: float, output: str, seed: int | None = None) -> TrainClassifierConfig:
+    base = config.classifier
+    return _changed(
+        base,
+        data=config.data,
+        attack=_changed(base.attack, eps=eps),
+        model=_changed(base.model, dropout=config.standard_dropout if eps == 0 else 0.0),
+        seed=base.seed if seed is None else seed,
+        output=output,
+    )
+
+
+def _changed(config: ConfigT, **changes: Any) -> ConfigT:
+    """A copy with changes, validated again (``model_copy`` alone would not)."""
+    return type(config)(**{name: getattr(config, name) for name in type(config).model_fields} | changes)
