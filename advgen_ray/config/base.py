@@ -53,14 +53,15 @@ class Config(BaseModel):
 
     def digest(self) -> str:
         """Sixteen hex digits of what is computed (placement left out): equal digests mean equal results."""
-        return hashlib.sha256(json.dumps(self._content(), sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(self.content(), sort_keys=True).encode()).hexdigest()[:16]
 
-    def _content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
+        """What is computed, as plain values: every field but those that say where it runs."""
         content = {}
         for name in type(self).model_fields:
             if name not in self.PLACEMENT:
                 value = getattr(self, name)
-                content[name] = value._content() if isinstance(value, Config) else _json(value)
+                content[name] = value.content() if isinstance(value, Config) else _json(value)
         return content
 
 
@@ -107,7 +108,7 @@ def _plain_value(text: str) -> Any:
 
 def _json(value: Any) -> Any:
     if isinstance(value, Config):
-        return value._content()
+        return value.content()
     if isinstance(value, (list, tuple)):
         return [_json(item) for item in value]
     return value

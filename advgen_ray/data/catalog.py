@@ -32,7 +32,10 @@ CATALOG: dict[str, DatasetInfo] = {
     "fashion_mnist": DatasetInfo((1, 28, 28), _FASHION, (0.2860,), (0.3530,)),
     "cifar10": DatasetInfo((3, 32, 32), _CIFAR10, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
     "cifar100": DatasetInfo(
-        (3, 32, 32), tuple(f"class-{i}" for i in range(100)), (0.5071, 0.4866, 0.4409), (0.2673, 0.2564, 0.2762)
+        (3, 32, 32),
+        tuple(f"class-{i}" for i in range(100)),
+        (0.5071, 0.4866, 0.4409),
+        (0.2673, 0.2564, 0.2762),
     ),
     "svhn": DatasetInfo((3, 32, 32), _DIGITS, (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)),
 }

@@ -1,0 +1,90 @@
+"""Configs: every mistake is one line that names the value and the way out; the digest says what is computed."""
+
+import pytest
+
+from advgen_ray.config import GenerateConfig, StudyConfig, TrainClassifierConfig, resolve
+from advgen_ray.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("guidance_scal=3", "unknown key 'guidance_scal'; did you mean 'guidance_scale'?"),
+        ("neighborhood.sigmace=1", "unknown key 'sigmace'; did you mean 'sigma_ce'?"),
+        ("neighbourhood.sigma_ce=1", "unknown key 'neighbourhood'; did you mean 'neighborhood'?"),
+        ("seed=one", "seed: input should be a valid integer, got 'one'"),
+        ("seed=-1", "seed: input should be greater than or equal to 0, got -1"),
+        ("num_sources=1.5", "num_sources: input should be a valid integer, got 1.5"),
+        ("guidance_scale=.nan", "guidance_scale: input should be a finite number, got nan"),
+        ("neighborhood.sigma_ce=0", "neighborhood.sigma_ce: input should be greater than 0, got 0"),
+        ("sampler=ddim", "sampler: input should be an object, got 'ddim'"),
+        ("pool.min_actors=5", "pool: min_actors 5 exceeds max_actors 2; raise max_actors"),
+        ("seed", "--set 'seed': expected key=value, for example seed=1"),
+    ],
+)
+def test_a_mistake_is_one_line(assignment: str, message: str):
+    with pytest.raises(UserError) as raised:
+        resolve(GenerateConfig(), None, [assignment])
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("assignments", "message"),
+    [
+        (["attack.eps=-0.5"], "eps must be zero or positive, got -0.5"),
+        (["attack.norm=linf", "attack.eps=8"], "of 255 that would be 0.03137"),
+        (["attack.eps=128"], "half the diagonal of a digits image (4.0); of 255 that would be 0.50196"),
+        (["model.depth=12"], "depth must be 6n + 4"),
+    ],
+)
+def test_units_and_shapes_are_checked(assignments: list[str], message: str):
+    with pytest.raises(UserError, match=message.replace("(", r"\(").replace(")", r"\)").replace("+", r"\+")):
+        resolve(TrainClassifierConfig(), None, assignments)
+
+
+def test_a_nested_unknown_key_is_named_by_its_own_level():
+    with pytest.raises(UserError, match="unknown key 'epss'; did you mean 'eps'"):
+        resolve(StudyConfig(), None, ["classifier.attack.epss=1"])
+
+
+def test_numbers_as_people_write_them():
+    config = resolve(TrainClassifierConfig(), None, ["optimizer.learning_rate=1e-4", "attack.eps=1"])
+    assert config.optimizer.learning_rate == 1e-4
+    assert config.attack.eps == 1.0
+
+
+def test_file_then_assignments(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("seed: 3\nneighborhood: {sigma_ce: 0.1}\n")
+    config = resolve(GenerateConfig(), str(file), ["seed=4"])
+    assert (config.seed, config.neighborhood.sigma_ce, config.neighborhood.kind) == (4, 0.1, "boltzmann_hardtanh")
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [", "not YAML"), ("- 1", "expected a mapping"), (None, "No such")])
+def test_bad_files(tmp_path, text, message):
+    file = tmp_path / "mine.yaml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(UserError, match=message):
+        resolve(GenerateConfig(), str(file), [])
+
+
+def test_yaml_round_trip(tmp_path):
+    config = resolve(StudyConfig(), None, ["eps=[0.0, 0.25]", "counterfactuals.seed=9"])
+    file = tmp_path / "study.yaml"
+    file.write_text(config.to_yaml())
+    assert resolve(StudyConfig(), str(file), []) == config
+
+
+def test_digest_is_what_is_computed_not_where():
+    config = GenerateConfig()
+    elsewhere = resolve(config, None, ["output=s3://bucket/set", "pool.max_actors=9", "data.root=/data"])
+    assert elsewhere.digest() == config.digest()
+    assert resolve(config, None, ["guidance_scale=14.9"]).digest() != config.digest()
+    assert resolve(config, None, ["sampler.num_steps=41"]).digest() != config.digest()
+
+
+def test_configs_are_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        GenerateConfig().seed = 3

@@ -1,0 +1,50 @@
+"""Recipes: every one is a valid config with a stated aim, and paper scale is the paper's."""
+
+import pytest
+
+from advgen_ray import recipes
+from advgen_ray.config import GenerateConfig, StudyConfig, TrainClassifierConfig, TrainScoreModelConfig
+from advgen_ray.errors import UserError
+
+
+def test_every_recipe_makes_its_config_and_says_its_aim():
+    found = recipes.listing()
+    assert len({recipe.name for recipe in found}) == len(found) >= 20
+    for recipe in found:
+        config = recipe.make()
+        assert isinstance(config, recipe.config_type), recipe.name
+        assert type(config).parse(config.model_dump(mode="json")) == config
+        assert len(recipe.summary) > 20, recipe.name
+
+
+def test_recipe_names_begin_with_their_data_set():
+    for recipe in recipes.listing():
+        assert recipe.name.startswith(recipe.make().data.name), recipe.name
+
+
+def test_default_is_the_digits_recipe():
+    assert recipes.find(None, TrainClassifierConfig).data.name == "digits"
+    assert recipes.find(None, StudyConfig).data.name == "digits"
+
+
+def test_a_recipe_of_another_job_is_refused_with_a_hint():
+    with pytest.raises(UserError, match=r"no such recipe .*did you mean 'digits_score_model'"):
+        recipes.find("digits_scoremodel", TrainScoreModelConfig)
+    with pytest.raises(UserError, match="this job has no such recipe"):
+        recipes.find("digits_study", TrainClassifierConfig)
+
+
+def test_paper_scale_is_the_papers():
+    """S000 sections 4, 6 and 7."""
+    generate = recipes.find("cifar10_counterfactuals", GenerateConfig)
+    assert generate.num_sources * 10 * generate.replicates == 200_000
+    assert (generate.guidance_scale, generate.neighborhood.sigma_ce) == (15.0, 0.2)
+    assert (generate.sampler.kind, generate.sampler.num_steps) == ("euler_maruyama", 1000)
+    score = recipes.find("cifar10_score_model", TrainScoreModelConfig)
+    assert (score.num_steps, score.batch_size, score.label_drop) == (1_000_000, 128, 0.3)
+    assert (score.optimizer.learning_rate, score.optimizer.warmup_steps, score.optimizer.clip_norm) == (2e-4, 5000, 1.0)
+    robust = recipes.find("cifar10_classifier", TrainClassifierConfig)
+    assert (robust.model.depth, robust.model.widen_factor, robust.num_epochs) == (40, 2, 100)
+    assert (robust.attack.norm, robust.attack.num_steps, robust.augment) == ("l2", 8, "flip_crop")
+    assert recipes.find("svhn_classifier", TrainClassifierConfig).augment == "none"
+    assert recipes.find("cifar10_standard_classifier", TrainClassifierConfig).model.dropout == 0.3

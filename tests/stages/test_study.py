@@ -1,0 +1,56 @@
+"""The study's plan: every stage has its own place, one data set, and the judge takes part in nothing."""
+
+import pytest
+
+from advgen_ray import recipes
+from advgen_ray.config import StudyConfig, resolve
+from advgen_ray.errors import UserError
+from advgen_ray.stages.study import StudyPlan
+
+
+@pytest.fixture
+def plan() -> StudyPlan:
+    return StudyPlan(resolve(recipes.find("digits_study", StudyConfig), None, ["output=out", "data.root=images"]))
+
+
+def test_every_stage_has_its_own_place(plan: StudyPlan):
+    outputs = [stage.output for stage in [*plan.classifiers, plan.judge, plan.score_model, *plan.counterfactuals]]
+    assert len(set(outputs)) == len(outputs)
+    assert all(output.startswith("out/") for output in outputs)
+
+
+def test_classifiers_rise_from_standard_and_only_that_one_has_dropout(plan: StudyPlan):
+    assert plan.classifiers[0].attack.eps == 0
+    assert plan.classifiers[0].model.dropout > 0
+    assert all(c.attack.eps > 0 and c.model.dropout == 0 for c in plan.classifiers[1:])
+    assert {c.output for c in plan.classifiers} >= {"out/classifiers/eps-0.0"}
+
+
+def test_the_judge_is_a_standard_model_of_another_seed(plan: StudyPlan):
+    assert plan.judge.attack.eps == 0
+    assert plan.judge.seed not in {c.seed for c in plan.classifiers}
+    assert plan.report.judge == f"{plan.judge.output}/model"
+    assert plan.report.judge not in plan.report.classifiers
+
+
+def test_one_data_set_for_all(plan: StudyPlan):
+    stages = [*plan.classifiers, plan.judge, plan.score_model, *plan.counterfactuals, plan.energies, plan.report]
+    assert {stage.data.root for stage in stages} == {"images"}
+    with pytest.raises(UserError, match="a study has one data set"):
+        resolve(recipes.find("digits_study", StudyConfig), None, ["energies.data.name=mnist"])
+
+
+def test_variants_differ_from_the_main_set_in_the_neighborhood_alone(plan: StudyPlan):
+    kinds = {plan.main.neighborhood.kind, *(variant.neighborhood.kind for variant in plan.variants)}
+    assert kinds == {"gaussian", "boltzmann_hardtanh", "boltzmann_exact"}
+    assert len(plan.report.variants) == 3
+    for variant in plan.variants:
+        assert variant.neighborhood.sigma_ce == plan.main.neighborhood.sigma_ce
+        assert (variant.seed, variant.split) == (plan.main.seed, plan.main.split)
+    assert plan.held_out.split == "test"
+
+
+def test_eps_must_rise_from_zero():
+    for eps in ("[0.5, 1.0]", "[0.0, 1.0, 0.5]", "[0.0, 0.5, 0.5]", "[]"):
+        with pytest.raises(UserError, match="eps must rise from 0"):
+            resolve(recipes.find("digits_study", StudyConfig), None, [f"eps={eps}"])

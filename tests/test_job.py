@@ -1,0 +1,61 @@
+"""The frame of a job: exit codes, one line for a mistake, and a dry run that runs nothing."""
+
+import os
+import signal
+
+import pytest
+import yaml
+
+from advgen_ray.config import GenerateConfig
+from advgen_ray.errors import UserError
+from advgen_ray.job import run_job
+
+
+def _never(config: GenerateConfig) -> dict:
+    raise AssertionError("a dry run must run nothing")
+
+
+def test_success_prints_the_summary(capsys):
+    assert run_job(GenerateConfig, lambda config: {"seed": config.seed}, ["--set", "seed=5"]) == 0
+    assert capsys.readouterr().out == "seed: 5\n"
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(capsys):
+    assert run_job(GenerateConfig, _never, ["--set", "sed=5"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err == "error: sed: unknown key 'sed'; did you mean 'seed'?\n"
+    assert captured.out == ""
+
+
+def test_a_mistake_found_while_running_is_also_code_2(capsys):
+    def run(config: GenerateConfig) -> dict:
+        raise UserError("score model not found")
+
+    assert run_job(GenerateConfig, run, []) == 2
+    assert capsys.readouterr().err == "error: score model not found\n"
+
+
+def test_a_defect_keeps_its_traceback():
+    def run(config: GenerateConfig) -> dict:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_job(GenerateConfig, run, [])
+
+
+def test_dry_run_prints_config_and_resources_and_runs_nothing(capsys):
+    assert run_job(GenerateConfig, _never, ["--recipe", "cifar10_counterfactuals", "--dry-run"]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["num_sources"] == 10_000
+    assert printed["sampler"] == {"kind": "euler_maruyama", "num_steps": 1000}
+    assert "resources" in printed
+
+
+def test_sigterm_unwinds_like_an_interrupt(capsys):
+    def run(config: GenerateConfig) -> dict:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("the signal came too late")
+
+    assert run_job(GenerateConfig, run, []) == 130
+    assert "the same command continues" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
