@@ -1,0 +1,61 @@
+"""Catalogue C5 (S000 figures 2 and 6): how near, how sparse and how convincing the counterfactuals of each kind are.
+
+*Validity* is the share of different-class CEs on which the judge predicts ``y_target``.
+"""
+
+import pandas as pd
+
+from advgen_ray.analysis.ce_accuracy import judged
+from advgen_ray.analysis.inputs import CounterfactualSet
+from advgen_ray.analysis.proportion import Proportion, proportion
+
+
+def over_common_sources(sets: tuple[CounterfactualSet, ...]) -> tuple[CounterfactualSet, ...]:
+    """The same sets cut to the sources that all of them hold, so that only the kind differs between them."""
+    common = set.intersection(*(set(one.rows["source_id"]) for one in sets))
+    return tuple(CounterfactualSet(one.name, one.label, one.rows[one.rows["source_id"].isin(common)]) for one in sets)
+
+
+def validity(energies: pd.DataFrame, judge: str, counterfactuals: CounterfactualSet) -> Proportion:
+    """Share of the scored different-class CEs on which ``judge`` predicts the target."""
+    ces = judged(energies, judge, counterfactuals)
+    return proportion(ces.loc[ces["different"], "correct"])
+
+
+def quality_table(
+    energies: pd.DataFrame, judge: str, standard: str, sets: tuple[CounterfactualSet, ...]
+) -> pd.DataFrame:
+    """One row a set: distances of its different-class CEs, and the accuracy of two standard models on them.
+
+    Columns: name, label, count (different-class CEs), num_sources, mean_l2, median_l2, mean_l0 (share of elements
+    changed by more than 0.02), mean_l2_same_class; validity, validity_low, validity_high under the judge, and
+    standard_accuracy under the study's own standard classifier (nan where the energies do not hold the set).
+    """
+    rows = []
+    for one in sets:
+        different = one.rows[one.different_class]
+        under_judge = _accuracy(energies, judge, one)
+        rows.append(
+            {
+                "name": one.name,
+                "label": one.label,
+                "count": len(different),
+                "num_sources": int(one.rows["source_id"].nunique()),
+                "mean_l2": float(different["l2"].mean()),
+                "median_l2": float(different["l2"].median()),
+                "mean_l0": float(different["l0"].mean()),
+                "mean_l2_same_class": float(one.rows.loc[~one.different_class, "l2"].mean()),
+                "validity": under_judge.value,
+                "validity_low": under_judge.interval[0],
+                "validity_high": under_judge.interval[1],
+                "validity_count": under_judge.count,
+                "standard_accuracy": _accuracy(energies, standard, one).value,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _accuracy(energies: pd.DataFrame, classifier: str, one: CounterfactualSet) -> Proportion:
+    """Validity under ``classifier``, or no samples where it did not score this set."""
+    scored = (energies["classifier"] == classifier) & (energies["image_set"] == one.name)
+    return validity(energies, classifier, one) if scored.any() else Proportion(0, 0)

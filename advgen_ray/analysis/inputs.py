@@ -1,0 +1,83 @@
+"""What a study hands to the analysis: the stored tables, and which rows of them are meant.
+
+*Different-class* is a counterfactual whose ``y_target`` is not its source's label. A source is a clean image
+from which counterfactuals were made. The *judge* is a standard classifier that took no part in anything else.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from advgen_ray.errors import UserError
+
+ENERGY_COLUMNS = (
+    "classifier", "classifier_eps", "classifier_seed", "view", "image_set", "image_id", "label", "source_label",
+    "predicted", "correct", "confidence", "label_confidence", "energy_x", "energy_xy", "attack_distance",
+)  # fmt: skip
+COUNTERFACTUAL_COLUMNS = ("item_id", "source_id", "source_index", "source_label", "y_target", "replicate", "l2", "l0")
+
+
+@dataclass(frozen=True)
+class CounterfactualSet:
+    """One stored set: ``rows`` without pictures, in item order."""
+
+    name: str  # its directory's name, under which the energies know it
+    label: str  # what a reader calls it: "Gaussian"
+    rows: pd.DataFrame
+
+    @property
+    def different_class(self) -> pd.Series:
+        """Truth value of each row: its target is not the label of its source."""
+        return self.rows["y_target"] != self.rows["source_label"]
+
+
+@dataclass(frozen=True)
+class StudyInputs:
+    """Everything the tables are computed from; ``energies`` has the columns ``ENERGY_COLUMNS``."""
+
+    data_name: str
+    class_names: tuple[str, ...]
+    energies: pd.DataFrame
+    judge: str
+    main: CounterfactualSet
+    variants: tuple[CounterfactualSet, ...] = ()
+    held_out: CounterfactualSet | None = None
+
+
+def classifier_names(energies: pd.DataFrame, judge: str) -> list[str]:
+    """The classifiers of the study by rising training eps, then seed; the judge left out.
+
+    Raises:
+        UserError: there is none, or none is standard (eps 0), so that nothing can be compared with it.
+    """
+    models = energies[["classifier", "classifier_eps", "classifier_seed"]].drop_duplicates()
+    models = models[models["classifier"] != judge].sort_values(["classifier_eps", "classifier_seed", "classifier"])
+    if models.empty or float(models["classifier_eps"].iloc[0]) != 0.0:
+        raise UserError(
+            f"energies: expected a standard classifier (eps 0) besides the judge {judge!r}, "
+            f"got {list(models['classifier']) or 'none'}; score one with classifiers=[...]"
+        )
+    return [str(name) for name in models["classifier"]]
+
+
+def rows_of(energies: pd.DataFrame, classifier: str, view: str, image_set: str | None = None) -> pd.DataFrame:
+    """The rows of one classifier and view (of one image set unless None), indexed by ``image_id``.
+
+    Raises:
+        UserError: there is no such row.
+    """
+    chosen = (energies["classifier"] == classifier) & (energies["view"] == view)
+    if image_set is not None:
+        chosen &= energies["image_set"] == image_set
+    rows = energies[chosen]
+    if rows.empty:
+        of = f" of {image_set!r}" if image_set is not None else ""
+        raise UserError(
+            f"energies: no {view!r} rows{of} under classifier {classifier!r}; score them with score_energies first"
+        )
+    return rows.set_index("image_id")
+
+
+def eps_of(rows: pd.DataFrame) -> float:
+    """The training radius of the one classifier of ``rows``, free of float32's tail (0.3, not 0.300000012)."""
+    return round(float(rows["classifier_eps"].iloc[0]), 6)

@@ -1,0 +1,60 @@
+"""All tables of a study at once: the one call between stored results and the report."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from advgen_ray.analysis.ce_accuracy import Effect, accuracy_on_counterfactuals, measure_effect
+from advgen_ray.analysis.ce_proximity import confidence_points, confidence_table
+from advgen_ray.analysis.ce_quality import over_common_sources, quality_table, validity
+from advgen_ray.analysis.distance_classification import DistanceClassification, classify_by_distance
+from advgen_ray.analysis.energies import Detector, EnergyPair, detector, energy_pair, energy_table
+from advgen_ray.analysis.inputs import CounterfactualSet, StudyInputs, classifier_names
+from advgen_ray.analysis.proportion import Proportion
+from advgen_ray.analysis.robustness import robustness_table
+
+
+@dataclass(frozen=True)
+class StudyTables:
+    """The papers' tables from one study; ``classifiers`` rise from the standard model to the largest eps."""
+
+    inputs: StudyInputs
+    classifiers: list[str]
+    robustness: pd.DataFrame
+    judge_robustness: pd.DataFrame
+    accuracy: pd.DataFrame
+    effect: Effect
+    validity: Proportion
+    confidence: pd.DataFrame
+    points: dict[str, pd.DataFrame]
+    compared: tuple[CounterfactualSet, ...]
+    quality: pd.DataFrame
+    distance: DistanceClassification | None
+    pairs: list[EnergyPair]
+    energy: pd.DataFrame
+    detectors: list[Detector]
+
+
+def analyze(inputs: StudyInputs) -> StudyTables:
+    """Compute every table; raises UserError naming the rows that a table needs and the energies do not hold."""
+    energies, main = inputs.energies, inputs.main
+    names = classifier_names(energies, inputs.judge)
+    compared = over_common_sources(inputs.variants or (main,))
+    pairs = [energy_pair(energies, name) for name in names]
+    return StudyTables(
+        inputs=inputs,
+        classifiers=names,
+        robustness=robustness_table(energies, names),
+        judge_robustness=robustness_table(energies, [inputs.judge]),
+        accuracy=accuracy_on_counterfactuals(energies, names, main),
+        effect=measure_effect(energies, names, main),
+        validity=validity(energies, inputs.judge, main),
+        confidence=confidence_table(energies, names, main),
+        points={name: confidence_points(energies, name, main) for name in names},
+        compared=compared,
+        quality=quality_table(energies, inputs.judge, names[0], compared),
+        distance=classify_by_distance(inputs.held_out) if inputs.held_out else None,
+        pairs=pairs,
+        energy=energy_table(pairs),
+        detectors=[detector(pair) for pair in pairs],
+    )

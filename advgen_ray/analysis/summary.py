@@ -1,0 +1,91 @@
+"""``summary.json``: the study's numbers under fixed keys, fractions in [0, 1], null where there is no sample."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from advgen_ray.analysis.proportion import Proportion
+from advgen_ray.analysis.study import StudyTables
+
+
+def summarize(tables: StudyTables, elapsed_seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Plain values, ready for JSON; the keys are a promise to whoever reads the file."""
+    distance, standard_detector = tables.distance, tables.detectors[0]
+    summary = {
+        "data": tables.inputs.data_name,
+        "classifiers": _records(tables.robustness),
+        "judge": _records(tables.judge_robustness)[0],
+        "counterfactuals": _counterfactuals(tables),
+        "robust_on_counterfactuals": _records(tables.accuracy),
+        "effect": _effect(tables),
+        "confidence_vs_distance": _records(tables.confidence),
+        "variants": _records(tables.quality),
+        "distance_classifier_accuracy": distance.accuracy.value if distance else None,
+        "distance_classifier": _rate(distance.accuracy) if distance else None,
+        "energy_detector": {
+            "detection_rate": standard_detector.detection_rate,
+            "false_positive_rate": standard_detector.false_positive_rate,
+            "auc": standard_detector.auc,
+            "energy_threshold": standard_detector.energy_threshold,
+            "classifier": standard_detector.classifier,
+            "count": standard_detector.num_measured,
+        },
+        "elapsed_seconds": {name: round(seconds, 3) for name, seconds in elapsed_seconds.items()},
+    }
+    return {key: _plain(value) for key, value in summary.items()}
+
+
+def _counterfactuals(tables: StudyTables) -> dict[str, Any]:
+    main = tables.inputs.main
+    rows, different = main.rows, main.different_class
+    low, high = tables.validity.interval
+    return {
+        "count": len(rows),
+        "count_different_class": int(different.sum()),
+        "num_sources": int(rows["source_id"].nunique()),
+        "validity_different_class": tables.validity.value,
+        "validity_low": low,
+        "validity_high": high,
+        "mean_l2_different_class": rows.loc[different, "l2"].mean(),
+        "mean_l2_same_class": rows.loc[~different, "l2"].mean(),
+        "mean_l0": rows["l0"].mean(),
+        "mean_l0_different_class": rows.loc[different, "l0"].mean(),
+    }
+
+
+def _effect(tables: StudyTables) -> dict[str, Any]:
+    effect = tables.effect
+    return {
+        "value": effect.value,
+        "low": effect.low,
+        "high": effect.high,
+        "robust": effect.robust,
+        "standard": effect.standard,
+        "robust_drop": effect.robust_drop,
+        "standard_drop": effect.standard_drop,
+        "num_sources": effect.num_sources,
+    }
+
+
+def _rate(rate: Proportion) -> dict[str, Any]:
+    low, high = rate.interval
+    return {"accuracy": rate.value, "low": low, "high": high, "count": rate.count}
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    """numpy scalars as Python's, nan and infinity as None (JSON has neither)."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
