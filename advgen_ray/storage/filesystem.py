@@ -1,0 +1,177 @@
+"""One filesystem for local paths and ``s3://``; the only place that touches S3."""
+
+import atexit
+import itertools
+import os
+import shutil
+import socket
+import tempfile
+import time
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pyarrow import fs
+
+from advgen_ray.errors import UserError
+
+PARTIAL = ".partial"  # the ending of a local file that is still being written
+FOREIGN_PARTIAL_SECONDS = 3600.0  # a partial file of another machine is taken for dead after this time
+S3_ATTEMPTS = 8
+
+_counter = itertools.count()
+
+
+def resolve(uri: str) -> tuple[fs.FileSystem, str]:
+    """The filesystem and the path on it of a local path, a ``file://`` or an ``s3://bucket/key`` address.
+
+    S3 takes endpoint, region and credentials from the usual AWS environment (``AWS_ENDPOINT_URL``,
+    ``AWS_REGION``, ``AWS_ACCESS_KEY_ID``, ...). Raises UserError for any other scheme.
+    """
+    scheme, separator, rest = uri.partition("://")
+    if not separator or scheme == "file":
+        return _local(), os.path.abspath(rest if separator else uri)
+    if scheme != "s3":
+        raise UserError(f"{uri}: unknown scheme {scheme!r}; expected a path or s3://bucket/key")
+    path = rest.strip("/")
+    if not path:
+        raise UserError(f"{uri}: no bucket named; expected s3://bucket/key")
+    return _s3(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""), path
+
+
+def join(uri: str, *names: str) -> str:
+    """The address of something under ``uri``."""
+    return "/".join((uri.rstrip("/"), *names))
+
+
+def write_atomic(uri: str, data: bytes) -> None:
+    """Write a whole file so that a reader sees all of ``data`` or what was there before, whenever we are killed.
+
+    Locally a hidden file in the same directory, flushed to disk and renamed; on S3 one upload, which becomes
+    visible when it is complete. Missing directories are made. Raises OSError.
+    """
+    filesystem, path = resolve(uri)
+    if isinstance(filesystem, fs.LocalFileSystem):
+        _write_local(Path(path), data)
+    else:
+        with filesystem.open_output_stream(path) as stream:
+            stream.write(data)
+
+
+def read_bytes(uri: str) -> bytes:
+    """The whole file; raises FileNotFoundError or another OSError."""
+    filesystem, path = resolve(uri)
+    with filesystem.open_input_stream(path) as stream:
+        return bytes(stream.read())
+
+
+def exists(uri: str) -> bool:
+    """Whether a file or a directory lies there."""
+    filesystem, path = resolve(uri)
+    return bool(filesystem.get_file_info(path).type != fs.FileType.NotFound)
+
+
+def list_names(uri: str) -> list[str]:
+    """Names of the files directly in a directory, sorted, without hidden ones; empty if it does not exist."""
+    filesystem, path = resolve(uri)
+    entries = filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    names = [entry.base_name for entry in entries if entry.type == fs.FileType.File]
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def ensure_writable(uri: str) -> None:
+    """Write and remove a probe in the directory ``uri``; raises UserError, before any work is spent."""
+    filesystem, path = resolve(uri)
+    probe = f"{path}/.probe-{_writer()}"
+    try:
+        filesystem.create_dir(path, recursive=True)
+        with filesystem.open_output_stream(probe) as stream:
+            stream.write(b"advgen")
+        filesystem.delete_file(probe)
+    except OSError as error:
+        reason = error.strerror or str(error).splitlines()[0]
+        raise UserError(
+            f"output {uri}: cannot be written ({reason}); choose another place with --set output=..."
+        ) from None
+
+
+def local_copy(uri: str) -> Path:
+    """A local directory with the files of ``uri``: itself, or a download that lives as long as this process."""
+    filesystem, path = resolve(uri)
+    if isinstance(filesystem, fs.LocalFileSystem):
+        return Path(path)
+    if not exists(uri):
+        raise UserError(f"{uri}: not found; check the address and AWS_ENDPOINT_URL")
+    directory = tempfile.mkdtemp(prefix="advgen-copy-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    fs.copy_files(path, directory, source_filesystem=filesystem, destination_filesystem=_local())
+    return Path(directory)
+
+
+def remove_dead_partials(uri: str) -> int:
+    """Remove what killed writers left half-written in a directory; returns how many files.
+
+    A live writer on this machine keeps its file. S3 needs none of this: an unfinished upload is not visible.
+    """
+    filesystem, path = resolve(uri)
+    if not isinstance(filesystem, fs.LocalFileSystem):
+        return 0
+    dead = [partial for partial in Path(path).glob(f".*{PARTIAL}") if not _writer_lives(partial)]
+    for partial in dead:
+        partial.unlink(missing_ok=True)
+    return len(dead)
+
+
+def _write_local(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}~{_writer()}{PARTIAL}")
+    try:
+        with partial.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)  # else the new name itself may be lost with the power
+    finally:
+        os.close(directory)
+
+
+def _writer() -> str:
+    """This process and write, such that another process can tell whether the writer still lives."""
+    return f"{socket.gethostname()}~{os.getpid()}~{next(_counter)}"
+
+
+def _writer_lives(partial: Path) -> bool:
+    try:
+        _, host, pid, _ = partial.name.removesuffix(PARTIAL).rsplit("~", 3)
+        if host != socket.gethostname():
+            return time.time() - partial.stat().st_mtime < FOREIGN_PARTIAL_SECONDS
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError, FileNotFoundError):
+        return False
+    except PermissionError:  # another user's process has this id
+        return True
+    return True
+
+
+@lru_cache(maxsize=1)
+def _local() -> fs.LocalFileSystem:
+    return fs.LocalFileSystem()
+
+
+@lru_cache(maxsize=4)
+def _s3(endpoint: str) -> fs.FileSystem:
+    parts = urlsplit(endpoint)
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return fs.S3FileSystem(
+        endpoint_override=parts.netloc or None,
+        scheme=parts.scheme or "https",
+        region=region or ("us-east-1" if endpoint else None),
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=S3_ATTEMPTS),
+        allow_delayed_open=True,  # a small file is then one PUT instead of a multipart upload of one part
+    )

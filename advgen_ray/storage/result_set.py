@@ -1,0 +1,196 @@
+"""The rows of a map job: a plan first, complete shards in any order, the manifest last."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from advgen_ray.errors import UserError
+from advgen_ray.storage.descriptions import (
+    identity_of,
+    installed_versions,
+    read_description,
+    refuse_another,
+    write_description,
+)
+from advgen_ray.storage.filesystem import (
+    ensure_writable,
+    exists,
+    join,
+    list_names,
+    read_bytes,
+    remove_dead_partials,
+    write_atomic,
+)
+from advgen_ray.storage.schemas import ImageShape, column_to_images
+from advgen_ray.storage.shards import ShardHeader, broken, decode, encode, shard_name
+
+PLAN, MANIFEST, SHARDS = "plan.json", "manifest.json", "shards"
+
+
+@dataclass(frozen=True)
+class ResultSet:
+    """A result set under ``uri``; workers may hold copies and write shards at the same time.
+
+    A shard is there completely or not at all, and the same plan gives the same shards, so whoever writes one
+    twice writes the same bytes. ``create`` begins or continues a set, ``open`` reads a finished one.
+    """
+
+    uri: str
+    plan: dict[str, Any]
+
+    @classmethod
+    def create(
+        cls,
+        uri: str,
+        *,
+        kind: str,
+        config: dict[str, Any],
+        inputs: dict[str, Any],
+        num_shards: int,
+        image_shape: ImageShape | None = None,
+    ) -> Self:
+        """Begin a set, or continue the one that is there if it has the same identity.
+
+        The identity is a digest of ``config`` (what is computed, not where) and ``inputs`` (digests of models
+        and of other sets). Raises UserError if another set lies there or the place is not writable.
+        """
+        plan = {
+            "identity": identity_of(kind, config, inputs),
+            "kind": kind,
+            "num_shards": num_shards,
+            "image_shape": list(image_shape) if image_shape else None,
+            "config": config,
+            "inputs": inputs,
+        }
+        ensure_writable(uri)
+        if exists(join(uri, PLAN)):
+            refuse_another(uri, read_description(join(uri, PLAN)), plan)
+        elif list_names(join(uri, SHARDS)):
+            raise UserError(f"{uri}: has shards but no {PLAN}; choose another output or remove the directory")
+        else:
+            write_description(join(uri, PLAN), plan)
+        remove_dead_partials(join(uri, SHARDS))
+        return cls(uri, plan)
+
+    @classmethod
+    def open(cls, uri: str) -> Self:
+        """A finished set; raises UserError if there is none or if it is not finished."""
+        if not exists(join(uri, PLAN)):
+            raise UserError(f"{uri}: no result set here ({PLAN} is missing); give the output of a finished job")
+        result_set = cls(uri, read_description(join(uri, PLAN)))
+        if not result_set.finished():
+            done = result_set.num_shards - len(result_set.missing())
+            raise UserError(
+                f"{uri}: unfinished, {done} of {result_set.num_shards} shards are there; rerun the command that made it"
+            )
+        return result_set
+
+    @property
+    def identity(self) -> str:
+        """Sixteen hex digits: equal identities mean the same rows."""
+        return str(self.plan["identity"])
+
+    @property
+    def kind(self) -> str:
+        """``"counterfactuals"`` or ``"energies"``: which columns it has."""
+        return str(self.plan["kind"])
+
+    @property
+    def num_shards(self) -> int:
+        """How many shards the finished set has."""
+        return int(self.plan["num_shards"])
+
+    @property
+    def image_shape(self) -> ImageShape | None:
+        """``(C, H, W)`` of its images, None if it has none."""
+        shape = self.plan["image_shape"]
+        return (shape[0], shape[1], shape[2]) if shape else None
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What a finished set says of itself: num_rows, shards with digests, inputs, versions, seconds."""
+        return read_description(join(self.uri, MANIFEST))
+
+    def shard_uri(self, index: int) -> str:
+        """Where a shard lies."""
+        return join(self.uri, SHARDS, shard_name(index))
+
+    def has(self, index: int) -> bool:
+        """Whether a shard is there, and hence complete."""
+        return exists(self.shard_uri(index))
+
+    def missing(self) -> list[int]:
+        """Indices of the shards that are not there yet."""
+        present = set(list_names(join(self.uri, SHARDS)))
+        return [index for index in range(self.num_shards) if shard_name(index) not in present]
+
+    def finished(self) -> bool:
+        """Whether the manifest and every shard are there."""
+        return exists(join(self.uri, MANIFEST)) and not self.missing()
+
+    def write_shard(self, index: int, table: pa.Table) -> None:
+        """Store the rows of one shard, visible only when complete."""
+        assert 0 <= index < self.num_shards, f"shard {index} of {self.num_shards}"
+        write_atomic(self.shard_uri(index), encode(table, self._header()))
+
+    def commit(self, seconds: float) -> dict[str, Any]:
+        """Check every shard and write the manifest, which makes the set finished; returns the manifest."""
+        shards = []
+        for index in range(self.num_shards):
+            data = self._shard_bytes(index)
+            num_rows = decode(data, self._header(), self.shard_uri(index), ["item_id"]).num_rows
+            digest = hashlib.sha256(data).hexdigest()
+            shards.append({"name": shard_name(index), "num_rows": num_rows, "sha256": digest})
+        manifest = {
+            **self.plan,
+            "num_rows": sum(int(shard["num_rows"]) for shard in shards),
+            "shards": shards,
+            "versions": installed_versions(),
+            "seconds": round(seconds, 3),
+        }
+        write_description(join(self.uri, MANIFEST), manifest)
+        return manifest
+
+    def shard(self, index: int, columns: list[str] | None = None) -> pa.Table:
+        """The rows of one shard, checked against the manifest; raises UserError naming a damaged shard."""
+        return self._checked(index, self.manifest["shards"][index]["sha256"], columns)
+
+    def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """The rows shard by shard in item order, one shard in memory at a time, each checked."""
+        for index, shard in enumerate(self.manifest["shards"]):
+            yield self._checked(index, shard["sha256"], columns)
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        """All rows, or some columns of them, in item order."""
+        return pa.concat_tables(self.tables(columns))
+
+    def images(self, column: str) -> np.ndarray:
+        """The images ``[N, C, H, W]`` float32 of a binary column, in item order."""
+        shape = self.image_shape
+        if shape is None:
+            raise ValueError(f"{self.uri}: a set of kind {self.kind!r} holds no images")
+        images = np.empty((self.manifest["num_rows"], *shape), dtype=np.float32)
+        start = 0
+        for table in self.tables([column]):
+            images[start : start + table.num_rows] = column_to_images(table[column], shape)
+            start += table.num_rows
+        return images
+
+    def _checked(self, index: int, sha256: str, columns: list[str] | None) -> pa.Table:
+        data = self._shard_bytes(index)
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise broken(self.shard_uri(index), "its sha256 is not the manifest's")
+        return decode(data, self._header(), self.shard_uri(index), columns)
+
+    def _header(self) -> ShardHeader:
+        return ShardHeader(self.kind, self.identity, self.image_shape)
+
+    def _shard_bytes(self, index: int) -> bytes:
+        try:
+            return read_bytes(self.shard_uri(index))
+        except OSError as error:
+            raise broken(self.shard_uri(index), str(error).splitlines()[0]) from None

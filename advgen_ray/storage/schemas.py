@@ -1,0 +1,72 @@
+"""The columns of each kind of result set, and images as lossless Parquet bytes."""
+
+import numpy as np
+import pyarrow as pa
+
+_PROVENANCE = [("seed", pa.int64()), ("model_digest", pa.string()), ("config_digest", pa.string())]
+
+COUNTERFACTUALS = pa.schema(
+    [
+        ("item_id", pa.string()),  # "{source_id}/{y_target}/{replicate}", also the key of its noise
+        ("source_id", pa.string()),
+        ("source_index", pa.int32()),
+        ("source_label", pa.int16()),
+        ("y_target", pa.int16()),
+        ("replicate", pa.int16()),
+        ("x_ce", pa.binary()),  # little-endian float32, C * H * W, in [0, 1]
+        ("l2", pa.float32()),
+        ("l1", pa.float32()),
+        ("linf", pa.float32()),
+        ("l0", pa.float32()),  # share of the elements that differ by more than 0.02
+        *_PROVENANCE,
+    ]
+)
+
+ENERGIES = pa.schema(
+    [
+        ("item_id", pa.string()),  # "{classifier}/{view}/{image_set}/{image_id}"
+        ("classifier", pa.string()),
+        ("classifier_eps", pa.float32()),
+        ("classifier_seed", pa.int64()),
+        ("view", pa.string()),  # "clean", "pgd" or "counterfactual"
+        ("image_set", pa.string()),  # a split, or the directory name of a set of counterfactuals
+        ("image_id", pa.string()),
+        ("label", pa.int16()),  # the true label; for a counterfactual its target
+        ("source_label", pa.int16()),  # the label of the source; equals label but for counterfactuals
+        ("predicted", pa.int16()),
+        ("correct", pa.bool_()),
+        ("confidence", pa.float32()),  # softmax of the predicted class
+        ("label_confidence", pa.float32()),
+        ("energy_x", pa.float32()),
+        ("energy_xy", pa.float32()),
+        ("logits", pa.list_(pa.float32())),
+        ("attack_distance", pa.float32()),  # in the attack's norm; 0 where nothing was attacked
+        *_PROVENANCE,
+    ]
+)
+
+SCHEMAS = {"counterfactuals": COUNTERFACTUALS, "energies": ENERGIES}
+
+ImageShape = tuple[int, int, int]
+
+
+def images_to_column(images: np.ndarray) -> pa.Array:
+    """Images ``[N, C, H, W]`` float32 as one binary value a row, bit for bit."""
+    if images.dtype != np.float32:
+        raise ValueError(f"images must be float32 to be stored losslessly, got {images.dtype}")
+    rows = np.ascontiguousarray(images, dtype="<f4").reshape(len(images), -1)
+    return pa.array([row.tobytes() for row in rows], pa.binary())
+
+
+def column_to_images(column: pa.ChunkedArray | pa.Array, image_shape: ImageShape) -> np.ndarray:
+    """The images ``[N, C, H, W]`` float32 of a binary column; raises ValueError where a value has another size."""
+    images = np.empty((len(column), *image_shape), dtype=np.float32)
+    flat = images.reshape(len(column), -1)
+    for index, value in enumerate(column):
+        stored = np.frombuffer(value.as_buffer(), dtype="<f4")
+        if stored.size != flat.shape[1]:
+            raise ValueError(
+                f"row {index} holds an image of {stored.size} values, expected {flat.shape[1]} for {image_shape}"
+            )
+        flat[index] = stored
+    return images
