@@ -1,0 +1,1 @@
+"""Adversarial perturbations: a geometry, an objective and the one loop that ascends it."""

@@ -1,0 +1,1 @@
+"""Telling adversarial inputs from natural ones by scores a classifier already gives."""

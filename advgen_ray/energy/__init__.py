@@ -1,0 +1,1 @@
+"""A classifier read as an energy-based model."""

@@ -1,0 +1,150 @@
+"""Projections stay in ball and box and change nothing twice; starts are uniform; steps have length one."""
+
+import pytest
+import torch
+from scipy import stats
+
+from advgen_ray.attacks.threat_model import L2, Linf, Unconstrained
+
+SHAPES = [(1, 8, 8), (3, 32, 32)]
+BALLS = [L2(1e-3), L2(0.05), L2(0.5), L2(3.0), Linf(1e-3), Linf(8 / 255), Linf(0.3)]
+
+
+def _normal(*shape: int, seed: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _images(num_images: int, *shape: int) -> torch.Tensor:
+    """Uniform images with some elements exactly on the faces of the box, as real ones have."""
+    images = torch.rand(num_images, *shape, generator=torch.Generator().manual_seed(0))
+    return images.where(images < 0.9, 1.0).where(images > 0.1, 0.0)
+
+
+def _norm64(ball: L2 | Linf, delta: torch.Tensor) -> torch.Tensor:
+    order = 2 if isinstance(ball, L2) else torch.inf
+    return torch.linalg.vector_norm(delta.flatten(1), order, dim=1)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("ball", BALLS)
+@pytest.mark.parametrize("spread", [1e-4, 0.1, 5.0])
+def test_projection_lies_in_ball_and_box(ball: L2 | Linf, shape: tuple[int, ...], spread: float) -> None:
+    x = _images(64, *shape)
+    x_adv = ball.project(x + spread * _normal(64, *shape, seed=1), x)
+    rounding = 0.0 if isinstance(ball, L2) else 6e-8
+    assert x_adv.dtype == torch.float32
+    assert (_norm64(ball, x_adv.double() - x.double()) <= ball.eps * (1 + 1e-6) + rounding).all()
+    assert ((x_adv >= 0) & (x_adv <= 1)).all()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("threat_model", [*BALLS, Unconstrained()])
+def test_projecting_twice_is_projecting_once(
+    threat_model: L2 | Linf | Unconstrained, shape: tuple[int, ...]
+) -> None:
+    x = _images(64, *shape)
+    once = threat_model.project(x + _normal(64, *shape, seed=1), x)
+    assert torch.equal(threat_model.project(once, x), once)
+
+
+@pytest.mark.parametrize("ball", [L2(0.5), Linf(0.2)])
+def test_projection_of_a_far_point_is_on_the_surface_and_in_its_direction(ball: L2 | Linf) -> None:
+    x = torch.full((8, 1, 8, 8), 0.5)
+    delta = _normal(8, 1, 8, 8, seed=1)
+    projected = ball.project(x + delta, x) - x
+    expected = delta * (0.5 / delta.flatten(1).norm(dim=1)).view(-1, 1, 1, 1)
+    if isinstance(ball, Linf):
+        expected = delta.clamp(-0.2, 0.2)
+    assert torch.allclose(projected, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("threat_model", [*BALLS, Unconstrained()])
+def test_a_point_inside_is_left_alone(threat_model: L2 | Linf | Unconstrained) -> None:
+    x = _images(16, 1, 8, 8)
+    x_adv = (x + 1e-5 * _normal(16, 1, 8, 8, seed=1)).clamp(0, 1)
+    assert torch.equal(threat_model.project(x_adv, x), x_adv)
+
+
+@pytest.mark.parametrize("ball", [L2(0.0), Linf(0.0)])
+def test_eps_zero_gives_the_image(ball: L2 | Linf) -> None:
+    x = _images(16, 3, 32, 32)
+    noise = _normal(16, 3, 32, 32, seed=1)
+    assert torch.equal(ball.project(x + noise, x), x)
+    assert torch.equal(ball.random_start(x, noise), x)
+
+
+def test_l2_start_is_uniform_in_the_ball() -> None:
+    num_elements = 12
+    x = torch.full((4000, 3, 2, 2), 0.5)
+    delta = (L2(0.4).random_start(x, _normal(4000, 3, 2, 2, seed=2)) - x).flatten(1).double()
+    radius = delta.norm(dim=1) / 0.4
+    assert stats.kstest(radius.numpy() ** num_elements, "uniform").pvalue > 0.01
+    # A coordinate of a uniform direction: (1 + u)/2 is Beta((D-1)/2, (D-1)/2).
+    coordinate = (delta[:, 0] / delta.norm(dim=1)).numpy()
+    half = (num_elements - 1) / 2
+    assert stats.kstest((1 + coordinate) / 2, stats.beta(half, half).cdf).pvalue > 0.01
+
+
+def test_l2_start_of_a_large_image_is_just_inside_the_sphere() -> None:
+    x = torch.full((64, 3, 32, 32), 0.5)
+    radius = (L2(0.5).random_start(x, _normal(64, 3, 32, 32, seed=2)) - x).flatten(1).norm(dim=1) / 0.5
+    assert radius.max() <= 1 + 1e-6
+    assert 0.99 < radius.min() < radius.max()  # the median of u^(1/3072) is 0.9998
+
+
+def test_linf_start_is_uniform_in_the_cube() -> None:
+    x = torch.full((2000, 1, 2, 2), 0.5)
+    delta = (Linf(0.1).random_start(x, _normal(2000, 1, 2, 2, seed=2)) - x).flatten()
+    assert stats.kstest((delta / 0.1).numpy(), stats.uniform(-1, 2).cdf).pvalue > 0.01
+
+
+@pytest.mark.parametrize("ball", BALLS)
+def test_starts_lie_in_ball_and_box(ball: L2 | Linf) -> None:
+    x = _images(64, 1, 8, 8)
+    start = ball.random_start(x, _normal(64, 1, 8, 8, seed=3))
+    assert (_norm64(ball, start.double() - x.double()) <= ball.eps * (1 + 1e-6) + 6e-8).all()
+    assert ((start >= 0) & (start <= 1)).all()
+
+
+@pytest.mark.parametrize("scale", [1e-38, 1e-25, 1.0, 1e30])
+@pytest.mark.parametrize("threat_model", [L2(1.0), Unconstrained()])
+def test_l2_step_has_length_one_at_any_scale(threat_model: L2 | Unconstrained, scale: float) -> None:
+    direction = _normal(8, 3, 4, 4, seed=4)
+    step = threat_model.step(scale * direction)
+    assert torch.allclose(step.flatten(1).norm(dim=1), torch.ones(8), atol=1e-6)
+    assert torch.allclose(step, threat_model.step(direction), atol=1e-6)
+
+
+@pytest.mark.parametrize("threat_model", [L2(1.0), Linf(0.1), Unconstrained()])
+def test_step_of_a_zero_gradient_is_zero(threat_model: L2 | Linf | Unconstrained) -> None:
+    gradient = _normal(3, 1, 4, 4, seed=5)
+    gradient[1] = 0
+    step = threat_model.step(gradient)
+    assert torch.equal(step[1], torch.zeros(1, 4, 4))
+    assert step.isfinite().all()
+    assert (step[0] != 0).all()
+
+
+def test_distances() -> None:
+    x = torch.zeros(2, 1, 2, 2)
+    x_adv = x.clone()
+    x_adv[1] = torch.tensor([[0.3, 0.0], [0.0, 0.4]])
+    for threat_model, expected in [(L2(1.0), 0.5), (Unconstrained(), 0.5), (Linf(1.0), 0.4)]:
+        assert torch.allclose(threat_model.distance(x_adv, x), torch.tensor([0.0, expected]))
+
+
+@pytest.mark.parametrize("geometry", [L2, Linf])
+@pytest.mark.parametrize("eps", [-0.03, float("nan"), float("inf")])
+def test_a_radius_that_is_no_radius_is_refused(geometry: type[L2 | Linf], eps: float) -> None:
+    with pytest.raises(ValueError, match=f"eps must be zero or positive and finite, got {eps}"):
+        geometry(eps)
+
+
+def test_eps_in_255_units_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"\[0, 1\] pixel units, got 8; divide"):
+        Linf(8)
+
+
+def test_no_random_start_without_a_ball() -> None:
+    with pytest.raises(ValueError, match="without start_noise"):
+        Unconstrained().random_start(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2))
