@@ -1,0 +1,6 @@
+"""What was run, kept in MLflow: the only package that imports mlflow, and it does so late and beside the work."""
+
+from advgen_ray.tracking.runs import Run, tracked_run
+from advgen_ray.tracking.server import check_tracking, tracking_uri
+
+__all__ = ["Run", "check_tracking", "tracked_run", "tracking_uri"]

@@ -1,0 +1,116 @@
+"""Where runs are recorded, and whether that place answers, found out in seconds and before any work starts."""
+
+import base64
+import json
+import os
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from advgen_ray.errors import UserError
+
+CHECK_TIMEOUT_SECONDS = 4.0
+_HINT = "start it, mend MLFLOW_TRACKING_URI, or unset it to record under runs/"
+
+
+def tracking_uri() -> str:
+    """``MLFLOW_TRACKING_URI``, or an embedded sqlite file under ``runs/`` of the working directory."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('runs/mlflow.db').absolute()}"
+
+
+def experiment_name() -> str:
+    """``MLFLOW_EXPERIMENT_NAME``, or ``advgen``."""
+    return os.environ.get("MLFLOW_EXPERIMENT_NAME") or "advgen"
+
+
+def artifact_location(uri: str) -> str | None:
+    """The folder beside an sqlite file that takes artifacts; None lets a server decide."""
+    database = sqlite_path(uri)
+    return str(database.parent / "mlartifacts") if database else None
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of ``sqlite:///path``; None for any other scheme."""
+    prefix = "sqlite:///"
+    return Path(uri[len(prefix) :].split("?")[0]).absolute() if uri.startswith(prefix) else None
+
+
+def check_tracking() -> None:
+    """Raise UserError in one line if runs cannot be recorded; mlflow is not imported and nothing is retried."""
+    uri = tracking_uri()
+    database = sqlite_path(uri)
+    if database:
+        _check_file(database)
+    elif urllib.parse.urlsplit(uri).scheme in ("http", "https"):
+        _check_server(uri)
+    else:
+        raise UserError(
+            f"MLFLOW_TRACKING_URI {redacted(uri)!r}: expected http://HOST:PORT, https://HOST or sqlite:///PATH"
+        )
+
+
+def redacted(uri: str) -> str:
+    """The address without user name, password and query."""
+    parts = urllib.parse.urlsplit(uri)
+    host = parts.netloc.rpartition("@")
+    netloc = f"***@{host[2]}" if host[1] else parts.netloc
+    return urllib.parse.urlunsplit((parts.scheme, netloc, parts.path, "", ""))
+
+
+def _check_file(database: Path) -> None:
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with database.open("ab"):
+            pass
+        header = database.open("rb").read(16)
+    except OSError as error:
+        raise UserError(
+            f"tracking: cannot write {database}: {error.strerror}; set MLFLOW_TRACKING_URI=sqlite:///PATH elsewhere"
+        ) from None
+    if header and header != b"SQLite format 3\0":
+        raise UserError(f"tracking: {database} is not an sqlite database; move it away or set MLFLOW_TRACKING_URI")
+
+
+def _check_server(uri: str) -> None:
+    try:
+        body = _get(uri.rstrip("/") + "/api/2.0/mlflow/experiments/search?max_results=1")
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            raise UserError(
+                f"tracking server {redacted(uri)} refused the credentials ({error.code}); "
+                "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+            ) from None
+        raise UserError(f"tracking server {redacted(uri)} answered {error.code}: no MLflow there; {_HINT}") from None
+    except (OSError, ValueError) as error:  # refused, timed out, unknown host, bad certificate, not HTTP
+        reason = getattr(error, "reason", error)
+        text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        raise UserError(f"tracking server {redacted(uri)} cannot be reached: {text}; {_HINT}") from None
+    if not isinstance(body, dict) or set(body) - {"experiments", "next_page_token"}:
+        raise UserError(f"tracking server {redacted(uri)} answers, but not as MLflow does; {_HINT}")
+
+
+def _get(address: str) -> Any:
+    """The JSON at an address, with the credentials that mlflow would send; text that is no JSON comes back as is."""
+    parts = urllib.parse.urlsplit(address)
+    userinfo, _, host = parts.netloc.rpartition("@")
+    user, _, password = userinfo.partition(":")
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME") or urllib.parse.unquote(user)
+    password = os.environ.get("MLFLOW_TRACKING_PASSWORD") or urllib.parse.unquote(password)
+    request = urllib.request.Request(urllib.parse.urlunsplit((*parts[:1], host, *parts[2:])))
+    if user:
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {token}")
+    elif os.environ.get("MLFLOW_TRACKING_TOKEN"):
+        request.add_header("Authorization", f"Bearer {os.environ['MLFLOW_TRACKING_TOKEN']}")
+    context = ssl.create_default_context(cafile=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or None)
+    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() == "true":
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with urllib.request.urlopen(request, timeout=CHECK_TIMEOUT_SECONDS, context=context) as response:
+        text = response.read(1_000_000).decode("utf-8", errors="replace")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,138 @@
+"""A place that cannot record runs is named in one line, within seconds, and without its password."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from advgen_ray.errors import UserError
+from advgen_ray.tracking import check_tracking, tracking_uri
+
+REPLIES = {
+    "/mlflow": (200, '{"experiments": []}'),
+    "/fresh": (200, "{}"),
+    "/website": (200, "<html>welcome</html>"),
+    "/other": (200, '{"status": "fine"}'),
+    "/missing": (404, "no such page"),
+    "/locked": (401, "who are you?"),
+}
+
+
+class FakeServer(BaseHTTPRequestHandler):
+    seen: list[tuple[str, str | None]] = []  # noqa: RUF012 - one server a test run
+
+    def do_GET(self) -> None:
+        status, text = REPLIES["/" + self.path.split("/")[1]]
+        type(self).seen.append((self.path, self.headers.get("Authorization")))
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    http = HTTPServer(("127.0.0.1", 0), FakeServer)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{http.server_port}"
+    http.shutdown()
+    http.server_close()
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("URI", "USERNAME", "PASSWORD", "TOKEN"):
+        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, uri: str) -> str:
+    """The one line that the address is refused with, within seconds."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    begin = time.monotonic()
+    with pytest.raises(UserError) as caught:
+        check_tracking()
+    assert time.monotonic() - begin < 8
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+def test_the_default_is_a_file_under_runs(tmp_path: Path) -> None:
+    assert tracking_uri() == f"sqlite:///{tmp_path}/runs/mlflow.db"
+    check_tracking()
+    assert (tmp_path / "runs").is_dir()
+
+
+@pytest.mark.parametrize("path", ["/mlflow", "/mlflow/", "/fresh"])
+def test_a_server_that_answers_as_mlflow_does_is_accepted(
+    monkeypatch: pytest.MonkeyPatch, server: str, path: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{server}{path}")
+    check_tracking()
+    assert FakeServer.seen[-1][0].endswith("/api/2.0/mlflow/experiments/search?max_results=1")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/website", "not as MLflow"),
+        ("/other", "not as MLflow"),
+        ("/missing", "404"),
+        ("/locked", "MLFLOW_TRACKING_TOKEN"),
+    ],
+)
+def test_another_server_is_refused(monkeypatch: pytest.MonkeyPatch, server: str, path: str, words: str) -> None:
+    assert words in refusal(monkeypatch, f"http://{server}{path}")
+
+
+def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    message = refusal(monkeypatch, f"http://127.0.0.1:{port}")
+    assert f"127.0.0.1:{port}" in message
+    assert "refused" in message
+    assert "MLFLOW_TRACKING_URI" in message
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("advgen_ray.tracking.server.CHECK_TIMEOUT_SECONDS", 0.5)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        assert "timed out" in refusal(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+
+def test_credentials_are_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch, server: str) -> None:
+    message = refusal(monkeypatch, f"http://walter:s3cret@{server}/locked")
+    assert "s3cret" not in message
+    assert "walter" not in message
+    assert FakeServer.seen[-1][1] == "Basic d2FsdGVyOnMzY3JldA=="  # walter:s3cret
+    assert "s3cret" not in refusal(monkeypatch, "ftp://walter:s3cret@host/path?key=s3cret")
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
+    refusal(monkeypatch, f"http://{server}/locked")
+    assert FakeServer.seen[-1][1] == "Bearer t0ken"
+
+
+@pytest.mark.parametrize("uri", ["mlruns", "file:///tmp/mlruns", "ftp://host", "http:/typo", "sqlite:/mlflow.db"])
+def test_an_address_of_no_known_kind_is_refused(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    refusal(monkeypatch, uri)
+
+
+def test_a_file_that_is_no_database_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.db"
+    notes.write_text("my notes, not a database")
+    assert "not an sqlite database" in refusal(monkeypatch, f"sqlite:///{notes}")
+    assert notes.read_text() == "my notes, not a database"
+
+
+def test_a_place_that_cannot_be_written_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file, not a folder")
+    assert "cannot write" in refusal(monkeypatch, f"sqlite:///{tmp_path}/taken/mlflow.db")
