@@ -93,7 +93,7 @@ class _DownStage(nn.Module):
 
 
 class _UpStage(nn.Module):
-    """One resolution coming up: grow to the size of the skip (``growing`` channels; None at the bottom), then the same."""
+    """One resolution coming up: grow to the skip (``growing`` channels; None at the bottom), blocks, attention."""
 
     def __init__(self, blocks: Sequence[nn.Module], attention: nn.Module, growing: int | None) -> None:
         super().__init__()
