@@ -1,0 +1,74 @@
+"""The benchmark table: rows are joined and kept, a failure is reported and the rest goes on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import run as runner
+from tests.benchmarks.measure import interleaved, median_and_spread
+
+
+def row(name: str, ratio: float = 1.0) -> dict[str, object]:
+    return {"name": name, "ratio": ratio, "value": 2.0, "unit": "images/s", "against": "a loop", "spread": 0.1}
+
+
+def good() -> list[dict[str, object]]:
+    return [row("good", 0.5)]
+
+
+def family() -> list[dict[str, object]]:
+    return [row("family_b")]
+
+
+def broken() -> list[dict[str, object]]:
+    raise RuntimeError("no luck")
+
+
+@pytest.fixture(autouse=True)
+def _three_benchmarks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = {name: f"{__name__}:{name}" for name in ("broken", "good", "family")}
+    monkeypatch.setattr(runner, "BENCHMARKS", names)
+
+
+def kept() -> dict[str, float]:
+    return {entry["name"]: entry["ratio"] for entry in json.loads(Path("runs/bench.json").read_text())}
+
+
+def test_a_failure_is_reported_and_the_rest_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert runner.main([]) == 1
+    captured = capsys.readouterr()
+    assert "no luck" in captured.err
+    assert "failed: broken" in captured.err
+    assert kept() == {"good": 0.5, "family_b": 1.0}
+    assert [line.split()[0] for line in captured.out.splitlines()[-3:]] == ["name", "good", "family_b"]
+
+
+def test_only_keeps_the_other_rows_and_drops_what_it_no_longer_makes() -> None:
+    Path("runs").mkdir()
+    former = [row("good", 9.0), row("family_a", 9.0), row("other", 9.0)]
+    Path("runs/bench.json").write_text(json.dumps(former))
+    assert runner.main(["--only", "family_a"]) == 0  # a row's name runs the benchmark that makes it
+    assert kept() == {"good": 9.0, "other": 9.0, "family_b": 1.0}
+
+
+def test_an_unknown_name_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert runner.main(["--only", "god"]) == 2
+    assert "did you mean good?" in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_the_names_of_the_listing_can_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    for target in runner.BENCHMARKS.values():
+        assert callable(runner.load(target))
+
+
+def test_both_sides_are_measured_in_turn() -> None:
+    calls: list[str] = []
+    ours, theirs = interleaved(lambda: calls.append("a"), lambda: calls.append("b"), repeats=3)
+    assert "".join(calls) == "ab" + "ab" + "ba" + "ab"
+    assert len(ours) == len(theirs) == 3
+    assert median_and_spread([1.0, 2.0, 4.0, 8.0, 100.0]) == (4.0, 6.0)
+    assert median_and_spread([3.0]) == (3.0, 0.0)
