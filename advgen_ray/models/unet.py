@@ -45,7 +45,7 @@ class UNet(nn.Module):
         self.first = nn.Conv2d(image_shape[0], base_channels, 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for stage, width in enumerate(widths):
-            entering = widths[max(stage - 1, 0)]
+            entering = widths[stage - 1] if stage > 0 else base_channels
             blocks = [block(entering if i == 0 else width, width) for i in range(num_blocks)]
             self.down.append(_DownStage(blocks, attention(stage), entering if stage > 0 else None))
         for stage, width in reversed(list(enumerate(widths))):
