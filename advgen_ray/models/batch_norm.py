@@ -52,9 +52,10 @@ def _global_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     variance, mean = torch.var_mean(x.float(), dim=_NOT_CHANNELS, correction=0)
     local_count = mean.new_full((1,), x.numel() / x.shape[1])
     local = torch.cat([mean, variance, local_count])
-    gathered = local.new_empty(dist.get_world_size(), len(local))
+    gathered = local.new_empty(dist.get_world_size() * len(local))
     dist.all_gather_into_tensor(gathered, local)
-    means, variances, counts = gathered.double().split([len(mean), len(mean), 1], dim=1)
+    by_worker = gathered.double().view(-1, len(local))
+    means, variances, counts = by_worker.split([len(mean), len(mean), 1], dim=1)
     count = counts.sum()
     global_mean = (counts * means).sum(dim=0) / count
     global_variance = (counts * (variances + (means - global_mean).square())).sum(dim=0) / count
