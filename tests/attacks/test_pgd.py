@@ -46,7 +46,9 @@ class _Switching(nn.Module):
 
 
 @pytest.mark.parametrize("start_noise", [None, _noise])
-@pytest.mark.parametrize(("make_objective", "sign"), [(cross_entropy, 1.0), (targeted_cross_entropy, -1.0), (margin, 1.0)])
+@pytest.mark.parametrize(
+    ("make_objective", "sign"), [(cross_entropy, 1.0), (targeted_cross_entropy, -1.0), (margin, 1.0)]
+)
 def test_linear_model_l2_optimum(linear: nn.Module, start_noise, make_objective, sign: float) -> None:  # type: ignore[no-untyped-def]
     """With two classes every objective is monotone in ``(w_other - w_y) x``: the best step is along that row."""
     x, y = torch.full((8, 1, 8, 8), 0.5), torch.arange(8) % 2

@@ -39,9 +39,7 @@ def test_projection_lies_in_ball_and_box(ball: L2 | Linf, shape: tuple[int, ...]
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("threat_model", [*BALLS, Unconstrained()])
-def test_projecting_twice_is_projecting_once(
-    threat_model: L2 | Linf | Unconstrained, shape: tuple[int, ...]
-) -> None:
+def test_projecting_twice_is_projecting_once(threat_model: L2 | Linf | Unconstrained, shape: tuple[int, ...]) -> None:
     x = _images(64, *shape)
     once = threat_model.project(x + _normal(64, *shape, seed=1), x)
     assert torch.equal(threat_model.project(once, x), once)
