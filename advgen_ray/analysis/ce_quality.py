@@ -22,6 +22,11 @@ def validity(energies: pd.DataFrame, judge: str, counterfactuals: Counterfactual
     return proportion(ces.loc[ces["different"], "correct"])
 
 
+def class_distances(counterfactuals: CounterfactualSet) -> pd.DataFrame:
+    """Mean L2 distance from sources of each class (rows) to their CEs of each class (columns)."""
+    return counterfactuals.rows.pivot_table(index="source_label", columns="y_target", values="l2", aggfunc="mean")
+
+
 def quality_table(
     energies: pd.DataFrame, judge: str, standard: str, sets: tuple[CounterfactualSet, ...]
 ) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from advgen_ray.analysis.inputs import CounterfactualSet
 from advgen_ray.analysis.proportion import Proportion, proportion
+from advgen_ray.counterfactuals.distance_classifier import classify
 from advgen_ray.errors import UserError
 
 
@@ -16,34 +17,31 @@ class DistanceClassification:
 
     accuracy: Proportion
     confusion: np.ndarray
-    replicates: int
+    num_replicates: int  # CEs of each class whose distances are averaged
 
 
-def mean_class_distances(rows: pd.DataFrame) -> pd.DataFrame:
-    """Mean L2 distance of each source's CEs of each class: sources as rows, classes 0, 1, ... as columns.
+def distances_by_class(rows: pd.DataFrame) -> tuple[list[str], np.ndarray]:
+    """The sources and the L2 distances ``[N, K, R]`` of their CEs, by class 0, 1, ... and replicate.
 
     Raises:
-        UserError: a source has no CE of some class, so that its classes cannot be compared.
+        UserError: a source lacks a replicate of some class, so that its classes cannot be compared.
     """
-    means = rows.groupby(["source_id", "y_target"])["l2"].mean().unstack("y_target").sort_index(axis=1)
-    if means.isna().to_numpy().any():
-        row, column = np.argwhere(means.isna().to_numpy())[0]
+    table = rows.pivot(index="source_id", columns=["y_target", "replicate"], values="l2").sort_index(axis=1)
+    num_classes, num_replicates = (table.columns.get_level_values(level).nunique() for level in (0, 1))
+    distances = table.to_numpy(float)
+    if table.shape[1] != num_classes * num_replicates or np.isnan(distances).any():
         raise UserError(
-            f"counterfactuals: source {means.index[row]!r} has none of class {means.columns[column]}; "
-            "expected every class of every source"
+            f"counterfactuals: {len(rows)} rows do not hold {num_replicates} of each of {num_classes} classes "
+            f"for each of {len(table)} sources; rerun their generation"
         )
-    return means
+    return [str(source) for source in table.index], distances.reshape(len(table), num_classes, num_replicates)
 
 
 def classify_by_distance(counterfactuals: CounterfactualSet) -> DistanceClassification:
     """Predict for each source the class of lowest mean CE distance; of tied classes the first."""
-    means = mean_class_distances(counterfactuals.rows)
-    predicted = means.to_numpy().argmin(axis=1)
-    labels = counterfactuals.rows.groupby("source_id")["source_label"].first().loc[means.index].to_numpy()
-    confusion = np.zeros((means.shape[1], means.shape[1]), dtype=np.int64)
+    sources, distances = distances_by_class(counterfactuals.rows)
+    predicted = classify(distances)
+    labels = counterfactuals.rows.groupby("source_id")["source_label"].first().loc[sources].to_numpy()
+    confusion = np.zeros((distances.shape[1], distances.shape[1]), dtype=np.int64)
     np.add.at(confusion, (labels, predicted), 1)
-    return DistanceClassification(proportion(predicted == labels), confusion, _replicates(counterfactuals.rows))
-
-
-def _replicates(rows: pd.DataFrame) -> int:
-    return int(rows.groupby(["source_id", "y_target"]).size().min())
+    return DistanceClassification(proportion(predicted == labels), confusion, distances.shape[2])

@@ -6,7 +6,7 @@ import pandas as pd
 
 from advgen_ray.analysis.ce_accuracy import Effect, accuracy_on_counterfactuals, measure_effect
 from advgen_ray.analysis.ce_proximity import confidence_points, confidence_table
-from advgen_ray.analysis.ce_quality import over_common_sources, quality_table, validity
+from advgen_ray.analysis.ce_quality import class_distances, over_common_sources, quality_table, validity
 from advgen_ray.analysis.distance_classification import DistanceClassification, classify_by_distance
 from advgen_ray.analysis.energies import Detector, EnergyPair, detector, energy_pair, energy_table
 from advgen_ray.analysis.inputs import CounterfactualSet, StudyInputs, classifier_names
@@ -29,6 +29,7 @@ class StudyTables:
     points: dict[str, pd.DataFrame]
     compared: tuple[CounterfactualSet, ...]
     quality: pd.DataFrame
+    class_distances: pd.DataFrame
     distance: DistanceClassification | None
     pairs: list[EnergyPair]
     energy: pd.DataFrame
@@ -53,6 +54,7 @@ def analyze(inputs: StudyInputs) -> StudyTables:
         points={name: confidence_points(energies, name, main) for name in names},
         compared=compared,
         quality=quality_table(energies, inputs.judge, names[0], compared),
+        class_distances=class_distances(main),
         distance=classify_by_distance(inputs.held_out) if inputs.held_out else None,
         pairs=pairs,
         energy=energy_table(pairs),

@@ -1,0 +1,111 @@
+"""What a page is made of; the template knows these and nothing else."""
+
+import base64
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture of a figure: its own axes, its own words for those who do not see it."""
+
+    name: str  # a file name without ending
+    svg: bytes
+    alt: str
+
+    @property
+    def uri(self) -> str:
+        """The picture inside the page."""
+        return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Panels side by side, one below the other on a phone; the caption says what is seen and on how many samples."""
+
+    title: str
+    caption: str
+    panels: list[Panel]
+    size: Literal["small", "wide"] = "small"
+    kind: Literal["figure"] = "figure"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Formatted cells; the first of each row is its heading. Rows in ``context`` are published, not measured here."""
+
+    title: str
+    caption: str
+    columns: list[str]
+    rows: list[list[str]]
+    context: list[list[str]] = field(default_factory=list)
+    context_title: str = ""
+    prose: bool = False  # cells may wrap
+    kind: Literal["table"] = "table"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One counterfactual in the grid."""
+
+    uri: str
+    alt: str
+    l2: str
+    same_class: bool
+    rejected: bool  # the judge does not see the target in it
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """A source picture with its label, and its counterfactuals in the order of the grid's columns."""
+
+    uri: str
+    alt: str
+    label: str
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """S000 figure 8: source and label on the left, one column a class, the L2 distance under each picture."""
+
+    title: str
+    caption: str
+    columns: list[str]
+    rows: list[GridRow]
+    kind: Literal["grid"] = "grid"
+
+
+@dataclass(frozen=True)
+class Details:
+    """Texts to unfold: full configs."""
+
+    title: str
+    items: list[tuple[str, str]]
+    kind: Literal["details"] = "details"
+
+
+Block = Figure | Table | Grid | Details
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, a few sentences computed from the tables, and what they rest on."""
+
+    anchor: str
+    title: str
+    sentences: list[str]
+    blocks: list[Block]
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """One of the numbers at the top: value, what it is, target and published value beside it."""
+
+    title: str
+    value: str
+    unit: str
+    detail: str
+    target: str
+    reached: bool | None  # None where no target is set
+    published: str

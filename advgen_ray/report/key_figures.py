@@ -1,0 +1,120 @@
+"""The top of the page: what was run, and five numbers with what was aimed at and what is published beside them."""
+
+import math
+
+from advgen_ray.analysis import published
+from advgen_ray.report import numbers
+from advgen_ray.report.blocks import KeyFigure
+from advgen_ray.report.study import Study, eps_labels
+
+
+def key_figures(study: Study) -> list[KeyFigure]:
+    """Standard accuracy, validity, effect, r², distance classifier; targets where the data set has them."""
+    tables = study.tables
+    goals = published.TARGETS.get(tables.inputs.data_name)
+    standard, robust = tables.robustness.iloc[0], eps_labels(tables.robustness)[-1]
+    confidence, effect, distance = tables.confidence.iloc[-1], tables.effect, tables.distance
+    return [
+        _key(
+            "Standard model, clean accuracy",
+            standard["clean_accuracy"],
+            f"of {numbers.count(int(standard['clean_count']))} test images",
+            goals.clean_accuracy if goals else None,
+            published.CLEAN_ACCURACY,
+        ),
+        _key(
+            "Validity of counterfactuals",
+            tables.validity.value,
+            f"of {numbers.count(tables.validity.count)} different-class ones convince the judge",
+            goals.validity if goals else None,
+            published.VALIDITY,
+        ),
+        _key(
+            "Effect of robust training",
+            effect.value,
+            f"accuracy lost on them by {robust} beyond the standard model's loss; {effect.num_sources} sources",
+            goals.effect if goals else None,
+            published.EFFECT,
+            in_points=True,
+        ),
+        _key(
+            "Class by nearest counterfactuals",
+            distance.accuracy.value if distance else float("nan"),
+            f"of {numbers.count(distance.accuracy.count)} held-out test images"
+            if distance
+            else "no held-out set was made",
+            goals.distance_classifier if goals else None,
+            published.DISTANCE_CLASSIFIER,
+        ),
+        KeyFigure(
+            "Confidence explained by distance",
+            numbers.decimal(confidence["r2"]),
+            "r²",
+            f"under {robust}, over {numbers.count(int(confidence['count']))} training images",
+            "",
+            None,
+            published.R_SQUARED,
+        ),
+    ]
+
+
+def _key(title: str, value: float, detail: str, goal: float | None, printed: str, in_points: bool = False) -> KeyFigure:
+    written, unit = (numbers.signed_points(value), "points") if in_points else (numbers.percent(value), "")
+    if goal is None:
+        return KeyFigure(title, written, unit, detail, "", None, printed)
+    target = f"{100 * goal:g} points" if in_points else numbers.percent(goal, 0)
+    return KeyFigure(title, written, unit, detail, target, bool(value >= goal), printed)
+
+
+def answer(study: Study) -> str:
+    """The effect in one sentence, whichever way it went."""
+    effect, name = study.tables.effect, study.tables.inputs.data_name
+    labels = eps_labels(study.tables.accuracy)
+    if not math.isfinite(effect.low):
+        return f"On {name} this cannot be told: too few counterfactuals were scored."
+    change = f"{numbers.points(effect.value)} {'more' if effect.value >= 0 else 'less'}"
+    interval = f"95% interval {numbers.signed_points(effect.low)} to {numbers.signed_points(effect.high)}"
+    verdict = "It cannot be told here"
+    if effect.low > 0:
+        verdict = "By this measure, here they do"
+    elif effect.high < 0:
+        verdict = "By this measure, here they do not"
+    return (
+        f"{verdict}: going from counterfactuals that keep an image's class to those that change it costs {change} "
+        f"accuracy at {labels[-1]} than without adversarial training ({interval})."
+    )
+
+
+def what_was_run(study: Study) -> str:
+    """One paragraph from the stored configs and counts."""
+    tables = study.tables
+    main = tables.inputs.main.rows
+    radii = [numbers.eps(eps) for eps in tables.robustness["eps"]]
+    parts = [
+        f"Classifiers adversarially trained at L2 radius {', '.join(radii[:-1])} and {radii[-1]}"
+        if len(radii) > 1
+        else "A standard classifier",
+        f"a diffusion model{_score_words(study)}",
+        f"{numbers.count(len(main))} counterfactuals of {numbers.count(main['source_id'].nunique())} "
+        f"training images{_ce_words(study)}",
+        "energies of every image under every classifier",
+    ]
+    total = sum(study.elapsed_seconds.values())
+    time = f" All of it took {numbers.duration(total)}." if total else ""
+    return f"{parts[0]}; {parts[1]}; {parts[2]}; and {parts[3]}.{time}"
+
+
+def _score_words(study: Study) -> str:
+    score = study.first("score model")
+    steps = score.setting("num_steps") if score else None
+    return f" of {numbers.count(int(steps))} training steps" if steps else ""
+
+
+def _ce_words(study: Study) -> str:
+    record = study.first("counterfactuals")
+    if record is None or record.setting("guidance_scale") is None:
+        return ""
+    return (
+        f" (guidance w = {record.setting('guidance_scale'):g}, sigma_CE = {record.setting('neighborhood.sigma_ce'):g}, "
+        f"{record.setting('sampler.num_steps')} {str(record.setting('sampler.kind')).replace('_', ' ')} steps)"
+    )

@@ -1,0 +1,204 @@
+"""What adversarial training costs and where: robustness, accuracy on counterfactuals, confidence by distance."""
+
+import math
+
+from advgen_ray.analysis import published
+from advgen_ray.report import numbers
+from advgen_ray.report.blocks import Block, Figure, Section, Table
+from advgen_ray.report.plots_classifiers import accuracy_by_eps, confidence_panels, source_label_by_eps
+from advgen_ray.report.plots_training import training_panel
+from advgen_ray.report.study import Study, eps_labels
+
+CURVES = (("loss", "training loss", False), ("accuracy", "training accuracy", True))
+
+
+def effect_section(study: Study) -> Section:
+    """The papers' effect: robust models no longer follow small changes of meaning (C7)."""
+    table = study.tables.accuracy
+    num_same, num_different = int(table["same_class_count"].max()), int(table["different_class_count"].max())
+    figure = Figure(
+        "Accuracy on counterfactuals, by training radius",
+        f"Left: accuracy on {numbers.count(int(table['clean_count'].max()))} clean sources, "
+        f"{numbers.count(num_same)} same-class and {numbers.count(num_different)} different-class counterfactuals of "
+        f"them. Right: how often a classifier that is right on the source still names the source's class on a "
+        f"different-class counterfactual. Bars: 95% binomial intervals. As figure 4 of Yeats et al. (CIFAR-10, SVHN).",
+        [accuracy_by_eps(table), source_label_by_eps(table)],
+        size="wide",
+    )
+    rows = [
+        [
+            label,
+            numbers.percent(row["clean_accuracy"]),
+            numbers.with_interval(row["same_class_accuracy"], row["same_class_low"], row["same_class_high"]),
+            numbers.with_interval(
+                row["different_class_accuracy"], row["different_class_low"], row["different_class_high"]
+            ),
+            numbers.signed_points(row["different_class_accuracy"] - row["same_class_accuracy"]),
+            numbers.with_interval(row["source_label_rate"], row["source_label_low"], row["source_label_high"]),
+            numbers.count(int(row["source_label_count"])),
+        ]
+        for label, (_, row) in zip(eps_labels(table), table.iterrows(), strict=True)
+    ]
+    columns = [
+        "Training",
+        "clean sources",
+        "same-class CEs",
+        "different-class CEs",
+        "change, points",
+        "source label",
+        "n",
+    ]
+    caption = (
+        f"n = {numbers.count(num_same)} same-class and {numbers.count(num_different)} different-class counterfactuals; "
+        "the last column counts those whose source was classified correctly, on which the source label's rate rests."
+    )
+    blocks: list[Block] = [figure, Table("Accuracy on counterfactuals", caption, columns, rows)]
+    return Section("effect", "What robust models make of them", _effect_sentences(study), blocks)
+
+
+def _effect_sentences(study: Study) -> list[str]:
+    effect, table = study.tables.effect, study.tables.accuracy
+    robust, standard = eps_labels(table)[-1], eps_labels(table)[0]
+    comparison = f"{numbers.points(effect.value)} {'more' if effect.value > 0 else 'less'} accuracy than"
+    if not math.isfinite(effect.value):
+        comparison = "an unknown amount of accuracy (no sample) beside"
+    interval = f"95% interval {numbers.signed_points(effect.low)} to {numbers.signed_points(effect.high)} points"
+    verdict = "which excludes 0" if effect.low > 0 or effect.high < 0 else "which includes 0"
+    first, last = table["source_label_rate"].iloc[0], table["source_label_rate"].iloc[-1]
+    return [
+        f"From same-class to different-class counterfactuals the most robust model ({robust}) loses {comparison} the "
+        f"standard one ({interval}, {verdict}; {numbers.count(effect.num_sources)} sources).",
+        f"Right on the source, it names the source's class on {numbers.percent(last)} of the different-class "
+        f"counterfactuals; the standard model ({standard}) does on {numbers.percent(first)}.",
+    ]
+
+
+def confidence_section(study: Study) -> Section:
+    """Confidence on clean training images against the distance of their CEs (C6)."""
+    table = study.tables.confidence
+    figure = Figure(
+        "Confidence against distance of counterfactuals",
+        f"Each point is one of {numbers.count(int(table['count'].max()))} clean training images: the mean L2 distance "
+        f"of its different-class counterfactuals, and the largest softmax output. Line: least squares. As figure 3 of "
+        f"Yeats et al. (CIFAR-10, SVHN).",
+        confidence_panels(study.tables.points, [float(eps) for eps in table["eps"]]),
+    )
+    rows = [
+        [
+            label,
+            numbers.decimal(row["r2"]),
+            numbers.signed(row["slope"], 3),
+            numbers.decimal(row["r2_label_confidence"]),
+            numbers.count(int(row["num_incorrect"])),
+            numbers.decimal(row["mean_distance_correct"]),
+            numbers.decimal(row["mean_distance_incorrect"]),
+            numbers.count(int(row["count"])),
+        ]
+        for label, (_, row) in zip(eps_labels(table), table.iterrows(), strict=True)
+    ]
+    columns = [
+        "Training",
+        "r²",
+        "slope",
+        "r², true label's softmax",
+        "wrong",
+        "distance, right",
+        "distance, wrong",
+        "n",
+    ]
+    caption = f"Slope: confidence per unit of L2. n/a: nothing varies, or no sample. Published: {published.R_SQUARED}."
+    return Section(
+        "confidence", "Confidence near counterfactuals", _confidence_sentences(study),
+        [figure, Table("Confidence and distance", caption, columns, rows)],
+    )  # fmt: skip
+
+
+def _confidence_sentences(study: Study) -> list[str]:
+    table = study.tables.confidence
+    last, label = table.iloc[-1], eps_labels(table)[-1]
+    sentences = [
+        f"The distance of an image's counterfactuals explains {numbers.percent(last['r2'])} of the variance of the "
+        f"most robust model's confidence ({label}), and {numbers.percent(table['r2'].iloc[0])} of the standard model's "
+        f"(n = {numbers.count(int(last['count']))} each)."
+    ]
+    if last["num_incorrect"] and last["num_incorrect"] < last["count"]:
+        gap = last["mean_distance_correct"] - last["mean_distance_incorrect"]
+        sentences.append(
+            f"The {numbers.count(int(last['num_incorrect']))} training images that it gets wrong have counterfactuals "
+            f"{numbers.decimal(abs(gap))} {'nearer' if gap > 0 else 'farther'} on average than the others."
+        )
+    else:
+        sentences.append(f"It gets {'none' if not last['num_incorrect'] else 'all'} of these training images wrong.")
+    return sentences
+
+
+def robustness_section(study: Study) -> Section:
+    """Catalogue A1: the price and the gain of adversarial training, with S000's tables beside."""
+    tables = study.tables
+    rows = [
+        [
+            label,
+            numbers.with_interval(row["clean_accuracy"], row["clean_low"], row["clean_high"]),
+            numbers.with_interval(row["pgd_accuracy"], row["pgd_low"], row["pgd_high"]),
+            numbers.count(int(row["pgd_count"])),
+        ]
+        for labels, table in ((eps_labels(tables.robustness), tables.robustness), (["judge"], tables.judge_robustness))
+        for label, (_, row) in zip(labels, table.iterrows(), strict=True)
+    ]
+    context = [
+        [
+            f"{row.data}, eps {numbers.eps(row.eps)}",
+            numbers.percent(row.clean_accuracy, 2),
+            numbers.percent(row.pgd_accuracy, 2),
+            "not printed",
+        ]
+        for row in published.S000_CIFAR10
+    ]
+    attack = _attack_words(study)
+    table = Table(
+        "Clean and robust accuracy on the test split",
+        f"Ours: {tables.inputs.data_name}, {attack}, 95% binomial intervals.",
+        ["Training", "clean accuracy", "accuracy under PGD", "n"],
+        rows,
+        context,
+        "For context, another data set: CIFAR-10, Yeats et al., table 1, WRN-40-2, PGD(8) at L2 0.5",
+    )
+    blocks: list[Block] = [table]
+    histories = {
+        _history_label(record.name, record.stage): record.history for record in study.records_of("classifier", "judge")
+    }
+    panels = [training_panel(histories, metric, title, percent) for metric, title, percent in CURVES]
+    score = study.first("score model")
+    panels.append(training_panel({"score model": score.history}, "loss", "score-matching loss") if score else None)
+    drawn = [panel for panel in panels if panel is not None]
+    if drawn:
+        caption = f"{len(histories)} classifiers and the score model, as logged during training; one run each."
+        blocks.append(Figure("How training went", caption, drawn, size="small"))
+    return Section("robustness", "The price of robustness", _robustness_sentences(study), blocks)
+
+
+def _history_label(name: str, stage: str) -> str:
+    return "judge" if stage == "judge" else name.replace("eps-", "eps ")
+
+
+def _attack_words(study: Study) -> str:
+    energies = study.first("energies")
+    attack = energies.setting("attack") if energies else None
+    if not isinstance(attack, dict):
+        return "PGD as configured"
+    return f"PGD({attack['num_steps']}) in {str(attack['norm']).upper()} at radius {attack['eps']:g}"
+
+
+def _robustness_sentences(study: Study) -> list[str]:
+    table = study.tables.robustness
+    standard, robust = table.iloc[0], table.iloc[-1]
+    clean, attacked = (
+        robust["clean_accuracy"] - standard["clean_accuracy"],
+        robust["pgd_accuracy"] - standard["pgd_accuracy"],
+    )
+    return [
+        f"From {eps_labels(table)[0]} to {eps_labels(table)[-1]} clean test accuracy "
+        f"{'falls' if clean < 0 else 'rises'} by {numbers.points(clean)} and accuracy under attack "
+        f"{'rises' if attacked > 0 else 'falls'} by {numbers.points(attacked)} "
+        f"({numbers.count(int(robust['clean_count']))} test images)."
+    ]

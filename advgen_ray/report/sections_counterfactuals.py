@@ -1,0 +1,126 @@
+"""What the counterfactuals are: pictures, distances, validity by kind, and a classifier made of their distances."""
+
+from advgen_ray.analysis import published
+from advgen_ray.report import numbers
+from advgen_ray.report.blocks import Block, Figure, Section, Table
+from advgen_ray.report.plots_distances import (
+    class_distance_panel,
+    confusion_panel,
+    distance_distributions,
+    same_and_different,
+)
+from advgen_ray.report.study import Study
+
+MAX_DRAWN_CLASSES = 20  # in a matrix; more would be too small to read
+
+
+def grid_section(study: Study) -> Section:
+    """The pictures themselves (C10)."""
+    main, rate = study.tables.inputs.main, study.tables.validity
+    low, high = rate.interval
+    sentences = [
+        f"A counterfactual answers: if this image were of another class, and as little changed as possible, how would "
+        f"it look? The set holds {numbers.count(len(main.rows))} of them, "
+        f"made from {numbers.count(main.rows['source_id'].nunique())} training images.",
+        f"A standard classifier that took no part in anything else, the judge, sees the target class in "
+        f"{numbers.with_interval(rate.value, low, high)} of the {numbers.count(rate.count)} whose target is not the "
+        f"source's class.",
+    ]
+    return Section("counterfactuals", "Counterfactuals", sentences, [study.grid])
+
+
+def distance_section(study: Study) -> Section:
+    """How near and how sparse they are, by kind of neighborhood (C5)."""
+    tables = study.tables
+    quality = tables.quality
+    main, num_sources = tables.inputs.main, int(quality["num_sources"].iloc[0])
+    total = int(quality["count"].sum())
+    names, means = tables.inputs.class_names, tables.class_distances
+    matrix = [class_distance_panel(means, names)] if len(names) <= MAX_DRAWN_CLASSES else []
+    matrix_words = ["Right: the mean from each class to each other one."] if matrix else []
+    figures: list[Block] = [
+        Figure(
+            "Distance by kind of neighborhood",
+            f"Different-class counterfactuals of the same {num_sources} sources under each kind "
+            f"({numbers.count(total)} in all); the vertical lines are means. As figure 2 of Yeats et al. (CIFAR-10, "
+            f"SVHN).",
+            [distance_distributions(tables.compared, "l2"), distance_distributions(tables.compared, "l0")],
+            size="wide",
+        ),
+        _quality(study),
+        Figure(
+            "Staying and leaving",
+            f"All {numbers.count(len(main.rows))} counterfactuals of the main set: "
+            + " ".join(
+                ["L2 distances of those that keep the source's class and of those that change it.", *matrix_words]
+            ),
+            [same_and_different(main), *matrix],
+            size="wide",
+        ),
+    ]
+    return Section("distances", "How far they lie", _distance_sentences(study), figures)
+
+
+def _distance_sentences(study: Study) -> list[str]:
+    quality, main = study.tables.quality, study.tables.inputs.main
+    different = main.different_class
+    near, far = (quality.iloc[int(place)] for place in (quality["mean_l2"].argmin(), quality["mean_l2"].argmax()))
+    sentences = [
+        f"In the main set a change of class costs an L2 distance of "
+        f"{numbers.decimal(float(main.rows.loc[different, 'l2'].mean()))} on average (n = "
+        f"{numbers.count(int(different.sum()))}), keeping the class "
+        f"{numbers.decimal(float(main.rows.loc[~different, 'l2'].mean()))} "
+        f"(n = {numbers.count(int((~different).sum()))})."
+    ]
+    if len(quality) > 1:
+        sentences.append(
+            f"Of the kinds compared, {near['label']} lies nearest (mean L2 {numbers.decimal(near['mean_l2'])}) and "
+            f"{far['label']} farthest ({numbers.decimal(far['mean_l2'])}); on CIFAR-10 and SVHN Yeats et al. report "
+            f"Boltzmann nearer than Gaussian."
+        )
+    return sentences
+
+
+def _quality(study: Study) -> Table:
+    quality = study.tables.quality
+    rows = [
+        [
+            str(row["label"]),
+            numbers.count(int(row["count"])),
+            numbers.decimal(row["mean_l2"]),
+            numbers.decimal(row["median_l2"]),
+            numbers.decimal(row["mean_l0"]),
+            numbers.decimal(row["mean_l2_same_class"]),
+            numbers.with_interval(row["validity"], row["validity_low"], row["validity_high"]),
+            numbers.percent(row["standard_accuracy"]),
+        ]
+        for _, row in quality.iterrows()
+    ]
+    return Table(
+        "Quality by kind of neighborhood",
+        "Different-class counterfactuals of the sources that all kinds share. Validity: the judge predicts the target "
+        "(95% binomial interval). L0 counts pixels changed by more than 0.02.",
+        ["Kind", "n", "mean L2", "median L2", "mean L0", "mean L2, same class", "validity (judge)", "standard model"],
+        rows,
+    )
+
+
+def distance_classifier_section(study: Study) -> Section | None:
+    """Classification by the nearest counterfactuals (C9); None if no held-out set was made."""
+    result, names = study.tables.distance, study.tables.inputs.class_names
+    if result is None:
+        return None
+    low, high = result.accuracy.interval
+    sentences = [
+        f"Naming a held-out test image after the class whose {result.num_replicates} counterfactuals lie nearest on "
+        f"average is right for {numbers.with_interval(result.accuracy.value, low, high)} of "
+        f"{numbers.count(result.accuracy.count)} images. The score model never sees the image, only a pull to it.",
+        f"Published: {published.DISTANCE_CLASSIFIER}.",
+    ]
+    blocks: list[Block] = []
+    if len(names) <= MAX_DRAWN_CLASSES:
+        caption = (
+            f"Counts of {numbers.count(result.accuracy.count)} test images, none of them a source of the main set."
+        )
+        blocks.append(Figure("Class by distance", caption, [confusion_panel(result.confusion, names)], size="wide"))
+    return Section("distance-classifier", "Distance as a classifier", sentences, blocks)

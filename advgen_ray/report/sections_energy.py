@@ -1,0 +1,106 @@
+"""Energies of natural and attacked images, and the detector that needs nothing but a threshold."""
+
+from advgen_ray.analysis import published
+from advgen_ray.report import numbers
+from advgen_ray.report.blocks import Figure, Section, Table
+from advgen_ray.report.plots_energy import energy_panels, roc_panel
+from advgen_ray.report.study import Study, eps_labels
+
+
+def energy_section(study: Study) -> Section:
+    """Histograms of E(x) and E(x, y), natural against PGD (B3)."""
+    pairs, table = study.tables.pairs, study.tables.energy
+    on = f"{numbers.count(int(table['count'].max()))} test images, each natural and under PGD"
+    figures = [
+        Figure(
+            "Energy E(x), natural against attacked",
+            f"{on}, one panel a classifier. Dotted: the detector's threshold. As figure 2a of Beadini and Masi "
+            f"(imagenette).",
+            energy_panels(pairs, "energy_x", study.tables.detectors),
+        ),
+        Figure("Energy of the true class, E(x, y)", f"The same {on}.", energy_panels(pairs, "energy_xy")),
+    ]
+    columns = [
+        "Training",
+        "E(x) natural",
+        "E(x) PGD",
+        "shift",
+        "E(x, y) natural",
+        "E(x, y) PGD",
+        "shift",
+        "fooled",
+        "n",
+    ]
+    rows = [
+        [
+            label,
+            numbers.decimal(row["natural_energy_x"]),
+            numbers.decimal(row["attacked_energy_x"]),
+            numbers.signed(row["attacked_energy_x"] - row["natural_energy_x"]),
+            numbers.decimal(row["natural_energy_xy"]),
+            numbers.decimal(row["attacked_energy_xy"]),
+            numbers.signed(row["attacked_energy_xy"] - row["natural_energy_xy"]),
+            numbers.percent(row["fooled"]),
+            numbers.count(int(row["count"])),
+        ]
+        for label, (_, row) in zip(eps_labels(table), table.iterrows(), strict=True)
+    ]
+    means = Table("Mean energies", "Means over the test images; fooled: wrong under PGD.", columns, rows)
+    return Section("energies", "Energies under attack", _energy_sentences(study), [*figures, means])
+
+
+def _energy_sentences(study: Study) -> list[str]:
+    table = study.tables.energy
+    shifts = [float(s) for s in table["attacked_energy_x"] - table["natural_energy_x"]]
+    lower = (
+        "lower, as Beadini and Masi report for imagenette"
+        if shifts[0] < 0
+        else "not lower, unlike Beadini and Masi's imagenette"
+    )
+    strength = "smaller" if abs(shifts[-1]) < abs(shifts[0]) else "no smaller"
+    return [
+        "The energy E(x) = −logsumexp of the logits is low where the classifier finds an image likely.",
+        f"Under the standard model PGD moves the mean of E(x) by {numbers.signed(shifts[0])} ({lower}); under the most "
+        f"robust one by {numbers.signed(shifts[-1])}, a {strength} shift "
+        f"(n = {numbers.count(int(table['count'].max()))}).",
+    ]
+
+
+def detector_section(study: Study) -> Section:
+    """The energy detector: rates at the threshold of largest G-mean (B4)."""
+    detectors, table = study.tables.detectors, study.tables.energy
+    standard = detectors[0]
+    roc = Figure(
+        "Detector: every threshold, and the one chosen",
+        f"Measured on {numbers.count(standard.num_measured)} test images (each natural and under PGD) that took no "
+        f"part in choosing the threshold. Positive class: attacked.",
+        [roc_panel(detectors)],
+        size="wide",
+    )
+    rows = [
+        [
+            label,
+            numbers.decimal(one.energy_threshold),
+            numbers.percent(one.detection_rate),
+            numbers.percent(one.false_positive_rate),
+            numbers.decimal(one.auc),
+            f"{numbers.count(one.num_fitted)} / {numbers.count(one.num_measured)}",
+        ]
+        for label, one in zip(eps_labels(table), detectors, strict=True)
+    ]
+    rates = Table(
+        "Detector by classifier",
+        "n: images that chose the threshold (largest geometric mean of sensitivity and specificity) / images measured.",
+        ["Training", "threshold on E(x)", "detection rate", "false positive rate", "area under ROC", "n"],
+        rows,
+        [["CIFAR-10, PGD(8)", "not printed", "98.38%", "1.62%", "not printed", "not printed"]],
+        "For context, another data set and attack: CIFAR-10, Beadini and Masi, table 1, ResNet10, as printed",
+    )
+    sentences = [
+        f"Calling an image attacked where E(x) ≤ {numbers.decimal(standard.energy_threshold)} finds "
+        f"{numbers.percent(standard.detection_rate)} of the attacked and flags "
+        f"{numbers.percent(standard.false_positive_rate)} of the natural images under the standard model "
+        f"(n = {numbers.count(standard.num_measured)} each).",
+        f"Published: {published.ENERGY_DETECTOR}.",
+    ]
+    return Section("detector", "Energy as a detector", sentences, [roc, rates])

@@ -1,0 +1,92 @@
+"""What was run: every config, seed, version and time, and what the words on the page mean."""
+
+import yaml
+
+from advgen_ray.report import numbers
+from advgen_ray.report.blocks import Details, Section, Table
+from advgen_ray.report.study import RunRecord, Study
+
+
+def runs_section(study: Study) -> Section:
+    """One row a stored result, its full config to unfold."""
+    rows = [
+        [record.name, record.stage, _settings(record), record.seed, record.config_digest, record.digest[:16],
+         numbers.duration(record.seconds)]
+        for record in study.records
+    ]  # fmt: skip
+    results = Table(
+        "Every stored result",
+        "Config digest: sixteen hex digits of what was computed. Content digest: of a model's weights, or of a result "
+        "set's config and inputs. Time: of the run that made it, kept when it is reused.",
+        ["Result", "Stage", "Settings", "Seed", "Config", "Content", "Time"],
+        rows,
+        prose=True,
+    )
+    stages = Table(
+        "Time by stage",
+        "Wall clock of this study; a finished result that is reused costs next to nothing.",
+        ["Stage", "Time"],
+        [[name.replace("_", " "), numbers.duration(seconds)] for name, seconds in study.elapsed_seconds.items()]
+        + [["all stages", numbers.duration(sum(study.elapsed_seconds.values()))]],
+    )
+    configs = Details(
+        "Full configs",
+        [
+            (f"{record.stage}: {record.name}", yaml.safe_dump(_plain(record.config), sort_keys=False))
+            for record in study.records
+        ],
+    )
+    return Section("runs", "What was run", [], [results, stages, _versions(study), configs])
+
+
+def _versions(study: Study) -> Table:
+    packages = sorted({package for record in study.records for package in record.versions})
+    rows = []
+    for package in packages:
+        found = sorted({record.versions[package] for record in study.records if package in record.versions})
+        rows.append([package, ", ".join(found)])
+    return Table("Versions", "As stored with the results.", ["Package", "Version"], rows)
+
+
+def _settings(record: RunRecord) -> str:
+    """The settings a reader asks for first, by stage."""
+    wanted = {
+        "classifier": ("attack.eps", "num_epochs", "batch_size"),
+        "judge": ("attack.eps", "num_epochs", "batch_size"),
+        "score model": ("num_steps", "batch_size"),
+        "counterfactuals": (
+            "neighborhood.kind",
+            "neighborhood.sigma_ce",
+            "guidance_scale",
+            "num_sources",
+            "sampler.num_steps",
+        ),
+        "energies": ("attack.norm", "attack.eps", "attack.num_steps"),
+    }.get(record.stage, ())
+    found = [(key, record.setting(key)) for key in wanted]
+    return ", ".join(f"{key.rpartition('.')[2].replace('_', ' ')} {value}" for key, value in found if value is not None)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def words_section() -> Section:
+    """The vocabulary, for a reader who starts here."""
+    words = [
+        ["eps", "L2 radius of the attack during adversarial training, pixels in [0, 1]; 0 is standard training."],
+        ["source", "A clean image from which counterfactuals are made."],
+        ["counterfactual (CE)", "The source, changed by the diffusion model so that it shows a target class."],
+        ["different-class", "The target is not the source's label; otherwise same-class."],
+        ["judge", "A standard classifier trained with another seed, which took no part in anything else."],
+        ["validity", "Share of different-class counterfactuals on which the judge predicts the target."],
+        ["effect", "Accuracy lost from same-class to different-class counterfactuals by the most robust model, minus "
+         "that lost by the standard one; its interval counts sources, since counterfactuals of one source are alike."],
+        ["most robust model", "The one trained at the largest eps of the study."],
+        ["PGD", "Projected gradient ascent on the loss, inside a ball around the image."],
+        ["Yeats et al.", "Yeats, Darwin, Ortega, Liu, Li: Do Counterfactual Examples Complicate Adversarial Training?"],
+        ["Beadini and Masi", "Exploring the Connection between Robust and Generative Models."],
+    ]  # fmt: skip
+    return Section("words", "Words", [], [Table("What the words mean", "", ["Word", "Meaning"], words, prose=True)])

@@ -1,0 +1,80 @@
+"""One look for every picture: colours that colour-blind readers tell apart, one type size, SVG that stays crisp."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FuncFormatter
+
+from advgen_ray.report.blocks import Panel
+
+# Okabe and Ito (2008).
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 3)), (0, (1, 1)))
+
+NATURAL, ATTACKED = BLUE, VERMILLION
+SMALL, WIDE = (3.1, 2.6), (4.9, 3.2)  # inches; a small panel is a quarter of the page, a wide one nearly half
+INK, GRID = "#24282d", "#e4e4df"
+
+_LOOK: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same on every machine
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.0,
+    "axes.edgecolor": "#8b8f94",
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.2,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5.0,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "advgen_ray",  # the same numbers give the same bytes
+}
+
+
+def draw(name: str, alt: str, size: tuple[float, float], paint: Callable[[Axes], None]) -> Panel:
+    """One panel: ``paint`` draws on fresh axes; no global state of matplotlib is touched."""
+    with mpl.rc_context(_LOOK):
+        canvas = Canvas(figsize=size, layout="constrained")
+        paint(canvas.add_subplot())
+        buffer = io.BytesIO()
+        canvas.savefig(buffer, format="svg", dpi=200, metadata={"Date": None, "Creator": None}, transparent=True)
+    return Panel(name, buffer.getvalue(), alt)
+
+
+def in_percent(axis: Axis) -> None:
+    """Label fractions as percent with no more digits than the ticks need: 96%, 97.5%."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(100 * value, 6):g}%"))
+
+
+def legend_above(axes: Axes, num_columns: int, handlelength: float = 2.2) -> None:
+    """The legend between title and axes, where it hides nothing."""
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 0.985),
+        ncols=num_columns,
+        handlelength=handlelength,
+        columnspacing=1.2,
+        borderpad=0.2,
+    )

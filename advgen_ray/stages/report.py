@@ -1,0 +1,93 @@
+"""The stage that ends a study: stored results in, ``report.html`` and ``summary.json`` out."""
+
+import atexit
+import json
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from advgen_ray.analysis.ce_accuracy import judged
+from advgen_ray.analysis.study import StudyTables, analyze
+from advgen_ray.analysis.summary import summarize
+from advgen_ray.config import ReportConfig
+from advgen_ray.report.blocks import Grid, Panel
+from advgen_ray.report.grid import build_grid, grid_rows
+from advgen_ray.report.page import panels_of, render, result_sections
+from advgen_ray.report.study import RunRecord, Study
+from advgen_ray.report.text import summary_text
+from advgen_ray.stages.inputs import load_images
+from advgen_ray.stages.report_inputs import Stored, pictures, read_stored
+from advgen_ray.storage.filesystem import ensure_writable, join, write_atomic
+from advgen_ray.tracking import Run, tracked_run
+
+REPORT, SUMMARY = "report.html", "summary.json"
+STAGE_NAMES = {"classifier": "classifiers", "judge": "classifiers", "score model": "score_model"}
+
+
+def run(config: ReportConfig, elapsed_seconds: Mapping[str, float] | None = None) -> dict[str, Any]:
+    """Compute the tables, write the page and the summary to ``config.output``, and return the summary.
+
+    ``elapsed_seconds`` is the wall clock by stage; without it, the seconds stored with the results are added up.
+    Raises UserError, before anything is written, for a result that is missing, unfinished or not of this study.
+    """
+    begin = time.monotonic()
+    ensure_writable(config.output)
+    with tracked_run("report", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+        stored = read_stored(config)
+        tables = analyze(stored.inputs)
+        elapsed = dict(elapsed_seconds) if elapsed_seconds else stored_seconds(stored.records)
+        study = Study(tables, stored.records, _grid(config, tables, stored), elapsed, version("advgen_ray"))
+        sections = result_sections(study)
+        elapsed["report"] = time.monotonic() - begin
+        summary = summarize(tables, elapsed)
+        html = render(replace(study, elapsed_seconds=elapsed), sections)
+        text = json.dumps(summary, indent=1, allow_nan=False) + "\n"
+        write_atomic(join(config.output, SUMMARY), text.encode())
+        write_atomic(join(config.output, REPORT), html.encode())
+        _track(tracked, summary, {SUMMARY: text, REPORT: html}, panels_of(sections))
+    print(f"\n{summary_text(summary)}\n\nreport: {join(config.output, REPORT)}", flush=True)
+    return summary
+
+
+def stored_seconds(records: Iterable[RunRecord]) -> dict[str, float]:
+    """Seconds by stage, added up over the stored results that know theirs."""
+    seconds: dict[str, float] = {}
+    for record in records:
+        if math.isfinite(record.seconds):
+            stage = STAGE_NAMES.get(record.stage, record.stage)
+            seconds[stage] = seconds.get(stage, 0.0) + record.seconds
+    return seconds
+
+
+def _grid(config: ReportConfig, tables: StudyTables, stored: Stored) -> Grid:
+    """The pictures of the grid's rows, the judge's opinion of each, and the sources from the data set."""
+    rows = grid_rows(tables.inputs.main.rows)
+    split = stored.main.plan["config"]["split"]
+    images = load_images(config.data, split, None, "num_images")
+    sources = images.tensor(rows["source_index"].to_numpy()).numpy()
+    opinion = judged(tables.inputs.energies, tables.inputs.judge, tables.inputs.main)
+    predicted = opinion.set_index("item_id")["predicted"]
+    return build_grid(rows, pictures(stored.main, rows["item_id"]), sources, predicted, tables.inputs.class_names)
+
+
+def _track(tracked: Run, summary: Mapping[str, Any], texts: Mapping[str, str], panels: Iterable[Panel]) -> None:
+    """Log the summary's numbers, the page and each panel as a file."""
+    metrics = {f"{row['classifier']}/{key}": row[key] for row in summary["classifiers"] for key in row}
+    for group in ("counterfactuals", "effect", "energy_detector"):
+        metrics |= {f"{group}/{key}": value for key, value in summary[group].items()}
+    tracked.log_metrics(metrics | {"distance_classifier_accuracy": summary["distance_classifier_accuracy"]})
+    folder = Path(tempfile.mkdtemp(prefix="advgen-report-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # the tracker copies later, from another thread
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+        tracked.log_artifact(folder / name)
+    (folder / "figures").mkdir()
+    for panel in panels:
+        (folder / "figures" / f"{panel.name}.svg").write_bytes(panel.svg)
+    tracked.log_artifact(folder / "figures")

@@ -1,0 +1,156 @@
+"""What the report reads: models' cards, sets of counterfactuals, energies, and whether they belong together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from advgen_ray.analysis.inputs import COUNTERFACTUAL_COLUMNS, ENERGY_COLUMNS, CounterfactualSet, StudyInputs
+from advgen_ray.config import ReportConfig
+from advgen_ray.data.datasets import dataset_info
+from advgen_ray.errors import UserError
+from advgen_ray.report.study import RunRecord
+from advgen_ray.stages.inputs import open_counterfactuals, unique_names
+from advgen_ray.storage import ResultSet
+from advgen_ray.storage.filesystem import local_copy
+from advgen_ray.storage.schemas import column_to_images
+from advgen_ray.training.model_directory import read_card
+
+KINDS = {
+    "gaussian": "Gaussian",
+    "boltzmann_hardtanh": "Boltzmann, hardtanh",
+    "boltzmann_exact": "Boltzmann, exact",
+}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A study's tables, what is known of the runs that made them, and the main set, whose pictures are read later."""
+
+    inputs: StudyInputs
+    records: list[RunRecord]
+    main: ResultSet
+
+
+def read_stored(config: ReportConfig) -> Stored:
+    """Read everything that ``config`` names.
+
+    Raises:
+        UserError: something is not named, missing, unfinished, of another data set, or not what the energies were
+            scored with.
+    """
+    for key in ("judge", "counterfactuals", "energies"):
+        if not getattr(config, key):
+            raise UserError(f"{key} is empty; the report needs it: --set {key}=PATH")
+    names = unique_names((*config.classifiers, config.judge), "classifiers and judge", depth=1)
+    cards = {name: _card(uri) for name, uri in zip(names, (*config.classifiers, config.judge), strict=True)}
+    main = open_counterfactuals(config.counterfactuals, config.data)
+    compared = [main if uri == main.uri else open_counterfactuals(uri, config.data) for uri in config.variants]
+    held_out = open_counterfactuals(config.held_out, config.data) if config.held_out else None
+    energies = _open_energies(config.energies)
+    _check_belonging(energies, cards, [main, *compared])
+    sets = {one.uri: _rows(one) for one in [main, *compared, *([held_out] if held_out else [])]}
+    rows = energies.read(list(ENERGY_COLUMNS)).to_pandas()
+    inputs = StudyInputs(
+        data_name=config.data.name,
+        class_names=dataset_info(config.data.name, config.data.root).class_names,
+        energies=rows[rows["classifier"].isin(names)],
+        judge=names[-1],
+        main=sets[main.uri],
+        variants=tuple(sets[one.uri] for one in compared),
+        held_out=sets[held_out.uri] if held_out else None,
+    )
+    records = [_model_record("judge" if name == names[-1] else "classifier", name, cards[name]) for name in names]
+    if config.score_model:
+        name = unique_names((config.score_model,), "score_model", depth=1)[0]
+        records.append(_model_record("score model", name, _card(config.score_model)))
+    records += [_set_record("counterfactuals", one) for one in _distinct([main, *compared, held_out])]
+    return Stored(inputs, [*records, _set_record("energies", energies)], main)
+
+
+def pictures(result_set: ResultSet, item_ids: Iterable[str]) -> np.ndarray:
+    """The pictures ``[N, C, H, W]`` of some rows, in the order asked; reads no further than the last of them."""
+    wanted = list(item_ids)
+    missing = set(wanted)
+    found: dict[str, np.ndarray] = {}
+    shape = result_set.image_shape
+    assert shape is not None, f"{result_set.uri} holds counterfactuals and hence pictures"
+    for table in result_set.tables(["item_id", "x_ce"]):
+        here = [row for row, item_id in enumerate(table["item_id"].to_pylist()) if item_id in missing]
+        chosen = table.take(here)
+        images = column_to_images(chosen["x_ce"], shape)
+        found |= dict(zip(chosen["item_id"].to_pylist(), images, strict=True))
+        missing -= found.keys()
+        if not missing:
+            break
+    return np.stack([found[item_id] for item_id in wanted])
+
+
+def _card(uri: str) -> dict[str, Any]:
+    return read_card(local_copy(uri))
+
+
+def _open_energies(uri: str) -> ResultSet:
+    result_set = ResultSet.open(uri)
+    if result_set.kind != "energies":
+        raise UserError(f"{uri}: holds {result_set.kind}, expected energies; give the output of score_energies")
+    return result_set
+
+
+def _check_belonging(energies: ResultSet, cards: dict[str, dict[str, Any]], sets: list[ResultSet]) -> None:
+    """The models and sets named must be the very ones that the energies were scored with."""
+    inputs = energies.plan["inputs"]
+    asked = [("classifiers", name, card["weights_sha256"]) for name, card in cards.items()]
+    asked += [("counterfactuals", _name(one), one.identity) for one in sets]
+    for kind, name, digest in asked:
+        scored = inputs.get(kind, {})
+        if name not in scored:
+            known = ", ".join(scored) or "none"
+            raise UserError(f"{energies.uri}: {kind} {name!r} was not scored, only {known}; score it first")
+        if scored[name] != digest:
+            raise UserError(
+                f"{energies.uri}: {kind} {name!r} was scored as {scored[name][:12]} but is {digest[:12]} now; "
+                "score the energies again into another output"
+            )
+
+
+def _rows(result_set: ResultSet) -> CounterfactualSet:
+    kind = result_set.plan["config"]["neighborhood"]["kind"]
+    rows: pd.DataFrame = result_set.read(list(COUNTERFACTUAL_COLUMNS)).to_pandas()
+    return CounterfactualSet(_name(result_set), KINDS.get(kind, kind), rows)
+
+
+def _name(result_set: ResultSet) -> str:
+    return unique_names((result_set.uri,), "counterfactuals", depth=0)[0]
+
+
+def _distinct(sets: list[ResultSet | None]) -> list[ResultSet]:
+    return list({one.uri: one for one in sets if one is not None}.values())
+
+
+def _model_record(stage: str, name: str, card: dict[str, Any]) -> RunRecord:
+    return RunRecord(
+        stage,
+        name,
+        config=card.get("training", {}),
+        config_digest=str(card.get("config_digest", "")),
+        digest=str(card["weights_sha256"]),
+        seconds=float(card.get("seconds", float("nan"))),
+        versions=card.get("versions", {}),
+        history=card.get("history", []),
+    )
+
+
+def _set_record(stage: str, result_set: ResultSet) -> RunRecord:
+    manifest = result_set.manifest
+    return RunRecord(
+        stage,
+        _name(result_set),
+        config=manifest["config"],
+        config_digest=str(result_set.shard(0, ["config_digest"])["config_digest"][0].as_py()),
+        digest=result_set.identity,
+        seconds=float(manifest["seconds"]),
+        versions=manifest["versions"],
+    )
