@@ -42,11 +42,12 @@ ALLOWED: dict[str, set[str]] = {
         "counterfactuals", "detection",
     },
     "job": {"config", "recipes", "distributed", "tracking"},
-    "submit": {"config", "recipes", "job"},
-    "cli": {"config", "recipes", "job", "submit", "stages", "storage", "tracking"},
+    "submit": {"config", "recipes", "tracking"},
+    "job_server": {"submit"},
+    "cli": {"config", "recipes", "job", "submit", "job_server", "stages", "storage"},
     "jobs": {"config", "job", "stages"},
 }  # fmt: skip
-RAY_USERS = {"distributed", "submit", "cli", "jobs"}
+RAY_USERS = {"distributed", "job_server"}
 LIGHT = sorted(MATHS | {"config", "recipes", "errors", "rng", "data", "training", "storage", "tracking", "analysis"})
 
 

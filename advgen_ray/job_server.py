@@ -1,0 +1,127 @@
+"""Talks to the job server of a running cluster: is it there, take this job, what does it print, how did it end."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+from advgen_ray.errors import UserError
+from advgen_ray.submit import Submission
+
+DEFAULT_ADDRESS = "http://127.0.0.1:8265"
+REACH_SECONDS = 5.0
+_TOKEN_HINT = "export RAY_AUTH_MODE=token and RAY_AUTH_TOKEN=..., or keep the token in ~/.ray/auth_token"
+
+
+def server_address(given: str | None) -> str:
+    """``--address``, else ``RAY_API_SERVER_ADDRESS``, else ``RAY_ADDRESS`` if it is http, else this machine's."""
+    cluster = os.environ.get("RAY_ADDRESS", "")
+    default = cluster if cluster.startswith("http") else DEFAULT_ADDRESS
+    address = given or os.environ.get("RAY_API_SERVER_ADDRESS") or default
+    parts = urllib.parse.urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UserError(f"--address {address!r}: expected a job server's address such as {DEFAULT_ADDRESS}")
+    return address.rstrip("/")
+
+
+def check_reachable(address: str) -> None:
+    """Raise UserError within seconds unless a Ray job server answers; Ray's own client may wait without end."""
+    try:
+        with urllib.request.urlopen(f"{address}/api/version", timeout=REACH_SECONDS) as response:
+            text = response.read(100_000)
+    except urllib.error.HTTPError as error:
+        if error.code not in (401, 403):
+            raise _stranger(address) from None
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray's client then looks for the token it asks for
+        return
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise UserError(
+            f"no cluster at {address}: {getattr(reason, 'strerror', None) or reason}; "
+            "start one with cluster/local.sh, or give --address http://HOST:8265"
+        ) from None
+    try:
+        known = "ray_version" in json.loads(text)
+    except ValueError:
+        known = False
+    if not known:
+        raise _stranger(address)
+
+
+def submit(submission: Submission, address: str, wait: bool = True) -> int:
+    """Send a job and follow its log; 0 if it succeeded, 1 if not, 130 if the user stopped following."""
+    check_reachable(address)
+    client = _client(address)
+    identifier = client.submit_job(
+        entrypoint=submission.entrypoint, runtime_env=submission.runtime_env, metadata=submission.metadata
+    )
+    afterwards = (
+        f"log: ray job logs --address {address} --follow {identifier}\n"
+        f"stop: ray job stop --address {address} {identifier}"
+    )
+    print(f"submitted {identifier} to {address}", flush=True)
+    if not wait:
+        print(afterwards)
+        return 0
+    try:
+        status, message = _followed(client, identifier)
+    except KeyboardInterrupt:
+        print(f"\nno longer following; the job goes on\n{afterwards}", file=sys.stderr)
+        return 130
+    if status == "SUCCEEDED":
+        print(f"{identifier} succeeded")
+        return 0
+    print(f"advgen: {identifier} {status.lower()}: {message.splitlines()[0] if message else ''}", file=sys.stderr)
+    return 1
+
+
+def _client(address: str) -> Any:
+    logging.getLogger("ray").setLevel(logging.WARNING)
+    from ray.exceptions import AuthenticationError
+    from ray.job_submission import JobSubmissionClient
+
+    os.environ["RAY_API_SERVER_ADDRESS"] = address  # Ray lets its environment win over an argument
+    for name in ("ray._private.runtime_env", "ray.dashboard.modules"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # one line for every ignored file
+    try:
+        return JobSubmissionClient(address)
+    except AuthenticationError:
+        raise UserError(f"the cluster at {address} refused the token or found none; {_TOKEN_HINT}") from None
+    except (ConnectionError, RuntimeError) as error:
+        raise UserError(f"no cluster at {address}: {str(error).splitlines()[0]}") from None
+
+
+def _followed(client: Any, identifier: str) -> tuple[str, str]:
+    """Print the job's log until it ends; returns its status and the server's message."""
+    printed = 0  # characters: a connection that breaks is followed anew, from the beginning of the log
+
+    async def follow() -> None:
+        nonlocal printed
+        position = 0
+        async for text in client.tail_job_logs(identifier):
+            fresh = text[max(0, printed - position) :]
+            position += len(text)
+            printed = max(printed, position)
+            print(fresh, end="", flush=True)
+
+    while True:
+        with contextlib.suppress(RuntimeError, OSError):  # broken, while the job may well go on
+            asyncio.run(follow())
+        try:
+            info = client.get_job_info(identifier)
+        except (RuntimeError, OSError) as error:
+            return "LOST", f"the job server is gone: {str(error).splitlines()[0]}"
+        if info.status.is_terminal():
+            return str(info.status.value), info.message or ""
+        time.sleep(1.0)
+
+
+def _stranger(address: str) -> UserError:
+    return UserError(f"{address} answers, but not as a Ray job server; give --address http://HOST:8265")

@@ -1,0 +1,41 @@
+"""Finds a study's results again by their places under its output, so that its report can be rendered anew."""
+
+import json
+
+from advgen_ray.config import DataConfig, ReportConfig
+from advgen_ray.errors import UserError
+from advgen_ray.storage import ResultSet
+from advgen_ray.storage.filesystem import exists, join, read_bytes
+
+
+def report_config(output: str) -> ReportConfig:
+    """What the study of ``output`` would report on; raises UserError where its energies are missing or unfinished."""
+    root = output.rstrip("/")
+    if not exists(join(root, "energies")):
+        raise UserError(f"{output}: no finished study here (energies/ is missing); give a study's output")
+    inputs = ResultSet.open(join(root, "energies")).plan["inputs"]
+    models = {name: join(root, "classifiers", name, "model") for name in inputs["classifiers"]}
+    sets = [join(root, "counterfactuals", name) for name in inputs["counterfactuals"]]
+    main = join(root, "counterfactuals", "main")
+    held_out = join(root, "counterfactuals", "held-out")
+    score_model = join(root, "score_model", "model")
+    return ReportConfig(
+        data=DataConfig.parse(ResultSet.open(main).plan["config"]["data"]),
+        classifiers=tuple(uri for name, uri in models.items() if name != "judge"),
+        judge=models.get("judge", ""),
+        score_model=score_model if exists(score_model) else "",
+        counterfactuals=main,
+        variants=tuple(sets),
+        held_out=held_out if exists(held_out) else "",
+        energies=join(root, "energies"),
+        output=root,
+    )
+
+
+def elapsed_seconds(output: str) -> dict[str, float] | None:
+    """The seconds by stage that the study measured, None where no summary is left of it."""
+    summary = join(output, "summary.json")
+    if not exists(summary):
+        return None
+    seconds: dict[str, float] = json.loads(read_bytes(summary))["elapsed_seconds"]
+    return seconds
