@@ -1,0 +1,1 @@
+"""The only importers of ray: cluster and resources, the training shape, the map shape."""

@@ -1,0 +1,72 @@
+"""Which rows each shard of a map job holds: computed from counts, so a plan of millions of rows costs nothing."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+View = Literal["clean", "pgd", "counterfactual"]
+
+
+@dataclass(frozen=True)
+class CounterfactualPlan:
+    """Every (source, target, replicate), source-major, in shards of ``shard_images`` rows; the last may be short."""
+
+    num_sources: int
+    num_classes: int
+    replicates: int
+    shard_images: int
+
+    @property
+    def num_rows(self) -> int:
+        """How many counterfactuals."""
+        return self.num_sources * self.num_classes * self.replicates
+
+    @property
+    def num_shards(self) -> int:
+        """How many shards."""
+        return -(-self.num_rows // self.shard_images)
+
+    def shard(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Source indices, targets and replicates of a shard's rows, int64 ``[rows]`` each."""
+        start = index * self.shard_images
+        rows = np.arange(start, min(start + self.shard_images, self.num_rows))
+        pairs, replicate = np.divmod(rows, self.replicates)
+        source, target = np.divmod(pairs, self.num_classes)
+        return source, target, replicate
+
+
+@dataclass(frozen=True)
+class ImageGroup:
+    """Images that one classifier reads in one view: a part of a split, or one shard of a set of counterfactuals."""
+
+    classifier: int  # index into the config's list
+    view: View
+    image_set: str  # the split, or the name of the set of counterfactuals
+    start: int  # first image of a split, or the index of the shard
+    stop: int
+
+
+def energy_groups(
+    num_classifiers: int,
+    split_images: dict[str, int],
+    attacked_splits: tuple[str, ...],
+    set_shards: dict[str, int],
+    shard_images: int,
+) -> list[ImageGroup]:
+    """The groups in the order of their shards: by classifier, then view, then set, then image.
+
+    ``split_images`` says how many images each split has, ``set_shards`` how many shards each set of counterfactuals;
+    a set is read in its own shards, so no actor ever holds more of it than one.
+    """
+    groups: list[ImageGroup] = []
+    for classifier in range(num_classifiers):
+        views: tuple[tuple[View, tuple[str, ...]], ...] = (("clean", tuple(split_images)), ("pgd", attacked_splits))
+        for view, splits in views:
+            for split in splits:
+                starts = range(0, split_images[split], shard_images)
+                stops = (min(start + shard_images, split_images[split]) for start in starts)
+                groups += [ImageGroup(classifier, view, split, *part) for part in zip(starts, stops, strict=True)]
+        for name, shards in set_shards.items():
+            groups += [ImageGroup(classifier, "counterfactual", name, index, index + 1) for index in range(shards)]
+    return groups

@@ -1,0 +1,62 @@
+"""A line every few seconds that says how far a long map job is, also while no shard comes back."""
+
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+INTERVAL_SECONDS = 5.0
+
+
+class Progress:
+    """Counts finished shards and images; prints rate and time left while it is open."""
+
+    def __init__(self, name: str, num_shards: int, shards_before: int) -> None:
+        self.name, self.num_shards = name, num_shards
+        self.shards_before = self.shards_done = shards_before
+        self.images_done = 0
+        self.begin = time.monotonic()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._print_until_closed, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        self._thread.join()
+        if error is None:
+            print(self.line(), flush=True)
+
+    @property
+    def seconds(self) -> float:
+        """Since the job began."""
+        return time.monotonic() - self.begin
+
+    def add(self, num_images: int) -> None:
+        """One more shard came back."""
+        self.shards_done += 1
+        self.images_done += num_images
+
+    def line(self) -> str:
+        """``counterfactuals: 3/20 shards, 300 images, 66.2 images/s, 0:26 left``; time left once a shard is done."""
+        here = self.shards_done - self.shards_before
+        line = f"{self.name}: {self.shards_done}/{self.num_shards} shards"
+        if not here:
+            return f"{line}, starting ({_clock(self.seconds)})"
+        line += f", {self.images_done} images, {self.images_done / self.seconds:.1f} images/s"
+        left = self.num_shards - self.shards_done
+        return f"{line}, {_clock(self.seconds * left / here)} left" if left else f"{line}, {_clock(self.seconds)}"
+
+    def _print_until_closed(self) -> None:
+        while not self._closing.wait(INTERVAL_SECONDS):
+            print(self.line(), flush=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,68 @@
+"""The stage that makes a set of counterfactuals: checks, Ray Data map, summary."""
+
+from functools import partial
+from typing import Any
+
+import pyarrow.compute as pc
+
+from advgen_ray.config import GenerateConfig
+from advgen_ray.distributed.counterfactual_rows import CounterfactualRows, plan_of
+from advgen_ray.distributed.pipelines import run_map
+from advgen_ray.stages.inputs import content_digest, load_for, load_images
+from advgen_ray.storage import ResultSet
+from advgen_ray.tracking import tracked_run
+
+
+def run(config: GenerateConfig) -> dict[str, Any]:
+    """Generate what is missing of the set at ``config.output``; returns its summary.
+
+    Raises UserError, before work starts, for a missing or foreign score model, too many sources, another set in the
+    same place or a place that cannot be written.
+    """
+    result_set = prepare(config)
+    if result_set.finished():
+        print(f"counterfactuals: {config.output} is complete, nothing to compute", flush=True)
+        return _summary(result_set)
+    with tracked_run(
+        "counterfactuals", config.model_dump(mode="json"), tags={"config_digest": config.digest()}
+    ) as tracked:
+        run_map("counterfactuals", result_set, partial(CounterfactualRows, config, result_set), config.pool)
+        summary = _summary(result_set)
+        tracked.log_metrics(summary)
+    return summary
+
+
+def prepare(config: GenerateConfig) -> ResultSet:
+    """The set that the config makes, begun or continued, with every input checked."""
+    images = load_images(config.data, config.split, config.num_sources, "num_sources")
+    score_model = load_for(config.score_model, "unet", config.data)
+    inputs = {"score_model": score_model.digest, "images": content_digest(images, config.num_sources)}
+    return ResultSet.create(
+        config.output,
+        kind="counterfactuals",
+        config=config.content(),
+        inputs=inputs,
+        num_shards=plan_of(config, images.info.num_classes).num_shards,
+        image_shape=images.info.image_shape,
+    )
+
+
+def _summary(result_set: ResultSet) -> dict[str, Any]:
+    rows = result_set.read(["source_label", "y_target", "l2", "l0"])
+    other = rows.filter(pc.not_equal(rows["source_label"], rows["y_target"]))
+    same = rows.filter(pc.equal(rows["source_label"], rows["y_target"]))
+    manifest = result_set.manifest
+    return {
+        "output": result_set.uri,
+        "identity": result_set.identity,
+        "count": rows.num_rows,
+        "mean_l2_different_class": _mean(other["l2"]),
+        "mean_l2_same_class": _mean(same["l2"]),
+        "mean_l0": _mean(rows["l0"]),
+        "seconds": manifest["seconds"],
+    }
+
+
+def _mean(column: Any) -> float | None:
+    mean = pc.mean(column).as_py()  # None where there is no such row
+    return None if mean is None else round(float(mean), 6)

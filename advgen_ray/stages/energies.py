@@ -1,0 +1,94 @@
+"""The stage that scores energies: images, their adversarial versions and counterfactuals under every classifier."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from advgen_ray.config import ScoreEnergiesConfig
+from advgen_ray.distributed.energy_rows import EnergyRows
+from advgen_ray.distributed.pipelines import run_map
+from advgen_ray.distributed.plans import ImageGroup, energy_groups
+from advgen_ray.errors import UserError
+from advgen_ray.stages.inputs import content_digest, load_for, load_images, open_counterfactuals, unique_names
+from advgen_ray.storage import ResultSet
+from advgen_ray.tracking import tracked_run
+
+ATTACKED_SPLIT = "test"
+
+
+def run(config: ScoreEnergiesConfig) -> dict[str, Any]:
+    """Score what is missing of the set at ``config.output``; returns accuracy and mean energy of every group.
+
+    Raises UserError, before work starts, for a missing or foreign classifier or set of counterfactuals, two of the
+    same name, too many images, another set in the same place or a place that cannot be written.
+    """
+    result_set, groups = prepare(config)
+    if result_set.finished():
+        print(f"energies: {config.output} is complete, nothing to compute", flush=True)
+        return _summary(result_set)
+    with tracked_run("energies", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+        run_map("energies", result_set, partial(EnergyRows, config, result_set, groups), config.pool)
+        summary = _summary(result_set)
+        tracked.log_metrics(_metrics(summary))
+    return summary
+
+
+def prepare(config: ScoreEnergiesConfig) -> tuple[ResultSet, list[ImageGroup]]:
+    """The set that the config makes, begun or continued, with every input checked, and what each shard reads."""
+    if not config.classifiers:
+        raise UserError("classifiers=[]: nothing to score with; give model directories with --set classifiers=[...]")
+    names = unique_names(config.classifiers, "classifiers", depth=1)
+    set_names = unique_names(config.counterfactuals, "counterfactuals", depth=0)
+    splits = {split: load_images(config.data, split, config.num_images, "num_images") for split in config.splits}
+    loaded = [load_for(uri, "wide_resnet", config.data) for uri in config.classifiers]
+    sets = [open_counterfactuals(uri, config.data) for uri in config.counterfactuals]
+    inputs = {
+        "classifiers": {name: model.digest for name, model in zip(names, loaded, strict=True)},
+        "counterfactuals": {name: s.identity for name, s in zip(set_names, sets, strict=True)},
+        "images": {split: content_digest(images, config.num_images) for split, images in splits.items()},
+    }
+    groups = energy_groups(
+        len(names),
+        split_images={split: config.num_images or len(images) for split, images in splits.items()},
+        attacked_splits=(ATTACKED_SPLIT,) if config.attack and ATTACKED_SPLIT in splits else (),
+        set_shards={name: s.num_shards for name, s in zip(set_names, sets, strict=True)},
+        shard_images=config.shard_images,
+    )
+    if not groups:
+        raise UserError("nothing to score; give splits=[train,test] or counterfactuals=[...]")
+    result_set = ResultSet.create(
+        config.output, kind="energies", config=config.content(), inputs=inputs, num_shards=len(groups)
+    )
+    return result_set, groups
+
+
+def _summary(result_set: ResultSet) -> dict[str, Any]:
+    rows = result_set.read(["classifier", "view", "image_set", "correct", "energy_x"]).to_pandas()
+    by_group = rows.groupby(["classifier", "view", "image_set"], sort=False)
+    return {
+        "output": result_set.uri,
+        "identity": result_set.identity,
+        "count": len(rows),
+        "groups": [
+            {
+                "classifier": classifier,
+                "view": view,
+                "image_set": image_set,
+                "count": len(group),
+                "accuracy": round(float(np.mean(group["correct"])), 6),
+                "mean_energy_x": round(float(np.mean(group["energy_x"])), 6),
+            }
+            for (classifier, view, image_set), group in by_group
+        ],
+        "seconds": result_set.manifest["seconds"],
+    }
+
+
+def _metrics(summary: dict[str, Any]) -> dict[str, float]:
+    """Flat names for the tracker: ``eps-0.5/clean/test/accuracy``."""
+    metrics = {"count": summary["count"], "seconds": summary["seconds"]}
+    for group in summary["groups"]:
+        where = f"{group['classifier']}/{group['view']}/{group['image_set']}"
+        metrics |= {f"{where}/{name}": group[name] for name in ("accuracy", "mean_energy_x")}
+    return metrics

@@ -1,0 +1,68 @@
+"""What the map stages are given, models and images, checked before any work starts."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from advgen_ray.config import DataConfig
+from advgen_ray.data import datasets
+from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.errors import UserError
+from advgen_ray.storage import ResultSet
+from advgen_ray.storage.filesystem import local_copy
+from advgen_ray.training.model_directory import LoadedModel, load_model
+
+
+def load_images(data: DataConfig, split: datasets.Split, num_images: int | None, key: str) -> LabelledImages:
+    """A split, of which the first ``num_images`` are wanted; raises UserError, naming ``key``, if it has fewer."""
+    images = datasets.load(data.name, data.root, split, data.download)
+    if num_images is not None and num_images > len(images):
+        raise UserError(f"{key}={num_images}: the {split} split of {data.name} has {len(images)} images; lower it")
+    return images
+
+
+def content_digest(images: LabelledImages, num_images: int | None = None) -> str:
+    """Sixteen hex digits of the first images and labels: a user's arrays may change under the same name."""
+    digest = hashlib.sha256()
+    for array in (images.images[:num_images], images.labels[:num_images]):
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]
+
+
+def load_for(uri: str, kind: str, data: DataConfig) -> LoadedModel:
+    """The model at ``uri``; raises UserError unless it is of ``kind`` and made for images such as ``data``'s."""
+    loaded = load_model(local_copy(uri))
+    info = datasets.dataset_info(data.name, data.root)
+    architecture: dict[str, Any] = loaded.card["architecture"]
+    expected = {"image_shape": list(info.image_shape), "num_classes": info.num_classes}
+    found = {"image_shape": list(architecture["image_shape"]), "num_classes": architecture["num_classes"]}
+    if loaded.card["kind"] != kind:
+        raise UserError(f"{uri}: holds a {loaded.card['kind']}, expected a {kind}; give another model directory")
+    if found != expected:
+        raise UserError(f"{uri}: made for {found}, {data.name} has {expected}; give a model of this data set")
+    trained_on = loaded.card.get("data", {}).get("name", data.name)
+    if trained_on != data.name:
+        raise UserError(f"{uri}: trained on {trained_on}, but data.name is {data.name}; give a model of this data set")
+    return loaded
+
+
+def open_counterfactuals(uri: str, data: DataConfig) -> ResultSet:
+    """A finished set of counterfactuals of ``data``; raises UserError for anything else."""
+    result_set = ResultSet.open(uri)
+    if result_set.kind != "counterfactuals":
+        raise UserError(f"{uri}: holds {result_set.kind}, expected counterfactuals; give another result set")
+    made_from = result_set.plan["config"]["data"]["name"]
+    if made_from != data.name:
+        raise UserError(f"{uri}: made from {made_from}, but data.name is {data.name}; give a set of this data set")
+    return result_set
+
+
+def unique_names(uris: tuple[str, ...], what: str, depth: int) -> list[str]:
+    """The name of each: its directory's, ``depth`` levels up; raises UserError where two have the same."""
+    names = [uri.rstrip("/").split("/")[-1 - depth] if uri.count("/") >= depth else uri for uri in uris]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"{what}: two are called {name!r} in {list(uris)}; rename one directory")
+    return names
