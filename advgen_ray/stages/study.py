@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any, TypeVar
 
 from advgen_ray.config import (
@@ -24,17 +24,15 @@ ConfigT = TypeVar("ConfigT", bound=Config)
 def run(config: StudyConfig) -> dict[str, Any]:
     """Every stage in turn under one tracked parent run; finished stages are reused, a killed one continues."""
     plan = StudyPlan(config)
-    clock = StageClock(total=len(plan.classifiers) + 2 + len(plan.counterfactuals) + 2)
+    clock = StageClock(total=4 + len(plan.counterfactuals))
     connect()
     with tracked_run("study", config.model_dump(mode="json"), tags={"config_digest": config.digest()}):
-        for classifier_config in plan.classifiers:
-            clock.run("classifiers", classifier.run, classifier_config)
-        clock.run("classifiers", classifier.run, plan.judge)
-        clock.run("score_model", score_model.run, plan.score_model)
+        clock.run("classifiers", lambda: classifier.run_all([*plan.classifiers, plan.judge]))
+        clock.run("score_model", lambda: score_model.run(plan.score_model))
         for generate_config in plan.counterfactuals:
-            clock.run("counterfactuals", counterfactuals.run, generate_config)
-        clock.run("energies", energies.run, plan.energies)
-        return clock.run("report", lambda c: report.run(c, elapsed_seconds=clock.seconds), plan.report)
+            clock.run("counterfactuals", partial(counterfactuals.run, generate_config))
+        clock.run("energies", lambda: energies.run(plan.energies))
+        return clock.run("report", lambda: report.run(plan.report, elapsed_seconds=clock.seconds))
 
 
 class StudyPlan:
@@ -93,13 +91,12 @@ class StageClock:
         self.total, self.started = total, 0
         self.seconds: dict[str, float] = {}
 
-    def run(self, name: str, stage: Callable[[ConfigT], dict[str, Any]], config: ConfigT) -> dict[str, Any]:
+    def run(self, name: str, stage: Callable[[], dict[str, Any] | list[dict[str, Any]]]) -> Any:
         """Run one stage and return its summary."""
         self.started += 1
-        where = Path(str(getattr(config, "output", "")))
-        print(f"\n[{self.started}/{self.total}] {name}: {where}", flush=True)
+        print(f"\n[{self.started}/{self.total}] {name}", flush=True)
         begin = time.monotonic()
-        summary = stage(config)
+        summary = stage()
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begin
         return summary
 
