@@ -48,9 +48,13 @@ def load_checkpoint(directory: Path, *, model: nn.Module, optimizer: Optimizer, 
             ema.load_state_dict({"num_updates": state["num_ema_updates"], "shadow": _under("ema/", tensors)})
         except (ValueError, TypeError) as error:
             raise UserError(f"{directory}: {error}") from None
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     per_parameter: dict[int, dict[str, Tensor]] = {}
     for key, value in _under("optimizer/", tensors).items():
         index, name = key.split("/", 1)
+        like = parameters[int(index)]
+        if value.shape == like.shape:
+            value = torch.empty_like(like).copy_(value)  # fused kernels need the parameter's memory format
         per_parameter.setdefault(int(index), {})[name] = value
     groups = optimizer.state_dict()["param_groups"]  # hyperparameters come from the config, not from the file
     optimizer.load_state_dict({"state": per_parameter, "param_groups": groups})
@@ -75,7 +79,7 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], where: Path) -> N
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     """One safetensors file; tensors that share memory are stored apart."""
-    save_file({name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}, path)
+    save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, path)
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

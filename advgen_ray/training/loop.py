@@ -21,7 +21,7 @@ from advgen_ray.training.worker import Worker
 Record = dict[str, Any]
 Save = Callable[[Path], None]
 Report = Callable[[Record, Save | None], None]
-"""``report(record, save)``: all workers call it equally often; ``save(directory)`` writes the checkpoint that is due."""
+"""``report(record, save)``: all workers call it equally often; ``save(directory)`` writes the checkpoint now due."""
 
 
 @dataclass

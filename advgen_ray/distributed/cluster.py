@@ -1,0 +1,109 @@
+"""Joining the cluster that a job belongs to, or starting one on this machine."""
+
+import os
+import socket
+
+from advgen_ray.errors import UserError
+
+PROBE_SECONDS = 5.0
+OBJECT_STORE_BYTES = 200_000_000  # results go straight to storage; only small objects pass through the store
+
+# Read by Ray when its parts start. None of them changes a result.
+_ANYWHERE = {
+    "RAY_TRAIN_V2_ENABLED": "1",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",  # bars of actors flood captured logs; our own lines replace them
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+# Machinery for clusters that a cluster on one machine only pays for, a Python process or a second at a time.
+_LOCAL = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
+}
+
+
+def connect(num_cpus: int | None = None) -> None:
+    """Join the cluster at ``RAY_ADDRESS`` (set inside a submitted job), else start one on this machine; once.
+
+    A cluster started here has at least 4 logical CPUs, so that a driver's actors never starve one another on two
+    cores; each worker still uses as many threads as it was given CPUs. Raises UserError for an address that does
+    not answer.
+    """
+    _set_environment(_ANYWHERE)
+    address = os.environ.get("RAY_ADDRESS", "")
+    if address and address != "local":
+        _join(address)
+    else:
+        _set_environment(_LOCAL)
+        _start(num_cpus or max(4, os.cpu_count() or 1))
+
+
+def disconnect() -> None:
+    """Leave the cluster; one that was started here ends."""
+    import ray
+
+    ray.shutdown()
+
+
+def is_local() -> bool:
+    """Whether the cluster is one that ``connect`` starts: it cannot grow."""
+    return os.environ.get("RAY_ADDRESS", "") in ("", "local")
+
+
+def _start(num_cpus: int) -> None:
+    import ray
+
+    if ray.is_initialized():
+        return
+    ray.init(
+        address="local",  # never a head that happens to run on this machine
+        num_cpus=num_cpus,
+        object_store_memory=OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
+
+
+def _join(address: str) -> None:
+    import ray
+
+    if ray.is_initialized():
+        return
+    _probe(address)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UserError(f"Ray cluster at {address}: {str(error).splitlines()[0]}; {_hint(error)}") from None
+
+
+def _probe(address: str) -> None:
+    """Ray itself tries for minutes before it gives up on an address where nobody listens."""
+    if address == "auto":
+        return  # Ray looks for a head on this machine, which is quick
+    host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if not separator or not port.isdigit() or "/" in host:
+        raise UserError(
+            f"RAY_ADDRESS {address!r}: expected HOST:PORT of a Ray head, usually port 6379; to submit a job to "
+            "a dashboard address use ray job submit"
+        )
+    try:
+        socket.create_connection((host, int(port)), PROBE_SECONDS).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(
+            f"Ray cluster at {address}: unreachable ({reason}); check the address, or unset RAY_ADDRESS to start a "
+            "local cluster"
+        ) from None
+
+
+def _hint(error: Exception) -> str:
+    if "auth" in str(error).lower():
+        return "set RAY_AUTH_MODE to the cluster's (token or disabled) and provide its token"
+    return "check the address, or unset RAY_ADDRESS to start a local cluster"
+
+
+def _set_environment(values: dict[str, str]) -> None:
+    for name, value in values.items():
+        os.environ.setdefault(name, value)

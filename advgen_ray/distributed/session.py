@@ -1,0 +1,140 @@
+"""What a training program sees inside a Ray Train worker: its place, where to resume, how to report and finish."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray.train
+import torch
+from ray.train import Checkpoint
+from torch import nn
+
+from advgen_ray.config import Config
+from advgen_ray.errors import UserError
+from advgen_ray.storage.filesystem import join, read_bytes, write_atomic
+from advgen_ray.training.checkpoint import read_json, write_json
+from advgen_ray.training.loop import Record, Save
+from advgen_ray.training.model_directory import CARD, WEIGHTS, save_model
+from advgen_ray.training.worker import Worker
+
+OWNER = "training.json"  # says which training a checkpoint belongs to
+PROGRESS = "progress.json"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One model to train: a module-level function, run on every worker, and what it is to do.
+
+    ``program(config, session)`` trains and calls ``session.finish`` on every worker.
+    """
+
+    name: str
+    program: Callable[[Any, "Session"], None]
+    config: Config
+    output: str
+
+    @property
+    def digest(self) -> str:
+        """What the task computes; equal digests mean equal results."""
+        return self.config.digest()
+
+    def card(self) -> dict[str, Any] | None:
+        """The card of the finished model at ``output``, whoever trained it; None where there is none."""
+        return _read_json(join(self.output, "model", CARD))
+
+    def finished(self) -> bool:
+        """Whether this very task's model is there."""
+        card = self.card()
+        return card is not None and card.get("config_digest") == self.digest
+
+    def progress(self) -> dict[str, Any]:
+        """What rank 0 last wrote of this output; empty at first."""
+        return _read_json(join(self.output, PROGRESS)) or {}
+
+    def write_progress(self, record: Record | None) -> None:
+        """Replace ``progress.json``, small and at once, for whoever watches."""
+        content = {"name": self.name, "config_digest": self.digest, "record": record}
+        write_atomic(join(self.output, PROGRESS), json.dumps(content).encode())
+
+
+class Session:
+    """A task on one worker."""
+
+    def __init__(self, task: Task, worker: Worker, resume: Path | None) -> None:
+        self.task, self.worker, self.resume = task, worker, resume
+
+    def report(self, record: Record, save: Save | None) -> None:
+        """Show a record; with ``save``, hand Ray Train a checkpoint. Every worker calls it equally often."""
+        leads = self.worker.rank == 0
+        if leads:
+            self.task.write_progress(record)
+        if save is None:
+            return  # Ray Train keeps the latest metrics only, the history travels in the checkpoints
+        with tempfile.TemporaryDirectory(prefix="advgen-checkpoint-") as directory:
+            checkpoint = None
+            if leads:
+                save(Path(directory))
+                write_json(Path(directory) / OWNER, {"config_digest": self.task.digest})
+                checkpoint = Checkpoint.from_directory(directory)
+            ray.train.report({"step": record["step"], "training": self.task.name}, checkpoint=checkpoint)
+
+    def finish(self, model: nn.Module, card: dict[str, Any]) -> None:
+        """Store the model, its card last: from then on the task is done, and a restart passes over it."""
+        if self.worker.rank == 0:
+            with tempfile.TemporaryDirectory(prefix="advgen-model-") as directory:
+                save_model(directory, model, card | {"config_digest": self.task.digest})
+                for name in (WEIGHTS, CARD):
+                    write_atomic(join(self.task.output, "model", name), (Path(directory) / name).read_bytes())
+        self.worker.barrier()
+
+
+def run_tasks(tasks: list[Task], cpus_per_worker: int, fallback: str | None) -> str | None:
+    """The function every Ray Train worker runs: the unfinished tasks in turn; returns a user's mistake, if any.
+
+    A mistake is returned, since Ray Train would retry what is raised, and the same mistake comes again.
+    """
+    torch.set_num_threads(cpus_per_worker)
+    worker = _worker()
+    checkpoint = ray.train.get_checkpoint()
+    if checkpoint is None and fallback is not None:
+        checkpoint = Checkpoint.from_directory(fallback)
+    for task in tasks:
+        if task.finished():
+            continue
+        try:
+            with tempfile.TemporaryDirectory(prefix="advgen-resume-") as directory:
+                resume = _fetched(checkpoint, task, Path(directory))
+                task.program(task.config, Session(task, worker, resume))
+        except UserError as error:
+            return f"{task.name}: {error}"
+    return None
+
+
+def _worker() -> Worker:
+    context = ray.train.get_context()
+    device = torch.device("cpu")
+    if torch.cuda.is_available() and ray.get_gpu_ids():
+        from ray.train.torch import get_device
+
+        device = get_device()
+    return Worker(context.get_world_rank(), context.get_world_size(), context.get_local_rank(), device)
+
+
+def _fetched(checkpoint: Checkpoint | None, task: Task, directory: Path) -> Path | None:
+    """A local copy of the checkpoint if it is one of this task."""
+    if checkpoint is None:
+        return None
+    checkpoint.to_directory(str(directory))
+    owner = read_json(directory / OWNER, "checkpoint")
+    return directory if owner["config_digest"] == task.digest else None
+
+
+def _read_json(uri: str) -> dict[str, Any] | None:
+    try:
+        content = json.loads(read_bytes(uri))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

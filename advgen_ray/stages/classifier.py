@@ -1,0 +1,117 @@
+"""The stage that trains classifiers: config to model directory, through Ray Train, tracked."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from advgen_ray.attacks.pgd import PGD
+from advgen_ray.attacks.threat_model import L2, Linf, ThreatModel
+from advgen_ray.config import AttackConfig, TrainClassifierConfig
+from advgen_ray.data.augment import flip_and_crop
+from advgen_ray.distributed.train import Session, Task
+from advgen_ray.models.wide_resnet import WideResNet
+from advgen_ray.rng import Stream
+from advgen_ray.stages.training import build_optimizer, build_schedule, check_data, load_shared, run_tracked
+from advgen_ray.training.classifier import AttackAt, StartNoise, accuracy, train_classifier
+from advgen_ray.training.loop import Record, Trainee
+
+EVALUATION_BATCH = 256
+NORMS: dict[str, Callable[[float], ThreatModel]] = {"l2": L2, "linf": Linf}
+
+
+def run(config: TrainClassifierConfig) -> dict[str, Any]:
+    """Train one classifier; returns where it is and how accurate. Raises UserError before work starts if it can."""
+    return run_all([config])[0]
+
+
+def run_all(configs: Sequence[TrainClassifierConfig]) -> list[dict[str, Any]]:
+    """Train several classifiers in one worker group, which costs as much to start as a small one to train."""
+    check_data(configs)
+    tasks = [Task(_name(config), train, config, config.output) for config in configs]
+    cards = run_tracked("classifier", tasks, configs[0].workers, _describe)
+    return [
+        {"model": f"{config.output}/model", **card["metrics"], "seconds": card["seconds"]}
+        for config, card in zip(configs, cards, strict=True)
+    ]
+
+
+def train(config: TrainClassifierConfig, session: Session) -> None:
+    """What each worker does: build, resume, train, measure accuracy, finish."""
+    worker, seed = session.worker, config.seed
+    images, test_images = load_shared(config.data, "train", worker), load_shared(config.data, "test", worker)
+    info = images.info
+    architecture = {
+        "image_shape": list(info.image_shape),
+        "num_classes": info.num_classes,
+        "mean": list(info.mean),
+        "std": list(info.std),
+        **config.model.model_dump(mode="json"),
+    }
+    torch.manual_seed(Stream(seed, "weights").torch_seed(step=0))
+    model = WideResNet(**architecture).to(worker.device)
+    steps = config.num_epochs * -(-len(images) // config.batch_size)
+    trainee = Trainee(
+        model,
+        build_optimizer(config.optimizer, model),
+        build_schedule(config.optimizer, steps),
+        clip_norm=config.optimizer.clip_norm,
+    )
+    if session.resume:
+        trainee.resume(session.resume)
+    train_classifier(
+        trainee,
+        images,
+        attack_at(config.attack),
+        num_epochs=config.num_epochs,
+        max_steps=config.max_steps,
+        batch_size=config.batch_size,
+        augment=flip_and_crop if config.augment == "flip_crop" else None,
+        eps_warmup_epochs=config.eps_warmup_epochs,
+        checkpoint_every_epochs=config.checkpoint_every_epochs,
+        seed=seed,
+        worker=worker,
+        report=session.report,
+    )
+    attacks = {"clean_accuracy": None, "pgd_accuracy": attack_at(config.evaluation_attack)}
+    metrics = {
+        name: accuracy(model, test_images, attack, batch_size=EVALUATION_BATCH, seed=seed, worker=worker)
+        for name, attack in attacks.items()
+    }
+    session.finish(
+        model,
+        {
+            "kind": "wide_resnet",
+            "architecture": architecture,
+            "data": {"name": config.data.name},
+            "training": config.model_dump(mode="json"),
+            "metrics": metrics,
+            "history": trainee.history,
+            "num_steps": trainee.step,
+            "seconds": round(sum(record["seconds"] for record in trainee.history), 3),
+        },
+    )
+
+
+def attack_at(config: AttackConfig) -> AttackAt | None:
+    """The attack of a config at any share of its eps, the step size shrunk alike; None at eps 0."""
+    if config.eps == 0:
+        return None
+    geometry = NORMS[config.norm]
+
+    def attack(share: float, start_noise: StartNoise) -> PGD:
+        noise = start_noise if config.random_start else None
+        return PGD(geometry(share * config.eps), config.num_steps, share * config.resolved_step_size(), noise)
+
+    return attack
+
+
+def _name(config: TrainClassifierConfig) -> str:
+    return f"classifier eps={config.attack.eps:g} seed={config.seed}"
+
+
+def _describe(config: TrainClassifierConfig, record: Record) -> str:
+    return (
+        f"epoch {record['epoch']:g}/{config.num_epochs}  loss {record['loss']:.3f}  "
+        f"accuracy {record['train_accuracy']:.3f}  {record['seconds']:.1f} s"
+    )

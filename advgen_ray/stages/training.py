@@ -1,0 +1,111 @@
+"""What both training stages share: optimisers from configs, data on every worker, tracking around the run."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from advgen_ray.config import DataConfig, OptimizerConfig, TrainClassifierConfig, TrainScoreModelConfig, WorkersConfig
+from advgen_ray.data import datasets
+from advgen_ray.data.batches import BatchOrder
+from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.distributed.train import Describe, Task, run_training
+from advgen_ray.tracking import Run, check_tracking, tracked_run
+from advgen_ray.training.loop import Record
+from advgen_ray.training.optim import Schedule, adam, constant, one_cycle, sgd
+from advgen_ray.training.worker import Worker
+
+
+def check_data(configs: Sequence[TrainClassifierConfig | TrainScoreModelConfig]) -> None:
+    """Read the images once before any worker starts (and fetch them, where asked): mistakes show at once."""
+    for data in {config.data for config in configs}:
+        for split in ("train", "test"):
+            datasets.load(data.name, data.root, split, data.download)
+    for config in configs:
+        images = datasets.load(config.data.name, config.data.root, "train")
+        BatchOrder(len(images), config.batch_size, config.seed, num_workers=config.workers.num_workers)
+
+
+def load_shared(data: DataConfig, split: datasets.Split, worker: Worker) -> LabelledImages:
+    """A split on every worker; where files are to be fetched, one worker of each machine does it."""
+    if worker.local_rank == 0:
+        images = datasets.load(data.name, data.root, split, data.download)
+        worker.barrier()
+        return images
+    worker.barrier()
+    return datasets.load(data.name, data.root, split)
+
+
+def build_optimizer(config: OptimizerConfig, model: nn.Module) -> Optimizer:
+    """The optimiser that the config names."""
+    if config.kind == "adam":
+        return adam(model.parameters(), config.weight_decay)
+    return sgd(model.parameters(), config.momentum, config.weight_decay)
+
+
+def build_schedule(config: OptimizerConfig, num_steps: int) -> Schedule:
+    """The learning rates that the config names, over a run of ``num_steps``."""
+    if config.schedule == "one_cycle":
+        return one_cycle(config.learning_rate, num_steps, config.warmup_steps)
+    return constant(config.learning_rate, config.warmup_steps)
+
+
+def run_tracked(stage: str, tasks: Sequence[Task], workers: WorkersConfig, describe: Describe) -> list[dict[str, Any]]:
+    """Train the tasks, each recorded as a run of its own while it trains; returns their model cards.
+
+    A finished model was recorded when it was trained, so it is not recorded again.
+    """
+    check_tracking()
+    recorder = _Recorder(stage)
+    try:
+        cards = run_training(tasks, workers, describe, recorder.add)
+        for task, card in zip(tasks, cards, strict=True):
+            recorder.complete(task, card)
+    except BaseException as error:
+        recorder.close(error)
+        raise
+    recorder.close(None)
+    return cards
+
+
+class _Recorder:
+    """Passes records on to the tracked run of their task, which opens at its first record.
+
+    Tasks train one after the other, so at most one run is open. The watcher may miss a record between two looks;
+    the card holds all, and those not yet passed on follow in the end. Records from before this process began were
+    passed on by the one that was killed then.
+    """
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self.steps: dict[str, set[int]] = {}  # recorded here, by task
+        self.task: Task | None = None
+        self.run: Run | None = None
+        self.open = ExitStack()
+
+    def add(self, task: Task, record: Record) -> None:
+        if task is not self.task:
+            self.close(None)
+            tags = {"config_digest": task.digest, "model": task.name}
+            tracked = tracked_run(self.stage, task.config.model_dump(mode="json"), tags=tags)
+            self.task, self.run = task, self.open.enter_context(tracked)
+        assert self.run is not None, "opened above or by an earlier record"
+        self.run.log_history([record])
+        self.steps.setdefault(task.name, set()).add(record["step"])
+
+    def complete(self, task: Task, card: dict[str, Any]) -> None:
+        """Pass on what the watcher missed, and the results."""
+        recorded = self.steps.get(task.name)
+        if recorded is None:
+            return
+        missed = [r for r in card["history"] if r["step"] > min(recorded) and r["step"] not in recorded]
+        for record in missed:
+            self.add(task, record)
+        self.add(task, {"step": card["num_steps"], **card["metrics"]})
+
+    def close(self, error: BaseException | None) -> None:
+        """End the open run, as failed if there is an error."""
+        self.open.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
+        self.open, self.task = ExitStack(), None
