@@ -1,17 +1,24 @@
 """What a page is made of; the template knows these and nothing else."""
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of a figure: its own axes, its own words for those who do not see it."""
+    """One picture of a figure: its own axes, its own words for those who do not see it; drawn when first asked for."""
 
     name: str  # a file name without ending
-    svg: bytes
     alt: str
+    draw: Callable[[], bytes]
+
+    @cached_property
+    def svg(self) -> bytes:
+        """The picture."""
+        return self.draw()
 
     @property
     def uri(self) -> str:

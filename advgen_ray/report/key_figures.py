@@ -63,7 +63,9 @@ def _key(title: str, value: float, detail: str, goal: float | None, printed: str
     if goal is None:
         return KeyFigure(title, written, unit, detail, "", None, printed)
     target = f"{100 * goal:g} points" if in_points else numbers.percent(goal, 0)
-    return KeyFigure(title, written, unit, detail, target, bool(value >= goal), printed)
+    return KeyFigure(
+        title, written, unit, detail, target, bool(value >= goal) if math.isfinite(value) else None, printed
+    )
 
 
 def answer(study: Study) -> str:

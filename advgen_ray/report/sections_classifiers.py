@@ -7,9 +7,9 @@ from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Figure, Section, Table
 from advgen_ray.report.plots_classifiers import accuracy_by_eps, confidence_panels, source_label_by_eps
 from advgen_ray.report.plots_training import training_panel
-from advgen_ray.report.study import Study, eps_labels
+from advgen_ray.report.study import RunRecord, Study, eps_labels
 
-CURVES = (("loss", "training loss", False), ("accuracy", "training accuracy", True))
+CURVES = (("loss", "training loss", False), ("train_accuracy", "accuracy in training", True))
 
 
 def effect_section(study: Study) -> Section:
@@ -164,21 +164,23 @@ def robustness_section(study: Study) -> Section:
         "For context, another data set: CIFAR-10, Yeats et al., table 1, WRN-40-2, PGD(8) at L2 0.5",
     )
     blocks: list[Block] = [table]
-    histories = {
-        _history_label(record.name, record.stage): record.history for record in study.records_of("classifier", "judge")
-    }
+    histories = {_history_label(record): record.history for record in study.records_of("classifier", "judge")}
     panels = [training_panel(histories, metric, title, percent) for metric, title, percent in CURVES]
     score = study.first("score model")
     panels.append(training_panel({"score model": score.history}, "loss", "score-matching loss") if score else None)
     drawn = [panel for panel in panels if panel is not None]
     if drawn:
-        caption = f"{len(histories)} classifiers and the score model, as logged during training; one run each."
+        caption = (
+            f"{len(histories)} classifiers and the score model, one run each. Loss and accuracy are those on the "
+            f"images trained on: attacked ones, but for the standard models and the score model."
+        )
         blocks.append(Figure("How training went", caption, drawn, size="small"))
-    return Section("robustness", "The price of robustness", _robustness_sentences(study), blocks)
+    return Section("robustness", "Accuracy, clean and under attack", _robustness_sentences(study), blocks)
 
 
-def _history_label(name: str, stage: str) -> str:
-    return "judge" if stage == "judge" else name.replace("eps-", "eps ")
+def _history_label(record: RunRecord) -> str:
+    eps = record.setting("attack.eps")
+    return f"eps {numbers.eps(float(eps))}" if record.stage == "classifier" and eps is not None else record.name
 
 
 def _attack_words(study: Study) -> str:

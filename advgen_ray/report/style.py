@@ -54,13 +54,17 @@ _LOOK: dict[Any, Any] = {
 
 
 def draw(name: str, alt: str, size: tuple[float, float], paint: Callable[[Axes], None]) -> Panel:
-    """One panel: ``paint`` draws on fresh axes; no global state of matplotlib is touched."""
-    with mpl.rc_context(_LOOK):
-        canvas = Canvas(figsize=size, layout="constrained")
-        paint(canvas.add_subplot())
-        buffer = io.BytesIO()
-        canvas.savefig(buffer, format="svg", dpi=200, metadata={"Date": None, "Creator": None}, transparent=True)
-    return Panel(name, buffer.getvalue(), alt)
+    """One panel: ``paint`` draws on fresh axes of ``size`` inches; no global state of matplotlib is touched."""
+
+    def svg() -> bytes:
+        with mpl.rc_context(_LOOK):
+            canvas = Canvas(figsize=size, layout="constrained")
+            paint(canvas.add_subplot())
+            buffer = io.BytesIO()
+            canvas.savefig(buffer, format="svg", dpi=200, metadata={"Date": None, "Creator": None}, transparent=True)
+            return buffer.getvalue()
+
+    return Panel(name, alt, svg)
 
 
 def in_percent(axis: Axis) -> None:

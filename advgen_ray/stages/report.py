@@ -16,7 +16,7 @@ from advgen_ray.analysis.ce_accuracy import judged
 from advgen_ray.analysis.study import StudyTables, analyze
 from advgen_ray.analysis.summary import summarize
 from advgen_ray.config import ReportConfig
-from advgen_ray.report.blocks import Grid, Panel
+from advgen_ray.report.blocks import Grid
 from advgen_ray.report.grid import build_grid, grid_rows
 from advgen_ray.report.page import panels_of, render, result_sections
 from advgen_ray.report.study import RunRecord, Study
@@ -44,13 +44,14 @@ def run(config: ReportConfig, elapsed_seconds: Mapping[str, float] | None = None
         elapsed = dict(elapsed_seconds) if elapsed_seconds else stored_seconds(stored.records)
         study = Study(tables, stored.records, _grid(config, tables, stored), elapsed, version("advgen_ray"))
         sections = result_sections(study)
+        drawings = {panel.name: panel.svg for panel in panels_of(sections)}
         elapsed["report"] = time.monotonic() - begin
         summary = summarize(tables, elapsed)
         html = render(replace(study, elapsed_seconds=elapsed), sections)
         text = json.dumps(summary, indent=1, allow_nan=False) + "\n"
         write_atomic(join(config.output, SUMMARY), text.encode())
         write_atomic(join(config.output, REPORT), html.encode())
-        _track(tracked, summary, {SUMMARY: text, REPORT: html}, panels_of(sections))
+        _track(tracked, summary, {SUMMARY: text, REPORT: html}, drawings)
     print(f"\n{summary_text(summary)}\n\nreport: {join(config.output, REPORT)}", flush=True)
     return summary
 
@@ -76,8 +77,8 @@ def _grid(config: ReportConfig, tables: StudyTables, stored: Stored) -> Grid:
     return build_grid(rows, pictures(stored.main, rows["item_id"]), sources, predicted, tables.inputs.class_names)
 
 
-def _track(tracked: Run, summary: Mapping[str, Any], texts: Mapping[str, str], panels: Iterable[Panel]) -> None:
-    """Log the summary's numbers, the page and each panel as a file."""
+def _track(tracked: Run, summary: Mapping[str, Any], texts: Mapping[str, str], drawings: Mapping[str, bytes]) -> None:
+    """Log the summary's numbers, the page and each drawing as a file."""
     metrics = {f"{row['classifier']}/{key}": row[key] for row in summary["classifiers"] for key in row}
     for group in ("counterfactuals", "effect", "energy_detector"):
         metrics |= {f"{group}/{key}": value for key, value in summary[group].items()}
@@ -88,6 +89,6 @@ def _track(tracked: Run, summary: Mapping[str, Any], texts: Mapping[str, str], p
         (folder / name).write_text(text)
         tracked.log_artifact(folder / name)
     (folder / "figures").mkdir()
-    for panel in panels:
-        (folder / "figures" / f"{panel.name}.svg").write_bytes(panel.svg)
+    for name, svg in drawings.items():
+        (folder / "figures" / f"{name}.svg").write_bytes(svg)
     tracked.log_artifact(folder / "figures")

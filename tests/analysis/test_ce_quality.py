@@ -1,0 +1,63 @@
+"""Distances and validity of four counterfactuals, by hand."""
+
+import math
+
+import pytest
+
+from advgen_ray.analysis.ce_quality import class_distances, over_common_sources, quality_table, validity
+
+ROWS = [("a", 0, 0, 1.0), ("a", 0, 1, 2.0), ("b", 1, 0, 4.0), ("b", 1, 1, 1.5)]
+
+
+def opinions(predictions, classifier="judge", name="main"):
+    return [
+        {
+            "classifier": classifier,
+            "view": "counterfactual",
+            "image_set": name,
+            "image_id": f"{s}/{t}/0",
+            "label": t,
+            "predicted": p,
+        }
+        for (s, _, t, _), p in zip(ROWS, predictions, strict=True)
+    ] + [{"classifier": classifier}]
+
+
+def test_validity_is_over_different_class_only(energies, counterfactuals):
+    rate = validity(energies(opinions([5, 1, 1, 5])), "judge", counterfactuals(ROWS))  # both same-class ones are wrong
+    assert (rate.num_hits, rate.count) == (1, 2)
+
+
+def test_table_by_hand(energies, counterfactuals):
+    table = quality_table(
+        energies(opinions([0, 1, 0, 1]) + opinions([0, 0, 0, 1], "standard")),
+        "judge",
+        "standard",
+        (counterfactuals(ROWS),),
+    )
+    row = table.iloc[0]
+    assert (row["label"], row["count"], row["num_sources"]) == ("Main", 2, 2)
+    assert (row["mean_l2"], row["median_l2"], row["mean_l2_same_class"]) == (3.0, 3.0, 1.25)
+    assert row["mean_l0"] == pytest.approx(0.3)
+    assert (row["validity"], row["standard_accuracy"]) == (1.0, 0.5)
+
+
+def test_a_set_that_was_not_scored_has_distances_but_no_validity(energies, counterfactuals):
+    row = quality_table(energies(opinions([0, 1, 0, 1])), "judge", "standard", (counterfactuals(ROWS, "other"),)).iloc[
+        0
+    ]
+    assert row["mean_l2"] == 3.0
+    assert math.isnan(row["validity"])
+    assert row["validity_count"] == 0
+
+
+def test_sets_are_compared_on_the_sources_they_share(counterfactuals):
+    both = over_common_sources((counterfactuals(ROWS), counterfactuals(ROWS[:2], "variant")))
+    assert [list(one.rows["source_id"].unique()) for one in both] == [["a"], ["a"]]
+
+
+def test_class_distances(counterfactuals):
+    table = class_distances(counterfactuals(ROWS))
+    assert table.loc[0, 1] == 2.0
+    assert table.loc[1, 0] == 4.0
+    assert table.loc[1, 1] == 1.5
