@@ -18,7 +18,7 @@ from advgen_ray.training.loop import Record
 
 __all__ = ["Session", "Task", "run_training"]
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
 WAITING_LINE_SECONDS = 10.0
 NUM_CHECKPOINTS = 2
 
@@ -53,15 +53,15 @@ def run_training(
 
 
 def _kept(task: Task) -> bool:
-    """Whether the task's model is there; raises UserError where the output belongs to another config."""
+    """Whether the task's model is there; raises UserError where the output belongs to something else."""
     if task.finished():
         print(f"{task.name}: {task.output}/model is finished, nothing to train", flush=True)
         return True
-    found = (task.card() or task.progress()).get("config_digest")
-    if found not in (None, task.digest):
+    occupant = task.card() or task.progress()
+    if occupant and occupant.get("config_digest") != task.digest:
         raise UserError(
-            f"output {task.output}: holds a training of config {found}, this one is {task.digest}; choose another "
-            "place with --set output=... or remove that one"
+            f"output {task.output}: holds a training of config {occupant.get('config_digest')}, this one is "
+            f"{task.digest}; choose another place with --set output=... or remove that one"
         )
     return False
 
@@ -107,7 +107,7 @@ def _run_name(tasks: Sequence[Task]) -> str:
 
 
 def _watch(fit: Callable[[], Any], tasks: Sequence[Task], describe: Describe, on_record: OnRecord) -> Any:
-    """Run ``fit`` beside this thread, which prints a line for every change and stays free for an interrupt."""
+    """Run ``fit`` beside this thread, which tells of every change and stays free for an interrupt."""
     outcome: dict[str, Any] = {}
 
     def run() -> None:
@@ -118,19 +118,21 @@ def _watch(fit: Callable[[], Any], tasks: Sequence[Task], describe: Describe, on
 
     thread = threading.Thread(target=run, name="ray-train-fit", daemon=True)
     thread.start()
-    shown = {task.name: task.progress().get("record") for task in tasks}
-    begin = last_line = time.monotonic()
-    while thread.is_alive():
+    shown = {task.output: task.progress().get("record") for task in tasks}
+    begin = waited_since = time.monotonic()
+    starting = working = True
+    while working:
         thread.join(POLL_SECONDS)
+        working = thread.is_alive()  # asked before the look, so that the last record is seen
         for task in tasks:
             record = task.progress().get("record")
-            if record and record != shown[task.name]:
-                shown[task.name], last_line = record, time.monotonic()
+            if record and record != shown[task.output]:
+                shown[task.output], starting = record, False
                 print(f"{task.name}  {describe(task.config, record)}", flush=True)
                 on_record(task, record)
-        if time.monotonic() - last_line > WAITING_LINE_SECONDS:
-            last_line = time.monotonic()
-            print(f"{tasks[0].name}  workers at work for {last_line - begin:.0f} s", flush=True)
+        if starting and working and time.monotonic() - waited_since > WAITING_LINE_SECONDS:
+            waited_since = time.monotonic()
+            print(f"training  workers starting, {waited_since - begin:.0f} s", flush=True)
     if "error" in outcome:
         raise outcome["error"]
     return outcome["result"]

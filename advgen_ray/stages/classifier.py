@@ -9,12 +9,20 @@ from advgen_ray.attacks.pgd import PGD
 from advgen_ray.attacks.threat_model import L2, Linf, ThreatModel
 from advgen_ray.config import AttackConfig, TrainClassifierConfig
 from advgen_ray.data.augment import flip_and_crop
+from advgen_ray.data.batches import BatchOrder
 from advgen_ray.distributed.train import Session, Task
 from advgen_ray.models.wide_resnet import WideResNet
 from advgen_ray.rng import Stream
-from advgen_ray.stages.training import build_optimizer, build_schedule, check_data, load_shared, run_tracked
+from advgen_ray.stages.training import (
+    build_trainee,
+    check_data,
+    describe_architecture,
+    describe_model,
+    load_shared,
+    run_tracked,
+)
 from advgen_ray.training.classifier import AttackAt, StartNoise, accuracy, train_classifier
-from advgen_ray.training.loop import Record, Trainee
+from advgen_ray.training.loop import Record
 
 EVALUATION_BATCH = 256
 NORMS: dict[str, Callable[[float], ThreatModel]] = {"l2": L2, "linf": Linf}
@@ -40,25 +48,11 @@ def train(config: TrainClassifierConfig, session: Session) -> None:
     """What each worker does: build, resume, train, measure accuracy, finish."""
     worker, seed = session.worker, config.seed
     images, test_images = load_shared(config.data, "train", worker), load_shared(config.data, "test", worker)
-    info = images.info
-    architecture = {
-        "image_shape": list(info.image_shape),
-        "num_classes": info.num_classes,
-        "mean": list(info.mean),
-        "std": list(info.std),
-        **config.model.model_dump(mode="json"),
-    }
+    architecture = describe_architecture(config.model, images.info, mean=images.info.mean, std=images.info.std)
     torch.manual_seed(Stream(seed, "weights").torch_seed(step=0))
     model = WideResNet(**architecture).to(worker.device)
-    steps = config.num_epochs * -(-len(images) // config.batch_size)
-    trainee = Trainee(
-        model,
-        build_optimizer(config.optimizer, model),
-        build_schedule(config.optimizer, steps),
-        clip_norm=config.optimizer.clip_norm,
-    )
-    if session.resume:
-        trainee.resume(session.resume)
+    num_steps = config.num_epochs * BatchOrder(len(images), config.batch_size, seed).steps_per_epoch
+    trainee = build_trainee(model, config.optimizer, num_steps, session.resume)
     train_classifier(
         trainee,
         images,
@@ -78,19 +72,7 @@ def train(config: TrainClassifierConfig, session: Session) -> None:
         name: accuracy(model, test_images, attack, batch_size=EVALUATION_BATCH, seed=seed, worker=worker)
         for name, attack in attacks.items()
     }
-    session.finish(
-        model,
-        {
-            "kind": "wide_resnet",
-            "architecture": architecture,
-            "data": {"name": config.data.name},
-            "training": config.model_dump(mode="json"),
-            "metrics": metrics,
-            "history": trainee.history,
-            "num_steps": trainee.step,
-            "seconds": round(sum(record["seconds"] for record in trainee.history), 3),
-        },
-    )
+    session.finish(model, describe_model("wide_resnet", architecture, config, metrics, trainee))
 
 
 def attack_at(config: AttackConfig) -> AttackAt | None:

@@ -10,8 +10,15 @@ from advgen_ray.distributed.train import Session, Task
 from advgen_ray.models.ema import Ema
 from advgen_ray.models.unet import UNet
 from advgen_ray.rng import Stream
-from advgen_ray.stages.training import build_optimizer, build_schedule, check_data, load_shared, run_tracked
-from advgen_ray.training.loop import Record, Trainee
+from advgen_ray.stages.training import (
+    build_trainee,
+    check_data,
+    describe_architecture,
+    describe_model,
+    load_shared,
+    run_tracked,
+)
+from advgen_ray.training.loop import Record
 from advgen_ray.training.score_model import train_score_model
 
 
@@ -27,23 +34,11 @@ def train(config: TrainScoreModelConfig, session: Session) -> None:
     """What each worker does: build, resume, train, finish with the averaged weights."""
     worker, seed = session.worker, config.seed
     images = load_shared(config.data, "train", worker)
-    architecture = {
-        "image_shape": list(images.info.image_shape),
-        "num_classes": images.info.num_classes,
-        **config.model.model_dump(mode="json"),
-    }
+    architecture = describe_architecture(config.model, images.info)
     torch.manual_seed(Stream(seed, "weights").torch_seed(step=0))
     model = UNet(**architecture).to(worker.device)
     ema = Ema(model, config.ema_decay)
-    trainee = Trainee(
-        model,
-        build_optimizer(config.optimizer, model),
-        build_schedule(config.optimizer, config.num_steps),
-        clip_norm=config.optimizer.clip_norm,
-        ema=ema,
-    )
-    if session.resume:
-        trainee.resume(session.resume)
+    trainee = build_trainee(model, config.optimizer, config.num_steps, session.resume, ema)
     train_score_model(
         trainee,
         images,
@@ -58,19 +53,8 @@ def train(config: TrainScoreModelConfig, session: Session) -> None:
         report=session.report,
     )
     model.load_state_dict(ema.shadow)
-    session.finish(
-        model,
-        {
-            "kind": "unet",
-            "architecture": architecture,
-            "data": {"name": config.data.name},
-            "training": config.model_dump(mode="json"),
-            "metrics": {"loss": trainee.history[-1]["loss"]},
-            "history": trainee.history,
-            "num_steps": trainee.step,
-            "seconds": round(sum(record["seconds"] for record in trainee.history), 3),
-        },
-    )
+    metrics = {"loss": trainee.history[-1]["loss"]}
+    session.finish(model, describe_model("unet", architecture, config, metrics, trainee))
 
 
 def _describe(config: TrainScoreModelConfig, record: Record) -> str:

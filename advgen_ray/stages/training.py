@@ -2,23 +2,34 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from torch import nn
-from torch.optim import Optimizer
 
-from advgen_ray.config import DataConfig, OptimizerConfig, TrainClassifierConfig, TrainScoreModelConfig, WorkersConfig
+from advgen_ray.config import (
+    Config,
+    DataConfig,
+    OptimizerConfig,
+    TrainClassifierConfig,
+    TrainScoreModelConfig,
+    WorkersConfig,
+)
 from advgen_ray.data import datasets
 from advgen_ray.data.batches import BatchOrder
+from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed.train import Describe, Task, run_training
+from advgen_ray.models.ema import Ema
 from advgen_ray.tracking import Run, check_tracking, tracked_run
-from advgen_ray.training.loop import Record
-from advgen_ray.training.optim import Schedule, adam, constant, one_cycle, sgd
+from advgen_ray.training.loop import Record, Trainee
+from advgen_ray.training.optim import adam, constant, one_cycle, sgd
 from advgen_ray.training.worker import Worker
 
+TrainingConfig = TrainClassifierConfig | TrainScoreModelConfig
 
-def check_data(configs: Sequence[TrainClassifierConfig | TrainScoreModelConfig]) -> None:
+
+def check_data(configs: Sequence[TrainingConfig]) -> None:
     """Read the images once before any worker starts (and fetch them, where asked): mistakes show at once."""
     for data in {config.data for config in configs}:
         for split in ("train", "test"):
@@ -38,18 +49,47 @@ def load_shared(data: DataConfig, split: datasets.Split, worker: Worker) -> Labe
     return datasets.load(data.name, data.root, split)
 
 
-def build_optimizer(config: OptimizerConfig, model: nn.Module) -> Optimizer:
-    """The optimiser that the config names."""
-    if config.kind == "adam":
-        return adam(model.parameters(), config.weight_decay)
-    return sgd(model.parameters(), config.momentum, config.weight_decay)
+def build_trainee(
+    model: nn.Module, config: OptimizerConfig, num_steps: int, resume: Path | None, ema: Ema | None = None
+) -> Trainee:
+    """A model with the optimiser and learning rates of the config, as it begins or where ``resume`` left it."""
+    optimizer = (
+        adam(model.parameters(), config.weight_decay)
+        if config.kind == "adam"
+        else sgd(model.parameters(), config.momentum, config.weight_decay)
+    )
+    schedule = (
+        one_cycle(config.learning_rate, num_steps, config.warmup_steps)
+        if config.schedule == "one_cycle"
+        else constant(config.learning_rate, config.warmup_steps)
+    )
+    trainee = Trainee(model, optimizer, schedule, config.clip_norm, ema)
+    if resume:
+        trainee.resume(resume)
+    return trainee
 
 
-def build_schedule(config: OptimizerConfig, num_steps: int) -> Schedule:
-    """The learning rates that the config names, over a run of ``num_steps``."""
-    if config.schedule == "one_cycle":
-        return one_cycle(config.learning_rate, num_steps, config.warmup_steps)
-    return constant(config.learning_rate, config.warmup_steps)
+def describe_architecture(model: Config, info: DatasetInfo, **more: Any) -> dict[str, Any]:
+    """The constructor's arguments, as plain JSON values that rebuild the model anywhere."""
+    facts = {"image_shape": info.image_shape, "num_classes": info.num_classes, **more}
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}
+    return plain | model.model_dump(mode="json")
+
+
+def describe_model(
+    kind: str, architecture: dict[str, Any], config: TrainingConfig, metrics: dict[str, float], trainee: Trainee
+) -> dict[str, Any]:
+    """The card of a trained model."""
+    return {
+        "kind": kind,
+        "architecture": architecture,
+        "data": {"name": config.data.name},
+        "training": config.model_dump(mode="json"),
+        "metrics": metrics,
+        "history": trainee.history,
+        "num_steps": trainee.step,
+        "seconds": round(sum(record["seconds"] for record in trainee.history), 3),
+    }
 
 
 def run_tracked(stage: str, tasks: Sequence[Task], workers: WorkersConfig, describe: Describe) -> list[dict[str, Any]]:
@@ -80,7 +120,7 @@ class _Recorder:
 
     def __init__(self, stage: str) -> None:
         self.stage = stage
-        self.steps: dict[str, set[int]] = {}  # recorded here, by task
+        self.steps: dict[str, set[int]] = {}  # recorded here, by output
         self.task: Task | None = None
         self.run: Run | None = None
         self.open = ExitStack()
@@ -93,11 +133,11 @@ class _Recorder:
             self.task, self.run = task, self.open.enter_context(tracked)
         assert self.run is not None, "opened above or by an earlier record"
         self.run.log_history([record])
-        self.steps.setdefault(task.name, set()).add(record["step"])
+        self.steps.setdefault(task.output, set()).add(record["step"])
 
     def complete(self, task: Task, card: dict[str, Any]) -> None:
         """Pass on what the watcher missed, and the results."""
-        recorded = self.steps.get(task.name)
+        recorded = self.steps.get(task.output)
         if recorded is None:
             return
         missed = [r for r in card["history"] if r["step"] > min(recorded) and r["step"] not in recorded]

@@ -1,0 +1,44 @@
+"""Augmentation: keyed by item and step, uniform over its offsets, and made of the image's own pixels."""
+
+import torch
+
+from advgen_ray.data.augment import PADDING, flip, flip_and_crop
+from advgen_ray.rng import Stream
+
+STREAM = Stream(0, "augment")
+
+
+def test_an_item_alone_and_in_a_batch_is_augmented_alike() -> None:
+    images = torch.rand(8, 3, 10, 7)
+    ids = [f"item-{i}" for i in range(8)]
+    for augment in (flip, flip_and_crop):
+        together = augment(images, ids, 5, STREAM)
+        alone = torch.cat([augment(images[i : i + 1], ids[i : i + 1], 5, STREAM) for i in range(8)])
+        assert torch.equal(together, alone)
+        assert together.shape == images.shape
+        assert not torch.equal(together, augment(images, ids, 6, STREAM))  # another step, another draw
+        assert not torch.equal(together, augment(images, ids, 5, Stream(1, "augment")))
+
+
+def test_flip_mirrors_about_half_of_the_items() -> None:
+    images = torch.rand(2000, 1, 1, 2)
+    flipped = flip(images, [str(i) for i in range(2000)], 0, STREAM)
+    mirrored = (flipped == images.flip(3)).all(3).flatten()
+    assert ((flipped == images).all(3).flatten() | mirrored).all()
+    assert 0.45 < mirrored.float().mean() < 0.55
+
+
+def test_crops_are_windows_of_the_padded_image_at_every_offset() -> None:
+    size, span = 6, 2 * PADDING + 1
+    image = torch.arange(1, size * size + 1).float().view(1, 1, size, size)
+    count = 4000
+    crops = flip_and_crop(image.expand(count, -1, -1, -1), [str(i) for i in range(count)], 0, STREAM)
+    windows = {}
+    for mirrored in (False, True):
+        padded = torch.nn.functional.pad(image.flip(3) if mirrored else image, [PADDING] * 4)
+        for row in range(span):
+            for column in range(span):
+                window = padded[..., row : row + size, column : column + size]
+                windows[window.numpy().tobytes()] = (mirrored, row, column)
+    found = {windows[crop.contiguous().numpy().tobytes()] for crop in crops}  # KeyError: not a window
+    assert len(found) == 2 * span * span

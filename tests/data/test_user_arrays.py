@@ -1,0 +1,114 @@
+"""Users' own arrays: three layouts, two types, and one clear line for everything that images cannot be."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from advgen_ray.data.datasets import dataset_info, load
+from advgen_ray.errors import UserError
+
+
+def _write(root: Path, split: str = "train", **changes: Any) -> None:
+    rng = np.random.default_rng(len(split))
+    arrays = {"images": rng.integers(0, 256, (12, 6, 5, 3), dtype=np.uint8), "labels": np.arange(12) % 3}
+    np.savez(root / f"{split}.npz", **(arrays | changes))
+
+
+def test_channels_last_bytes(tmp_path: Path) -> None:
+    _write(tmp_path)
+    _write(tmp_path, "test")
+    train, test = load("npz", str(tmp_path), "train"), load("npz", str(tmp_path), "test")
+    assert train.images.shape == (12, 3, 6, 5)
+    assert train.info.class_names == ("class-0", "class-1", "class-2")
+    assert train.info == test.info == dataset_info("npz", str(tmp_path))
+    pixels = train.tensor().double()
+    assert train.info.mean == pytest.approx(pixels.mean((0, 2, 3)).tolist(), abs=1e-4)
+    assert train.info.std == pytest.approx(pixels.std((0, 2, 3), correction=0).tolist(), abs=1e-4)
+    assert train.item_ids([1]) == ["npz-train-000001"]
+
+
+@pytest.mark.parametrize("shape", [(12, 6, 5), (12, 1, 6, 5), (12, 6, 5, 1)])
+def test_gray_floats_in_every_layout(shape: tuple[int, ...], tmp_path: Path) -> None:
+    images = np.random.default_rng(0).random((12, 6, 5))
+    _write(tmp_path, images=images.reshape(shape), class_names=np.array(["a", "b", "c", "d"]))
+    train = load("npz", str(tmp_path), "train")
+    assert train.images.dtype == np.float32
+    assert np.array_equal(train.images[:, 0], images.astype(np.float32))
+    assert train.info.class_names == ("a", "b", "c", "d")
+
+
+def _images(value: float) -> np.ndarray:
+    images = np.full((12, 4, 4), 0.5)
+    images[3, 2, 1] = value
+    return images
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"images": _images(np.nan)}, "1 NaN"),
+        ({"images": _images(1.5)}, r"range from 0\.5 to 1\.5"),
+        ({"images": _images(-0.5)}, r"range from -0\.5"),
+        ({"images": _images(255.0)}, "divide 0..255 by 255"),
+        ({"images": np.zeros((12, 4, 4), np.int64)}, "int64"),
+        ({"images": np.zeros((12, 4, 4), np.uint8)}, "same value in every pixel"),
+        ({"images": np.zeros((12, 16))}, "shape"),
+        ({"images": np.zeros((12, 4, 4, 2))}, "1 or 3 channels"),
+        ({"labels": np.arange(11)}, r"12 images but labels of shape \(11,\)"),
+        ({"labels": np.arange(12) - 1}, "from -1"),
+        ({"labels": np.arange(12) / 2}, "float64"),
+        ({"labels": np.arange(12) % 3, "class_names": np.array(["a", "b"])}, r"expected 0\.\.1"),
+        ({"class_names": np.array([1, 2, 3])}, "class_names"),
+    ],
+)
+def test_bad_values_are_named_in_one_line(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    _write(tmp_path, **changes)
+    with pytest.raises(UserError, match=message) as caught:
+        load("npz", str(tmp_path), "train")
+    assert "train.npz" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_test_split_must_fit_the_training_split(tmp_path: Path) -> None:
+    _write(tmp_path)
+    _write(tmp_path, "test", labels=np.full(12, 3))
+    with pytest.raises(UserError, match=r"test\.npz: labels range from 3 to 3, expected 0\.\.2"):
+        load("npz", str(tmp_path), "test")
+    _write(tmp_path, "test", images=np.random.default_rng(0).random((12, 6, 6, 3)))
+    with pytest.raises(UserError, match=r"expected \(3, 6, 5\)"):
+        load("npz", str(tmp_path), "test")
+
+
+def test_missing_incomplete_and_foreign_files(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"train\.npz: not found"):
+        load("npz", str(tmp_path), "train")
+    path = tmp_path / "train.npz"
+    np.savez(path, pictures=np.zeros(3))
+    with pytest.raises(UserError, match="no array 'images'"):
+        load("npz", str(tmp_path), "train")
+    _write(tmp_path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(UserError, match="not a complete"):
+        load("npz", str(tmp_path), "train")
+
+
+class _Malicious:
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.marker,)
+
+
+def test_objects_are_refused_and_not_unpickled(tmp_path: Path) -> None:
+    marker = tmp_path / "executed"
+    _write(tmp_path, labels=np.array([_Malicious(marker)], dtype=object))
+    with pytest.raises(UserError, match="Python objects"):
+        load("npz", str(tmp_path), "train")
+    (tmp_path / "train.npz").write_bytes(pickle.dumps(_Malicious(marker)))
+    with pytest.raises(UserError, match="cannot be read"):
+        load("npz", str(tmp_path), "train")
+    assert not marker.exists()
