@@ -13,7 +13,9 @@ import yaml
 from advgen_ray import recipes
 from advgen_ray.config import resolve
 from advgen_ray.config.base import ConfigT
+from advgen_ray.distributed.cluster import check_reachable
 from advgen_ray.errors import UserError
+from advgen_ray.tracking import check_tracking
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
@@ -35,6 +37,8 @@ def run_job(
             return 0
         if arguments.address:
             os.environ["RAY_ADDRESS"] = arguments.address
+        check_reachable()  # before the job writes anything
+        check_tracking()
         with _interruptible():
             summary = run(config)
     except UserError as error:

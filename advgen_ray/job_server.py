@@ -19,6 +19,14 @@ DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 REACH_SECONDS = 5.0
 _TOKEN_HINT = "export RAY_AUTH_MODE=token and RAY_AUTH_TOKEN=..., or keep the token in ~/.ray/auth_token"
 
+# Each of them sets its own level, and would name every file that is not uploaded.
+_CHATTY = (
+    "ray._private.runtime_env.packaging",
+    "ray._private.runtime_env.working_dir",
+    "ray.dashboard.modules.dashboard_sdk",
+    "ray.dashboard.modules.job.sdk",
+)
+
 
 def server_address(given: str | None) -> str:
     """``--address``, else ``RAY_API_SERVER_ADDRESS``, else ``RAY_ADDRESS`` if it is http, else this machine's."""
@@ -83,13 +91,12 @@ def submit(submission: Submission, address: str, wait: bool = True) -> int:
 
 
 def _client(address: str) -> Any:
-    logging.getLogger("ray").setLevel(logging.WARNING)
     from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
     os.environ["RAY_API_SERVER_ADDRESS"] = address  # Ray lets its environment win over an argument
-    for name in ("ray._private.runtime_env", "ray.dashboard.modules"):
-        logging.getLogger(name).setLevel(logging.ERROR)  # one line for every ignored file
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         return JobSubmissionClient(address)
     except AuthenticationError:

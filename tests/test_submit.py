@@ -4,7 +4,6 @@ import json
 import os
 import re
 import secrets
-import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 from advgen_ray.errors import UserError
@@ -202,7 +202,8 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         wait_for_head(address, process, log)
         yield Head(address, environment)
     finally:
-        process.send_signal(signal.SIGTERM)  # it takes its own processes along, and no other head's
+        for one in [*psutil.Process(process.pid).children(recursive=True), process]:  # this head's and no other's
+            one.kill()
         process.wait(timeout=60)
 
 

@@ -13,6 +13,7 @@ _ANYWHERE = {
     "RAY_TRAIN_V2_ENABLED": "1",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",  # bars of actors flood captured logs; our own lines replace them
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a relative output means the same place to a worker as to the driver
 }
 # Machinery for clusters that a cluster on one machine only pays for, a Python process or a second at a time.
 _LOCAL = {
@@ -37,6 +38,13 @@ def connect(num_cpus: int | None = None) -> None:
     else:
         _set_environment(_LOCAL)
         _start(num_cpus or max(4, os.cpu_count() or 1))
+
+
+def check_reachable() -> None:
+    """Raise UserError within seconds if ``RAY_ADDRESS`` names a cluster that does not answer; nothing is joined."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    if address and address != "local":
+        _probe(address)
 
 
 def disconnect() -> None:

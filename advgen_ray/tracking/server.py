@@ -61,17 +61,18 @@ def redacted(uri: str) -> str:
 
 
 def _check_file(database: Path) -> None:
-    try:
-        database.parent.mkdir(parents=True, exist_ok=True)
-        with database.open("ab"):
-            pass
-        header = database.open("rb").read(16)
-    except OSError as error:
+    """Look, and leave nothing behind."""
+    there = next(path for path in (database, *database.parents) if path.exists())
+    if not os.access(there, os.W_OK) or there.is_dir() == (there == database):
         raise UserError(
-            f"tracking: cannot write {database}: {error.strerror}; set MLFLOW_TRACKING_URI=sqlite:///PATH elsewhere"
-        ) from None
-    if header and header != b"SQLite format 3\0":
-        raise UserError(f"tracking: {database} is not an sqlite database; move it away or set MLFLOW_TRACKING_URI")
+            f"tracking: cannot write {database}: {there} is in the way or not writable; "
+            "set MLFLOW_TRACKING_URI=sqlite:///PATH to another place"
+        )
+    if there == database:
+        with database.open("rb") as file:
+            header = file.read(16)
+        if header not in (b"", b"SQLite format 3\0"):
+            raise UserError(f"tracking: {database} is not an sqlite database; move it away or set MLFLOW_TRACKING_URI")
 
 
 def _check_server(uri: str) -> None:

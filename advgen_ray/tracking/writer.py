@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from advgen_ray.tracking.server import artifact_location, experiment_name, redacted, tracking_uri
+from advgen_ray.tracking.server import artifact_location, experiment_name, redacted, sqlite_path, tracking_uri
 
 MAX_METRICS_PER_CALL = 1000
 MAX_PARAMS_PER_CALL = 100
@@ -52,6 +52,9 @@ class Writer:
 
         for noisy in ("alembic", "mlflow.store.db.utils"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
+        database = sqlite_path(self.uri)
+        if database:
+            database.parent.mkdir(parents=True, exist_ok=True)
         self.client = MlflowClient(self.uri)
         found = self.client.get_experiment_by_name(self.experiment)
         self.experiment_id = (

@@ -1,0 +1,287 @@
+"""Every mistake that the issue names, made once against the real jobs: one line, exit code 2, nothing half-written."""
+
+import json
+import pickle
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from advgen_ray.config import (
+    GenerateConfig,
+    ReportConfig,
+    ScoreEnergiesConfig,
+    TrainClassifierConfig,
+    TrainScoreModelConfig,
+)
+from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
+from advgen_ray.job import run_job
+from advgen_ray.stages import classifier, counterfactuals, energies, report, score_model
+from tests.models_on_disk import generate_config, save_classifier, save_score_model
+
+JOBS: dict[str, tuple[Any, Any]] = {
+    "classifier": (TrainClassifierConfig, classifier.run),
+    "score_model": (TrainScoreModelConfig, score_model.run),
+    "counterfactuals": (GenerateConfig, counterfactuals.run),
+    "energies": (ScoreEnergiesConfig, energies.run),
+    "report": (ReportConfig, report.run),
+}
+
+
+class Bomb:
+    """Unpickled, it leaves a mark."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.mark,))
+
+
+def user_images(root: Path, **changes: Any) -> Path:
+    """``root/train.npz`` and ``root/test.npz``, sound but for the changes."""
+    root.mkdir()
+    arrays: dict[str, Any] = {
+        "images": np.random.default_rng(0).random((12, 8, 8)).astype(np.float32),
+        "labels": np.arange(12) % 3,
+        "class_names": np.array(["a", "b", "c"]),
+    }
+    for split in ("train", "test"):
+        np.savez(root / f"{split}.npz", **(arrays | changes))
+    return root
+
+
+def npz(root: Path, **changes: Any) -> list[str]:
+    return ["data.name=npz", f"data.root={user_images(root, **changes)}"]
+
+
+def not_a_number() -> np.ndarray:
+    images = np.full((12, 8, 8), 0.5, dtype=np.float32)
+    images[3, 4, 5] = np.nan
+    return images
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def altered_model(save: Callable[[Path], str], where: Path, alter: Callable[[Path], object]) -> str:
+    """A model directory made, then damaged."""
+    directory = Path(save(where))
+    alter(directory)
+    return str(directory)
+
+
+def truncate(directory: Path) -> None:
+    path = directory / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def claim_other_architecture(directory: Path) -> None:
+    card = json.loads((directory / "model.json").read_text())
+    card["architecture"]["base_channels"] *= 2
+    (directory / "model.json").write_text(json.dumps(card))
+
+
+def plant_pickle(directory: Path) -> None:
+    (directory / "model.safetensors").write_bytes(pickle.dumps(Bomb(directory / "executed")))
+
+
+def torch_checkpoint(path: Path) -> str:
+    torch.save({"weights": Bomb(path.with_name("executed"))}, path)
+    return str(path)
+
+
+def taken(path: Path) -> Path:
+    path.write_text("a file, where a directory is wanted")
+    return path
+
+
+# The job, the settings that hold the mistake (given a scratch directory), and what the line must say.
+Case = tuple[str, Callable[[Path], list[str]], str]
+CASES: dict[str, Case] = {
+    "unknown key": ("classifier", lambda at: ["attack.epss=1"], "did you mean 'eps'"),
+    "unknown nested key": ("counterfactuals", lambda at: ["sampler.steps=5"], "did you mean 'num_steps'"),
+    "wrong type": ("classifier", lambda at: ["num_epochs=many"], "num_epochs: "),
+    "wrong type in a list": ("energies", lambda at: ["classifiers=[1]"], "classifiers"),
+    "negative eps": ("classifier", lambda at: ["attack.eps=-0.1"], "eps must be zero or positive, got -0.1"),
+    "eps in 0..255, linf": (
+        "classifier",
+        lambda at: ["attack.norm=linf", "attack.eps=8"],
+        "eps is in [0, 1] pixel units, got 8",
+    ),
+    "model missing": ("counterfactuals", lambda at: [f"score_model={at}/none"], "no model there"),
+    "model truncated": (
+        "counterfactuals",
+        lambda at: [f"score_model={altered_model(save_score_model, at / 'm', truncate)}"],
+        "truncated",
+    ),
+    "model of another architecture": (
+        "energies",
+        lambda at: [f"classifiers=[{altered_model(save_classifier, at / 'm' / 'model', claim_other_architecture)}]"],
+        "another architecture",
+    ),
+    "model of another kind": (
+        "counterfactuals",
+        lambda at: [f"score_model={save_classifier(at / 'm')}"],
+        "holds a wide_resnet, expected a unet",
+    ),
+    "model that would execute": (
+        "energies",
+        lambda at: [f"classifiers=[{altered_model(save_classifier, at / 'm' / 'model', plant_pickle)}]"],
+        "not a safetensors file",
+    ),
+    "torch checkpoint that would execute": (
+        "counterfactuals",
+        lambda at: [f"score_model={torch_checkpoint(at / 'm.pt')}"],
+        "pickled checkpoints are never loaded",
+    ),
+    "output under a file": ("score_model", lambda at: [f"output={taken(at / 'f')}/out"], "cannot be written"),
+    "output of another set": (
+        "counterfactuals",
+        lambda at: [f"score_model={save_score_model(at / 'm')}", f"output={made_set(at)}", "seed=99"],
+        "holds a result set of identity",
+    ),
+    "data set missing": (
+        "classifier",
+        lambda at: ["data.name=cifar10", f"data.root={at}"],
+        "set data.root to the folder that holds them, or fetch them with --set data.download=true",
+    ),
+    "arrays missing": ("classifier", lambda at: ["data.name=npz", f"data.root={at}"], "train.npz: not found"),
+    "more sources than images": (
+        "counterfactuals",
+        lambda at: [f"score_model={save_score_model(at / 'm')}", "num_sources=5000"],
+        "num_sources=5000: the train split of digits has 1400 images",
+    ),
+    "class out of range": (
+        "classifier",
+        lambda at: npz(at / "d", labels=np.arange(12) % 4),
+        "labels range from 0 to 3, expected 0..2",
+    ),
+    "negative class": ("classifier", lambda at: npz(at / "d", labels=np.arange(12) % 3 - 1), "labels range from -1"),
+    "images not a number": ("score_model", lambda at: npz(at / "d", images=not_a_number()), "1 NaN values"),
+    "images beyond 1": (
+        "score_model",
+        lambda at: npz(at / "d", images=np.full((12, 8, 8), 255.0)),
+        "images range from 255 to 255, expected [0, 1]; divide 0..255 by 255",
+    ),
+    "labels missing for some": (
+        "classifier",
+        lambda at: npz(at / "d", labels=np.arange(11) % 3),
+        "12 images but labels of shape (11,)",
+    ),
+    "counterfactuals unfinished": (
+        "energies",
+        lambda at: [
+            f"classifiers=[{save_classifier(at / 'm' / 'model')}]",
+            f"counterfactuals=[{made_set(at, without=1)}]",
+        ],
+        ": unfinished, ",
+    ),
+}
+
+
+def made_set(at: Path, without: int | None = None) -> str:
+    """A finished set of counterfactuals, made without a cluster, or one that lacks a shard."""
+    config = generate_config(save_score_model(at / "made-by"), at / "made")
+    result_set = counterfactuals.prepare(config)
+    rows = CounterfactualRows(config, result_set, torch.device("cpu"))
+    for index in result_set.missing():
+        result_set.write_shard(index, rows(index))
+    result_set.commit(seconds=0.0)
+    if without is not None:
+        Path(result_set.shard_uri(without)).unlink()
+    return config.output
+
+
+def refusal(capfd: pytest.CaptureFixture[str], job: str, settings: list[str], *more: str) -> str:
+    """The one line on stderr of a job that ends with code 2 and says nothing else."""
+    config_type, run = JOBS[job]
+    capfd.readouterr()
+    words = [word for setting in settings for word in ("--set", setting)]
+    assert run_job(config_type, run, [*words, *more]) == 2
+    captured = capfd.readouterr()
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1, captured.err
+    return captured.err
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """Every file under a directory."""
+    return {str(path): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_mistake_is_one_line_before_any_work(case: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    import ray
+
+    job, make, words = CASES[case]
+    settings = make(tmp_path)
+    before = contents(tmp_path)
+    was_up = ray.is_initialized()
+    if not any(setting.startswith("output=") for setting in settings):
+        settings = [f"output={tmp_path}/out", *settings]
+    line = refusal(capfd, job, settings)
+    assert words in line
+    assert contents(tmp_path) == before, "something was written, or a checkpoint was executed"
+    assert ray.is_initialized() == was_up, "a cluster was started for a job that cannot run"
+
+
+@pytest.mark.parametrize("job", ["classifier", "score_model", "counterfactuals", "energies"])
+def test_an_unreachable_cluster_stops_a_job_before_it_writes(
+    job: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)  # another test may have left the session's cluster up
+    monkeypatch.setenv("RAY_ADDRESS", "put back afterwards")
+    models = {
+        "counterfactuals": [f"score_model={save_score_model(tmp_path / 'm')}"],
+        "energies": [f"classifiers=[{save_classifier(tmp_path / 'm' / 'model')}]"],
+    }
+    address = f"127.0.0.1:{free_port()}"
+    line = refusal(capfd, job, [f"output={tmp_path}/out", *models.get(job, [])], "--address", address)
+    assert f"Ray cluster at {address}: unreachable" in line
+    assert contents(tmp_path / "out") == {}
+
+
+@pytest.mark.parametrize("job", ["classifier", "score_model", "counterfactuals", "energies"])
+def test_an_unreachable_tracking_server_stops_a_job_before_it_writes(
+    job: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://walter:s3cret@127.0.0.1:{free_port()}")
+    models = {
+        "counterfactuals": [f"score_model={save_score_model(tmp_path / 'm')}"],
+        "energies": [f"classifiers=[{save_classifier(tmp_path / 'm' / 'model')}]"],
+    }
+    line = refusal(capfd, job, [f"output={tmp_path}/out", *models.get(job, [])])
+    assert "tracking server http://***@127.0.0.1" in line
+    assert "s3cret" not in line
+    assert contents(tmp_path / "out") == {}
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_session")
+def test_a_corrupt_shard_is_named_by_the_job_that_reads_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = made_set(tmp_path)
+    shard = Path(source) / "shards" / "shard-00001.parquet"
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(data)
+    settings = [
+        f"classifiers=[{save_classifier(tmp_path / 'm' / 'model')}]",
+        f"counterfactuals=[{source}]",
+        "num_images=5",
+        "attack=null",
+        f"output={tmp_path}/out",
+        "pool.max_actors=1",
+    ]
+    line = refusal(capfd, "energies", settings)
+    assert "shard-00001.parquet" in line
+    assert not (tmp_path / "out" / "manifest.json").exists()
