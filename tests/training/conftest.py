@@ -1,0 +1,108 @@
+"""Trainings of a second: a few digits, tiny networks, everything that a checkpoint must hold switched on."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from advgen_ray.attacks.pgd import PGD
+from advgen_ray.attacks.threat_model import L2
+from advgen_ray.data.augment import flip_and_crop
+from advgen_ray.data.datasets import LabelledImages, load
+from advgen_ray.diffusion.vp_sde import VPSDE
+from advgen_ray.models.ema import Ema
+from advgen_ray.models.unet import UNet
+from advgen_ray.models.wide_resnet import WideResNet
+from advgen_ray.training.classifier import StartNoise, train_classifier
+from advgen_ray.training.loop import Record, Report, Save, Trainee
+from advgen_ray.training.optim import adam, constant, one_cycle
+from advgen_ray.training.score_model import train_score_model
+from advgen_ray.training.worker import Worker
+
+Train = Callable[[Trainee, Report], None]
+
+
+@pytest.fixture(scope="session")
+def few_digits() -> LabelledImages:
+    """The first 50 training digits."""
+    digits = load("digits", "", "train")
+    return LabelledImages(digits.images[:50], digits.labels[:50], digits.info, "digits", "train")
+
+
+def pgd_at(share: float, start_noise: StartNoise) -> PGD:
+    """Three steps in L2, up to eps 0.5."""
+    return PGD(L2(0.5 * share), 3, 0.3 * share, start_noise)
+
+
+def new_classifier(images: LabelledImages, dropout: float = 0.2) -> Trainee:
+    """WRN-10-1 on Adam and one cycle of 20 steps."""
+    torch.manual_seed(0)
+    info = images.info
+    model = WideResNet(info.image_shape, info.num_classes, info.mean, info.std, 10, 1, base_channels=8, dropout=dropout)
+    return Trainee(model, adam(model.parameters()), one_cycle(1e-2, 20))
+
+
+def fit_classifier(trainee: Trainee, images: LabelledImages, report: Report, worker: Worker | None = None) -> None:
+    """Five epochs of four steps (of 12 or 13 digits), augmented, attacked at a growing eps."""
+    train_classifier(
+        trainee,
+        images,
+        pgd_at,
+        num_epochs=5,
+        batch_size=13,
+        augment=flip_and_crop,
+        eps_warmup_epochs=2,
+        seed=1,
+        worker=worker or Worker(),
+        report=report,
+    )
+
+
+def new_score_model(images: LabelledImages) -> Trainee:
+    """A U-Net of two stages with dropout, clipped, warmed, averaged."""
+    torch.manual_seed(0)
+    info = images.info
+    model = UNet(info.image_shape, info.num_classes, 8, (1, 2), 1, 1, 4, dropout=0.1)
+    return Trainee(model, adam(model.parameters()), constant(1e-3, 5), clip_norm=1.0, ema=Ema(model, 0.99))
+
+
+def fit_score_model(trainee: Trainee, images: LabelledImages, report: Report, worker: Worker | None = None) -> None:
+    """Ten steps of 13 digits, a checkpoint every four."""
+    train_score_model(
+        trainee,
+        images,
+        sde=VPSDE(),
+        label_drop=0.3,
+        num_steps=10,
+        batch_size=13,
+        horizontal_flip=True,
+        checkpoint_every_steps=4,
+        seed=1,
+        worker=worker or Worker(),
+        report=report,
+    )
+
+
+class Keeper:
+    """A report that keeps the records, and the checkpoints in numbered folders; it may end the run at one of them."""
+
+    def __init__(self, folder: Path, stop_after: int | None = None) -> None:
+        self.folder, self.stop_after = folder, stop_after
+        self.records: list[Record] = []
+        self.checkpoints: list[Path] = []
+
+    def __call__(self, record: Record, save: Save | None) -> None:
+        self.records.append(record)
+        if save:
+            directory = self.folder / f"step-{record['step']}"
+            directory.mkdir(parents=True)
+            save(directory)
+            self.checkpoints.append(directory)
+            if len(self.checkpoints) == self.stop_after:
+                raise InterruptedError
+
+
+def without_time(history: list[Record]) -> list[Record]:
+    """Records without the one value that differs from run to run."""
+    return [{name: value for name, value in record.items() if name != "seconds"} for record in history]

@@ -1,0 +1,100 @@
+"""Two processes and one, with the same global batches, make the same gradients, records and accuracies."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from advgen_ray.data.datasets import LabelledImages, load
+from advgen_ray.training.classifier import accuracy
+from advgen_ray.training.loop import Trainee
+from advgen_ray.training.worker import Worker
+from tests.training.conftest import fit_classifier, fit_score_model, new_classifier, new_score_model, pgd_at
+
+NUM_WORKERS = 2
+
+
+def _digits() -> LabelledImages:
+    digits = load("digits", "", "train")
+    return LabelledImages(digits.images[:50], digits.labels[:50], digits.info, "digits", "train")
+
+
+class _Gradients:
+    """A schedule that also keeps the gradients it is asked to apply: a plain update hides their size under Adam."""
+
+    def __init__(self, trainee: Trainee) -> None:
+        self.trainee, self.kept = trainee, []  # type: ignore[var-annotated]
+
+    def __call__(self, step: int) -> float:
+        if len(self.kept) <= step < 2:
+            self.kept.append([p.grad.clone() for p in self.trainee.model.parameters() if p.grad is not None])
+        return 1e-3
+
+
+def _train(worker: Worker) -> dict[str, Any]:
+    """Both programs; batches of 12 and 13 are shared unequally by two workers."""
+    images = _digits()
+    classifier, score_model = new_classifier(images, dropout=0.0), new_score_model(images)
+    for module in score_model.model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0  # masks are drawn a worker, not an item
+    results: dict[str, Any] = {}
+    for name, trainee, fit in (
+        ("classifier", classifier, fit_classifier),
+        ("score_model", score_model, fit_score_model),
+    ):
+        trainee.schedule = gradients = _Gradients(trainee)
+        fit(trainee, images, lambda *_: None, worker)
+        results[name] = {
+            "gradients": gradients.kept,
+            "losses": torch.tensor([record["loss"] for record in trainee.history]),
+            "buffers": [b for b in trainee.model.buffers() if b.is_floating_point()],
+        }
+    results["accuracy"] = accuracy(classifier.model, images, pgd_at, batch_size=8, seed=0, worker=worker)
+    return results
+
+
+def _process(rank: int, port: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    dist.init_process_group("gloo", rank=rank, world_size=NUM_WORKERS)
+    torch.save(_train(Worker(rank, NUM_WORKERS)), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Results of one worker alone, then of each of two."""
+    folder = tmp_path_factory.mktemp("workers")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    mp.spawn(_process, (port, str(folder)), nprocs=NUM_WORKERS)
+    return [_train(Worker()), *(torch.load(Path(folder) / f"{rank}.pt") for rank in range(NUM_WORKERS))]
+
+
+@pytest.mark.parametrize("name", ["classifier", "score_model"])
+def test_gradients_and_losses_do_not_depend_on_the_workers(name: str, runs: list[dict[str, Any]]) -> None:
+    alone, *together = runs
+    for other in together:
+        for step, (ours, theirs) in enumerate(zip(alone[name]["gradients"], other[name]["gradients"], strict=True)):
+            for one, two in zip(ours, theirs, strict=True):
+                scale = one.abs().max().item() + 1e-6
+                torch.testing.assert_close(two, one, rtol=1e-3, atol=(1e-5 if step == 0 else 1e-3) * scale)
+        torch.testing.assert_close(other[name]["losses"], alone[name]["losses"], rtol=2e-2, atol=1e-3)
+        for one, two in zip(alone[name]["buffers"], other[name]["buffers"], strict=True):
+            torch.testing.assert_close(two, one, rtol=5e-2, atol=1e-2)
+
+
+def test_workers_agree_among_themselves_exactly(runs: list[dict[str, Any]]) -> None:
+    _, first, second = runs
+    for name in ("classifier", "score_model"):
+        assert torch.equal(first[name]["losses"], second[name]["losses"])
+        for one, two in zip(first[name]["gradients"][1], second[name]["gradients"][1], strict=True):
+            assert torch.equal(one, two)
+    assert first["accuracy"] == second["accuracy"] == pytest.approx(runs[0]["accuracy"], abs=0.05)
