@@ -56,7 +56,8 @@ def remove(storage: str, name: str) -> None:
 
 def _checkpoints(filesystem: fs.FileSystem, path: str) -> list[str]:
     entries = filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
-    return sorted(entry.base_name for entry in entries if entry.base_name.startswith(CHECKPOINT_PREFIX))
+    folders = (entry.base_name for entry in entries if entry.type == fs.FileType.Directory)
+    return sorted(name for name in folders if name.startswith(CHECKPOINT_PREFIX))
 
 
 def _known(run: str) -> set[str] | None:

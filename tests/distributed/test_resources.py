@@ -1,0 +1,43 @@
+"""Resources: shown without a cluster, turned into Ray's terms, refused where a fixed cluster lacks them."""
+
+import pytest
+
+from advgen_ray.config import (
+    GenerateConfig,
+    PoolConfig,
+    ReportConfig,
+    StudyConfig,
+    TrainClassifierConfig,
+    WorkersConfig,
+)
+from advgen_ray.distributed.resources import check_fits, describe, per_worker
+from advgen_ray.errors import UserError
+
+
+def test_description_of_each_kind_of_job() -> None:
+    workers = WorkersConfig(num_workers=4, cpus_per_worker=8, gpus_per_worker=1)
+    training = {"workers": 4, "cpus_per_worker": 8, "gpus_per_worker": 1}
+    assert describe(TrainClassifierConfig(workers=workers)) == training
+    pool = {"actors": "1 to 6", "cpus_per_actor": 1, "gpus_per_actor": "1 where the cluster has any, else 0"}
+    assert describe(GenerateConfig(pool=PoolConfig(max_actors=6))) == pool
+    assert describe(ReportConfig()) == {"cpus": 1}
+    study = describe(StudyConfig(classifier=TrainClassifierConfig(workers=workers)))
+    assert study["classifier"] == training
+    assert set(study) == {"classifier", "score_model", "counterfactuals", "energies"}
+
+
+def test_a_gpu_each_where_there_are_any_unless_said_otherwise() -> None:
+    unsaid, none, half = (WorkersConfig(gpus_per_worker=gpus) for gpus in (None, 0, 0.5))
+    with_gpu, without = {"CPU": 8.0, "GPU": 2.0}, {"CPU": 8.0}
+    assert per_worker(unsaid, with_gpu) == {"CPU": 1.0, "GPU": 1.0}
+    assert per_worker(unsaid, without) == {"CPU": 1.0}
+    assert per_worker(none, with_gpu) == {"CPU": 1.0}
+    assert per_worker(half, without) == {"CPU": 1.0, "GPU": 0.5}
+
+
+def test_more_than_the_cluster_has_is_refused() -> None:
+    check_fits(4, {"CPU": 1.0}, {"CPU": 4.0})
+    with pytest.raises(UserError, match="the cluster has 4 CPU"):
+        check_fits(5, {"CPU": 1.0}, {"CPU": 4.0})
+    with pytest.raises(UserError, match="the cluster has 0 GPU"):
+        check_fits(1, {"CPU": 1.0, "GPU": 1.0}, {"CPU": 4.0})

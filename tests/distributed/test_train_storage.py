@@ -1,0 +1,73 @@
+"""What a killed run leaves behind: whole checkpoints are kept, orphans swept, a torn snapshot worked around."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from advgen_ray.distributed.train_storage import SNAPSHOT, common_parent, prepare, remove
+from advgen_ray.training.checkpoint import STATE
+
+
+@pytest.mark.parametrize(
+    ("outputs", "parent"),
+    [
+        (["runs/a"], "runs/a"),
+        (["runs/a/"], "runs/a"),
+        (["runs/a", "runs/b/c"], "runs"),
+        (["runs/ab", "runs/abc"], "runs"),
+        (["a", "b"], "."),
+        (["/x/a", "/x/b"], "/x"),
+        (["s3://bucket/x/a", "s3://bucket/x/b"], "s3://bucket/x"),
+    ],
+)
+def test_common_parent(outputs: list[str], parent: str) -> None:
+    assert common_parent(outputs) == parent
+
+
+def _run(storage: Path, whole: list[str], partial: list[str], snapshot: str | None) -> Path:
+    run = storage / "name"
+    for name in [*whole, *partial]:
+        (run / name).mkdir(parents=True)
+        (run / name / "tensors.safetensors").write_bytes(b"")
+    for name in whole:
+        (run / name / STATE).write_text("{}")
+    if snapshot is not None:
+        (run / SNAPSHOT).write_text(snapshot)
+    return run
+
+
+def _listing(*names: str) -> str:
+    return json.dumps({"checkpoint_results": [{"checkpoint_dir_name": name} for name in names]})
+
+
+def _names(run: Path) -> set[str]:
+    return {path.name for path in run.iterdir()}
+
+
+def test_checkpoints_that_the_snapshot_does_not_list_are_swept(tmp_path: Path) -> None:
+    run = _run(tmp_path, ["checkpoint_1", "checkpoint_2", "checkpoint_3"], ["checkpoint_4"], _listing("checkpoint_2"))
+    assert prepare(str(tmp_path), "name") is None  # Ray Train itself knows where to go on
+    assert _names(run) == {"checkpoint_2", SNAPSHOT}
+
+
+@pytest.mark.parametrize("snapshot", [_listing("checkpoint_1")[:-7], "", "[]", None])
+def test_a_torn_snapshot_is_replaced_by_the_newest_whole_checkpoint(snapshot: str | None, tmp_path: Path) -> None:
+    run = _run(tmp_path, ["checkpoint_1", "checkpoint_2"], ["checkpoint_3"], snapshot)
+    assert prepare(str(tmp_path), "name") == str(run / "checkpoint_2")
+    assert _names(run) == {"checkpoint_2"}
+
+
+def test_a_first_life_has_nothing_to_prepare(tmp_path: Path) -> None:
+    assert prepare(str(tmp_path / "none"), "name") is None
+
+
+def test_remove_leaves_other_runs(tmp_path: Path) -> None:
+    _run(tmp_path / "train", ["checkpoint_1"], [], None)
+    (tmp_path / "train" / "other").mkdir()
+    remove(str(tmp_path / "train"), "name")
+    assert _names(tmp_path / "train") == {"other"}
+    (tmp_path / "train" / "other").rmdir()
+    (tmp_path / "train" / "name").mkdir()
+    remove(str(tmp_path / "train"), "name")
+    assert not (tmp_path / "train").exists()
