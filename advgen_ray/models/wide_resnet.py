@@ -64,6 +64,8 @@ class WideResNet(nn.Module):
         self.norm = GlobalBatchNorm2d(4 * width)
         self.head = nn.Linear(4 * width, num_classes)
         nn.init.zeros_(self.head.bias)
+        # Training steps on 8x8 images take a fourth less time on a CPU so; GPUs want it for bf16.
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``[N, K]`` of images ``[N, C, H, W]`` in [0, 1]; raises ValueError for another image shape."""
@@ -77,7 +79,8 @@ class WideResNet(nn.Module):
 class _Block(nn.Module):
     """norm, ReLU, 3x3, norm, ReLU, dropout, 3x3, plus a shortcut.
 
-    Where the shape changes, the shortcut is a 1x1 convolution of the activated input; elsewhere it is the input.
+    Where the shape changes, the shortcut is a 1x1 convolution of the activated input, of the same stride as the
+    first convolution; elsewhere it is the input itself.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, dropout: float) -> None:
@@ -87,14 +90,19 @@ class _Block(nn.Module):
         self.norm2 = GlobalBatchNorm2d(out_channels)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = _conv3x3(out_channels, out_channels)
+        self.stride = stride
         self.shortcut: nn.Conv2d | None = None
         if stride != 1 or in_channels != out_channels:
-            self.shortcut = _he_normal(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False))
+            self.shortcut = _he_normal(nn.Conv2d(in_channels, out_channels, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
         activated = functional.relu(self.norm1(x))
         residual = self.conv2(self.dropout(functional.relu(self.norm2(self.conv1(activated)))))
-        return residual + (x if self.shortcut is None else self.shortcut(activated))
+        if self.shortcut is None:
+            return residual + x
+        # Not a convolution of that stride: on narrow channels_last inputs its weight gradient writes past its
+        # memory on CPUs (oneDNN issue 6035). Dropping the pixels first is the same and safe.
+        return residual + self.shortcut(activated[:, :, :: self.stride, :: self.stride])
 
 
 def _stage(in_channels: int, out_channels: int, num_blocks: int, *, stride: int, dropout: float) -> nn.Sequential:
