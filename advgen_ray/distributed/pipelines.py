@@ -9,7 +9,7 @@ import torch
 
 from advgen_ray.config import PoolConfig
 from advgen_ray.distributed.actors import RowMaker, ShardActor
-from advgen_ray.distributed.cluster import connect
+from advgen_ray.distributed.cluster import connect, is_local
 from advgen_ray.distributed.progress import Progress
 from advgen_ray.errors import UserError
 from advgen_ray.storage import ResultSet
@@ -38,6 +38,7 @@ def _reports(
     """What the actors say of each shard, as they finish."""
     _quiet_ray_data()
     gpus = _gpus_per_actor(pool)
+    _check_fits(pool, gpus)
     # One block a shard: the unit that Ray hands out, retries after a lost actor, and reports.
     shards = ray.data.from_items([{"shard": index} for index in missing], override_num_blocks=len(missing))
     reports = shards.map_batches(
@@ -60,6 +61,17 @@ def _gpus_per_actor(pool: PoolConfig) -> float:
     if pool.gpus_per_actor is not None:
         return pool.gpus_per_actor
     return 1.0 if ray.cluster_resources().get("GPU") else 0.0
+
+
+def _check_fits(pool: PoolConfig, gpus: float) -> None:
+    """A cluster that cannot grow would leave the job waiting for ever."""
+    for name, amount in (("CPU", pool.cpus_per_actor), ("GPU", gpus)):
+        available = ray.cluster_resources().get(name, 0.0)
+        if is_local() and pool.min_actors * amount > available:
+            raise UserError(
+                f"pool.min_actors={pool.min_actors} of {amount:g} {name} each: the cluster has {available:g} {name}; "
+                "ask for fewer, or join a larger cluster with --address"
+            )
 
 
 def _raise_failure(name: str, report: dict[str, Any]) -> None:

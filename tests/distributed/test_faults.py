@@ -1,0 +1,125 @@
+"""SIGKILL of an actor, then of the driver, at random points of a real job: the same command finishes the same set."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from advgen_ray.config import GenerateConfig, PoolConfig, SamplerConfig
+from advgen_ray.job import run_job
+from advgen_ray.stages import counterfactuals
+from advgen_ray.storage import ResultSet
+from tests.models_on_disk import generate_config
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).parents[2]
+NUM_SHARDS = 24
+WAIT_SECONDS = 180.0
+
+
+def _config(score_model: str, output: Path, **changes: Any) -> GenerateConfig:
+    values = {"num_sources": 24, "sampler": SamplerConfig(num_steps=30), "batch_size": 20, "shard_images": 20}
+    pool = PoolConfig(min_actors=2, max_actors=2)
+    return generate_config(score_model, output, **(values | {"pool": pool} | changes))
+
+
+def _start(config: GenerateConfig, folder: Path) -> subprocess.Popen[str]:
+    """The job's own command line, in a process of its own with a cluster of its own."""
+    file = folder / "config.yaml"
+    file.write_text(config.to_yaml())
+    command = [sys.executable, "jobs/generate_counterfactuals.py", "--config", str(file)]
+    log = (folder / "log").open("a")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=environment, text=True)
+
+
+def _wait(until: Callable[[], bool], job: subprocess.Popen[str], folder: Path) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not until():
+        assert job.poll() is None, f"the job ended early:\n{(folder / 'log').read_text()}"
+        assert time.monotonic() < deadline, f"the job hangs:\n{(folder / 'log').read_text()}"
+        time.sleep(0.01)
+
+
+def _actors(job: subprocess.Popen[str]) -> list[psutil.Process]:
+    found = []
+    for process in psutil.Process(job.pid).children(recursive=True):
+        try:
+            if "ShardActor" in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _files(output: Path) -> dict[str, tuple[int, int]]:
+    """Inode and time of every visible file but the manifest."""
+    return {p.name: (p.stat().st_ino, p.stat().st_mtime_ns) for p in (output / "shards").glob("[!.]*")}
+
+
+def _content(output: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in [output / "plan.json", *sorted((output / "shards").iterdir())]}
+
+
+def _end(job: subprocess.Popen[str]) -> None:
+    """Kill the driver, then wait for the cluster that it started to notice."""
+    family = psutil.Process(job.pid).children(recursive=True)
+    job.send_signal(signal.SIGKILL)
+    job.wait()
+    _, alive = psutil.wait_procs(family, timeout=60)
+    for process in alive:
+        process.kill()
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_kill_an_actor_then_the_driver_and_run_again(
+    score_model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed = int(os.environ.get("ADVGEN_FAULT_SEED", time.time_ns() % 10**6))
+    print(f"fault seed {seed} (set ADVGEN_FAULT_SEED to repeat)")
+    chance = random.Random(seed)
+    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    counterfactuals.run(_config(score_model, unbroken))
+
+    config = _config(score_model, broken)
+    job = _start(config, tmp_path)
+    first, second = chance.randint(1, 8), chance.randint(12, 18)
+    _wait(lambda: len(_files(broken)) >= first, job, tmp_path)
+    time.sleep(chance.uniform(0.0, 0.3))
+    victim = chance.choice(_actors(job))
+    victim.kill()
+    _wait(lambda: len(_files(broken)) >= second, job, tmp_path)
+    time.sleep(chance.uniform(0.0, 0.3))
+    _end(job)
+    there = _files(broken)
+    assert second <= len(there) < NUM_SHARDS
+    assert not (broken / "manifest.json").exists()
+
+    rerun = _start(config, tmp_path)
+    assert rerun.wait(WAIT_SECONDS) == 0, (tmp_path / "log").read_text()
+    after = _files(broken)
+    assert {name: after[name] for name in there} == there  # nothing was computed twice
+    assert _content(broken) == _content(unbroken)
+    mine, theirs = (ResultSet.open(str(place)).manifest for place in (broken, unbroken))
+    assert mine | {"seconds": 0} == theirs | {"seconds": 0}
+
+    manifest = (broken / "manifest.json").stat().st_mtime_ns
+    capsys.readouterr()
+    assert counterfactuals.run(config)["count"] == 480
+    assert "is complete, nothing to compute" in capsys.readouterr().out
+    assert _files(broken) == after
+    assert (broken / "manifest.json").stat().st_mtime_ns == manifest
+
+    arguments = ["--config", str(tmp_path / "config.yaml"), "--set", "guidance_scale=9"]
+    assert run_job(GenerateConfig, counterfactuals.run, arguments) == 2
+    assert "guidance_scale is 2.0 there, 9.0 here" in capsys.readouterr().err
+    assert _content(broken) == _content(unbroken)

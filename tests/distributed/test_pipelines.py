@@ -1,0 +1,65 @@
+"""The map over a pool of actors: what is missing is made, what is there stays, an error is one clear error."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import torch
+
+from advgen_ray.config import PoolConfig
+from advgen_ray.distributed.actors import RowMaker
+from advgen_ray.distributed.pipelines import run_map
+from advgen_ray.errors import UserError
+from advgen_ray.storage import ResultSet
+from advgen_ray.storage.schemas import COUNTERFACTUALS
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
+
+
+def _rows(index: int) -> pa.Table:
+    values = {f.name: b"0000" if f.name == "x_ce" else str(index) for f in COUNTERFACTUALS}
+    numbers = {f.name: index for f in COUNTERFACTUALS if not (pa.types.is_string(f.type) or f.name == "x_ce")}
+    return pa.table({name: [value] for name, value in (values | numbers).items()}, schema=COUNTERFACTUALS)
+
+
+def _make(index: int, failing: int, error: Exception) -> pa.Table:
+    if index == failing:
+        raise error
+    return _rows(index)
+
+
+def _loader(failing: int, error: Exception) -> Callable[[torch.device], RowMaker]:
+    return lambda device: partial(_make, failing=failing, error=error)
+
+
+def test_failures_are_one_clear_error_and_the_next_run_makes_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result_set = ResultSet.create(
+        str(tmp_path), kind="counterfactuals", config={}, inputs={}, num_shards=6, image_shape=(1, 1, 1)
+    )
+    pool = PoolConfig(min_actors=1, max_actors=1)
+    with pytest.raises(RuntimeError, match=r"(?s)count: shard 2 failed in an actor:.*ZeroDivisionError: of ours"):
+        run_map("count", result_set, _loader(2, ZeroDivisionError("of ours")), pool)
+    with pytest.raises(UserError, match=r"^runs/model: no model there$"):
+        run_map("count", result_set, _loader(2, UserError("runs/model: no model there")), pool)
+    assert not result_set.finished()
+    there = {index: Path(result_set.shard_uri(index)).stat() for index in (0, 1)}
+    capsys.readouterr()
+    run_map("count", result_set, _loader(-1, ValueError()), pool)
+    assert result_set.finished()
+    assert ResultSet.open(str(tmp_path)).read(["source_index"])["source_index"].to_pylist() == [0, 1, 2, 3, 4, 5]
+    for index, before in there.items():
+        after = Path(result_set.shard_uri(index)).stat()
+        assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert "count: 6/6 shards" in capsys.readouterr().out
+
+
+def test_a_pool_that_the_cluster_cannot_hold_is_refused(tmp_path: Path) -> None:
+    result_set = ResultSet.create(str(tmp_path), kind="energies", config={}, inputs={}, num_shards=1)
+    with pytest.raises(UserError, match=r"pool\.min_actors=1 of 1000 CPU each: the cluster has 4 CPU"):
+        run_map("count", result_set, _loader(-1, ValueError()), PoolConfig(max_actors=1, cpus_per_actor=1000))
+    with pytest.raises(UserError, match=r"of 1 GPU each: the cluster has 0 GPU"):
+        run_map("count", result_set, _loader(-1, ValueError()), PoolConfig(max_actors=1, gpus_per_actor=1.0))

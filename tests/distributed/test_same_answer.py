@@ -1,0 +1,60 @@
+"""The same answer whatever the cluster: 1, 2 and 3 actors against a plain loop, bit for bit; batches to 1e-5."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from advgen_ray.config import PoolConfig
+from advgen_ray.distributed.actors import RowMaker
+from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
+from advgen_ray.distributed.energy_rows import EnergyRows
+from advgen_ray.stages import counterfactuals, energies
+from advgen_ray.storage import ResultSet
+from tests.models_on_disk import energies_config, generate_config
+
+pytestmark = pytest.mark.ray
+
+
+def _loop(result_set: ResultSet, rows: RowMaker) -> None:
+    for index in range(result_set.num_shards):
+        result_set.write_shard(index, rows(index))
+    result_set.commit(seconds=0.0)
+
+
+def _bytes(result_set: ResultSet) -> list[bytes]:
+    return [Path(result_set.shard_uri(index)).read_bytes() for index in range(result_set.num_shards)]
+
+
+def _pool(actors: int) -> PoolConfig:
+    return PoolConfig(min_actors=actors, max_actors=actors)
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_counterfactuals_do_not_depend_on_actors_or_batches(score_model: str, tmp_path: Path) -> None:
+    config = generate_config(score_model, tmp_path / "loop")
+    expected = counterfactuals.prepare(config)
+    _loop(expected, CounterfactualRows(config, expected, torch.device("cpu")))
+    for actors in (1, 2, 3):
+        config = generate_config(score_model, tmp_path / f"actors-{actors}", pool=_pool(actors))
+        summary = counterfactuals.run(config)
+        stored = ResultSet.open(config.output)
+        assert stored.identity == expected.identity
+        assert _bytes(stored) == _bytes(expected), f"{actors} actors"
+        assert summary["count"] == 60
+    config = generate_config(score_model, tmp_path / "batches", batch_size=7, shard_images=13, pool=_pool(2))
+    counterfactuals.run(config)
+    stored = ResultSet.open(config.output)
+    assert stored.read(["item_id"]) == expected.read(["item_id"])
+    np.testing.assert_allclose(stored.images("x_ce"), expected.images("x_ce"), atol=1e-5, rtol=0)
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_energies_do_not_depend_on_actors(classifiers: tuple[str, str], tmp_path: Path) -> None:
+    config = energies_config(classifiers, tmp_path / "loop")
+    expected, groups = energies.prepare(config)
+    _loop(expected, EnergyRows(config, expected, groups, torch.device("cpu")))
+    config = energies_config(classifiers, tmp_path / "actors", pool=_pool(2))
+    energies.run(config)
+    assert _bytes(ResultSet.open(config.output)) == _bytes(expected)

@@ -1,0 +1,89 @@
+"""Random but lively models in model directories: generation and scoring need no training to be tested."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from advgen_ray.config import GenerateConfig, PoolConfig, SamplerConfig, ScoreEnergiesConfig
+from advgen_ray.data.catalog import CATALOG
+from advgen_ray.models.unet import UNet
+from advgen_ray.models.wide_resnet import WideResNet
+from advgen_ray.training.model_directory import save_model
+
+DIGITS = CATALOG["digits"]
+
+
+def save_score_model(directory: Path, seed: int = 0, **card: Any) -> str:
+    """A U-Net of random weights; as initialised it would predict zero whatever it is given."""
+    torch.manual_seed(seed)
+    architecture = {
+        "image_shape": list(DIGITS.image_shape),
+        "num_classes": DIGITS.num_classes,
+        "base_channels": 8,
+        "channel_multipliers": [1, 2],
+        "num_blocks": 1,
+        "attention_stage": 1,
+        "channels_per_group": 4,
+        "dropout": 0.0,
+    }
+    model = UNet(**architecture)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    training = {"beta_min": 0.1, "beta_max": 20.0, "seed": seed}
+    whole = {"kind": "unet", "architecture": architecture, "data": {"name": "digits"}, "training": training}
+    save_model(directory, model, whole | card)
+    return str(directory)
+
+
+def save_classifier(directory: Path, eps: float = 0.0, seed: int = 0) -> str:
+    """A WideResNet of random weights."""
+    torch.manual_seed(seed)
+    architecture = {
+        "image_shape": list(DIGITS.image_shape),
+        "num_classes": DIGITS.num_classes,
+        "mean": list(DIGITS.mean),
+        "std": list(DIGITS.std),
+        "depth": 10,
+        "widen_factor": 1,
+        "base_channels": 8,
+        "dropout": 0.0,
+    }
+    card = {
+        "kind": "wide_resnet",
+        "architecture": architecture,
+        "data": {"name": "digits"},
+        "training": {"attack": {"eps": eps}, "seed": seed},
+    }
+    save_model(directory, WideResNet(**architecture), card)
+    return str(directory)
+
+
+def generate_config(score_model: str, output: Path, **changes: Any) -> GenerateConfig:
+    """Three sources, ten classes, two replicates: 60 CEs of 10 steps, in 3 shards of 25 and less."""
+    values: dict[str, Any] = {
+        "num_sources": 3,
+        "score_model": score_model,
+        "guidance_scale": 2.0,
+        "sampler": SamplerConfig(num_steps=10),
+        "batch_size": 10,
+        "shard_images": 25,
+        "seed": 3,
+        "output": str(output),
+        "pool": PoolConfig(min_actors=1, max_actors=1),
+    }
+    return GenerateConfig(**(values | changes))
+
+
+def energies_config(classifiers: tuple[str, ...], output: Path, **changes: Any) -> ScoreEnergiesConfig:
+    """The first 30 images of each split."""
+    values: dict[str, Any] = {
+        "num_images": 30,
+        "classifiers": classifiers,
+        "batch_size": 16,
+        "shard_images": 20,
+        "output": str(output),
+        "pool": PoolConfig(min_actors=1, max_actors=1),
+    }
+    return ScoreEnergiesConfig(**(values | changes))
