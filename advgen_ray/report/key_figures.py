@@ -13,7 +13,7 @@ def key_figures(study: Study) -> list[KeyFigure]:
     tables = study.tables
     goals = published.TARGETS.get(tables.inputs.data_name)
     standard, robust = tables.robustness.iloc[0], eps_labels(tables.robustness)[-1]
-    confidence, effect, distance = tables.confidence.iloc[-1], tables.effect, tables.distance
+    effect, distance = tables.effect, tables.distance
     return [
         _key(
             "Standard model, clean accuracy",
@@ -46,16 +46,15 @@ def key_figures(study: Study) -> list[KeyFigure]:
             goals.distance_classifier if goals else None,
             published.DISTANCE_CLASSIFIER,
         ),
-        KeyFigure(
-            "Confidence explained by distance",
-            numbers.decimal(confidence["r2"]),
-            "r²",
-            f"under {robust}, over {numbers.count(int(confidence['count']))} training images",
-            "",
-            None,
-            published.R_SQUARED,
-        ),
+        _confidence_key(study),
     ]
+
+
+def _confidence_key(study: Study) -> KeyFigure:
+    table = study.tables.confidence
+    detail = f"under {eps_labels(table)[-1]}, over {numbers.count(int(table['count'].iloc[-1]))} training images"
+    r2 = numbers.decimal(table["r2"].iloc[-1])
+    return KeyFigure("Confidence explained by distance", r2, "r²", detail, "", None, published.R_SQUARED)
 
 
 def _key(title: str, value: float, detail: str, goal: float | None, printed: str, in_points: bool = False) -> KeyFigure:

@@ -75,7 +75,7 @@ def _lines(axes: Axes, table: pd.DataFrame, series: Sequence[tuple[str, str, str
     if name.startswith("P("):
         axes.set_ylim(bottom=0.0)
     if len(series) > 1:
-        legend_above(axes, num_columns=3)
+        legend_above(axes, num_columns=3, handlelength=1.8)
 
 
 def _by_eps(table: pd.DataFrame, column: str) -> str:

@@ -26,7 +26,8 @@ def same_and_different(one: CounterfactualSet) -> Panel:
     """L2 distances of same-class and different-class CEs of one set."""
     different = one.different_class
     values = [one.rows.loc[~different, "l2"].to_numpy(float), one.rows.loc[different, "l2"].to_numpy(float)]
-    labels = ["same class", "different class"]
+    kinds = zip(("same class", "different class"), values, strict=True)
+    labels = [f"{kind}, n = {numbers.count(len(group))}" for kind, group in kinds]
     return _distributions("distance-same-different", "counterfactuals", values, labels, "l2")
 
 
@@ -42,7 +43,6 @@ def _outlines(axes: Axes, values: Sequence[np.ndarray], labels: Sequence[str], c
     for index, (one, label) in enumerate(zip(values, labels, strict=True)):
         share = np.histogram(one, edges)[0] / max(len(one), 1)
         color, dashes = SERIES[index % len(SERIES)], DASHES[index % len(DASHES)]
-        label = f"{label}, n = {numbers.count(len(one))}"
         axes.stairs(share, edges, color=color, linestyle=dashes, linewidth=1.7, label=label)
         if len(one):
             axes.axvline(float(one.mean()), color=color, linestyle=dashes, linewidth=1.0, alpha=0.7)

@@ -2,12 +2,14 @@
 
 import math
 
+import pandas as pd
+
 from advgen_ray.analysis import published
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Figure, Section, Table
 from advgen_ray.report.plots_classifiers import accuracy_by_eps, confidence_panels, source_label_by_eps
 from advgen_ray.report.plots_training import training_panel
-from advgen_ray.report.study import RunRecord, Study, eps_labels
+from advgen_ray.report.study import Study, eps_labels
 
 CURVES = (("loss", "training loss", False), ("train_accuracy", "accuracy in training", True))
 
@@ -25,6 +27,11 @@ def effect_section(study: Study) -> Section:
         [accuracy_by_eps(table), source_label_by_eps(table)],
         size="wide",
     )
+    blocks: list[Block] = [figure, _accuracy_table(table, num_same, num_different)]
+    return Section("effect", "What robust models make of them", _effect_sentences(study), blocks)
+
+
+def _accuracy_table(table: pd.DataFrame, num_same: int, num_different: int) -> Table:
     rows = [
         [
             label,
@@ -52,8 +59,7 @@ def effect_section(study: Study) -> Section:
         f"n = {numbers.count(num_same)} same-class and {numbers.count(num_different)} different-class counterfactuals; "
         "the last column counts those whose source was classified correctly, on which the source label's rate rests."
     )
-    blocks: list[Block] = [figure, Table("Accuracy on counterfactuals", caption, columns, rows)]
-    return Section("effect", "What robust models make of them", _effect_sentences(study), blocks)
+    return Table("Accuracy on counterfactuals", caption, columns, rows)
 
 
 def _effect_sentences(study: Study) -> list[str]:
@@ -163,24 +169,27 @@ def robustness_section(study: Study) -> Section:
         context,
         "For context, another data set: CIFAR-10, Yeats et al., table 1, WRN-40-2, PGD(8) at L2 0.5",
     )
-    blocks: list[Block] = [table]
-    histories = {_history_label(record): record.history for record in study.records_of("classifier", "judge")}
+    training = _training_figure(study)
+    blocks: list[Block] = [table, training] if training else [table]
+    return Section("robustness", "Accuracy, clean and under attack", _robustness_sentences(study), blocks)
+
+
+def _training_figure(study: Study) -> Figure | None:
+    table = study.tables.robustness
+    labels = dict(zip(table["classifier"], eps_labels(table), strict=True))
+    trained = study.records_of("classifier", "judge")
+    histories = {labels.get(record.name, record.name): record.history for record in trained}
     panels = [training_panel(histories, metric, title, percent) for metric, title, percent in CURVES]
     score = study.first("score model")
     panels.append(training_panel({"score model": score.history}, "loss", "score-matching loss") if score else None)
     drawn = [panel for panel in panels if panel is not None]
-    if drawn:
-        caption = (
-            f"{len(histories)} classifiers and the score model, one run each. Loss and accuracy are those on the "
-            f"images trained on: attacked ones, but for the standard models and the score model."
-        )
-        blocks.append(Figure("How training went", caption, drawn, size="small"))
-    return Section("robustness", "Accuracy, clean and under attack", _robustness_sentences(study), blocks)
-
-
-def _history_label(record: RunRecord) -> str:
-    eps = record.setting("attack.eps")
-    return f"eps {numbers.eps(float(eps))}" if record.stage == "classifier" and eps is not None else record.name
+    if not drawn:
+        return None
+    caption = (
+        f"{len(histories)} classifiers and the score model, one run each. Loss and accuracy are those on the "
+        f"images trained on: attacked ones, but for the standard models and the score model."
+    )
+    return Figure("How training went", caption, drawn, size="small")
 
 
 def _attack_words(study: Study) -> str:

@@ -34,16 +34,15 @@ def distance_section(study: Study) -> Section:
     tables = study.tables
     quality = tables.quality
     main, num_sources = tables.inputs.main, int(quality["num_sources"].iloc[0])
-    total = int(quality["count"].sum())
+    num_each = int(quality["count"].max())
     names, means = tables.inputs.class_names, tables.class_distances
     matrix = [class_distance_panel(means, names)] if len(names) <= MAX_DRAWN_CLASSES else []
     matrix_words = ["Right: the mean from each class to each other one."] if matrix else []
     figures: list[Block] = [
         Figure(
             "Distance by kind of neighborhood",
-            f"Different-class counterfactuals of the same {num_sources} sources under each kind "
-            f"({numbers.count(total)} in all); the vertical lines are means. As figure 2 of Yeats et al. (CIFAR-10, "
-            f"SVHN).",
+            f"Different-class counterfactuals of the same {num_sources} sources, {numbers.count(num_each)} a kind; "
+            f"the vertical lines are means. As figure 2 of Yeats et al. (CIFAR-10, SVHN).",
             [distance_distributions(tables.compared, "l2"), distance_distributions(tables.compared, "l0")],
             size="wide",
         ),

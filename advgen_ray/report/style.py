@@ -79,6 +79,6 @@ def legend_above(axes: Axes, num_columns: int, handlelength: float = 2.2) -> Non
         bbox_to_anchor=(-0.02, 0.985),
         ncols=num_columns,
         handlelength=handlelength,
-        columnspacing=1.2,
+        columnspacing=1.0,
         borderpad=0.2,
     )

@@ -51,6 +51,16 @@ def test_page_opens_offline(browser, page: str, tmp_path: Path, width: int):
     context.close()
 
 
+def test_printed_tables_fit_the_paper(browser, page: str, tmp_path: Path):
+    file = tmp_path / "report.html"
+    file.write_text(page)
+    tab = browser.new_page(viewport={"width": 760, "height": 1075})  # A4 without its margins
+    tab.emulate_media(media="print")
+    tab.goto(file.as_uri())
+    assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    tab.close()
+
+
 def test_the_first_screen_holds_the_summary(browser, page: str, tmp_path: Path):
     file = tmp_path / "report.html"
     file.write_text(page)
