@@ -88,6 +88,13 @@ def test_one_step_of_size_eps_is_fgsm(wide_resnet: nn.Module, x: Tensor, y: Tens
     assert torch.allclose(x_adv, (x + eps * leaf.grad.sign()).clamp(0, 1), atol=1e-6)
 
 
+@pytest.mark.parametrize("ball", [L2(0.5), Linf(0.1)])
+def test_the_ascent_starts_at_the_random_start(ball: L2 | Linf, wide_resnet: nn.Module, x: Tensor, y: Tensor) -> None:
+    x_adv = PGD(ball, num_steps=1, step_size=0.0, start_noise=_noise)(wide_resnet, x, cross_entropy(y))
+    assert torch.allclose(x_adv, ball.random_start(x, _noise(x)), atol=1e-6)
+    assert ball.distance(x_adv, x).min() > 0
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_more_of_the_objective(attack: PGD, wide_resnet: nn.Module, x: Tensor, y: Tensor) -> None:
     for objective in (cross_entropy(y), targeted_cross_entropy(y), margin(y), energy_x):

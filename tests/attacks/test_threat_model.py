@@ -38,6 +38,20 @@ def test_projection_lies_in_ball_and_box(ball: L2 | Linf, shape: tuple[int, ...]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("eps", [1e-4, 1e-3, 0.05, 0.5])
+def test_rounding_the_sum_does_not_leave_the_l2_ball(eps: float, shape: tuple[int, ...]) -> None:
+    """Where the box does not shorten anything, a rescaled perturbation added to an image rounds out of the ball."""
+    x = 0.6 + 0.1 * torch.rand(256, *shape, generator=torch.Generator().manual_seed(0))
+    delta = 0.01 * _normal(256, *shape, seed=1)
+    x_adv = L2(eps).project(x + delta, x)
+    norm = _norm64(L2(eps), x_adv.double() - x.double())
+    outside = delta.flatten(1).norm(dim=1) > eps
+    assert (norm <= eps * (1 + 1e-6)).all()
+    assert (norm[outside] >= eps * (1 - 1e-5) - 4e-6).all()
+    assert torch.equal(L2(eps).project(x_adv, x), x_adv)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("threat_model", [*BALLS, Unconstrained()])
 def test_projecting_twice_is_projecting_once(threat_model: L2 | Linf | Unconstrained, shape: tuple[int, ...]) -> None:
     x = _images(64, *shape)
