@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from advgen_ray.distributed.cluster import enter
 from advgen_ray.errors import UserError
 from advgen_ray.storage import ResultSet
 
@@ -23,8 +24,17 @@ class ShardActor:
     writers of one shard write the same bytes under the same name.
     """
 
-    def __init__(self, result_set: ResultSet, load: Callable[[torch.device], RowMaker], cpus: int, device: str) -> None:
+    def __init__(
+        self,
+        result_set: ResultSet,
+        load: Callable[[torch.device], RowMaker],
+        cpus: int,
+        device: str,
+        directory: str | None = None,
+    ) -> None:
         torch.set_num_threads(cpus)
+        if directory:
+            enter(directory)
         self.result_set, self.load, self.device = result_set, load, torch.device(device)
         self.rows: RowMaker | None = None
 

@@ -47,6 +47,16 @@ def check_reachable() -> None:
         _probe(address)
 
 
+def enter(directory: str) -> None:
+    """Go, in a worker, where the driver is: relative paths then mean the same to both.
+
+    The workers of a submitted job start in an unpacked copy of the code. Where the driver's directory is not to be
+    seen, on another machine, relative paths mean nothing anyway.
+    """
+    if os.path.isdir(directory):
+        os.chdir(directory)
+
+
 def disconnect() -> None:
     """Leave the cluster; one that was started here ends."""
     import ray

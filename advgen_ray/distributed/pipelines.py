@@ -1,6 +1,7 @@
 """The map shape: the missing shards of a result set, over an autoscaling pool of Ray Data actors."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -43,7 +44,7 @@ def _reports(
     shards = ray.data.from_items([{"shard": index} for index in missing], override_num_blocks=len(missing))
     reports = shards.map_batches(
         ShardActor,
-        fn_constructor_args=(result_set, load, pool.cpus_per_actor, "cuda" if gpus else "cpu"),
+        fn_constructor_args=(result_set, load, pool.cpus_per_actor, "cuda" if gpus else "cpu", os.getcwd()),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(
             min_size=min(pool.min_actors, len(missing)),

@@ -1,6 +1,7 @@
 """The training shape: tasks run one after the other by one Ray Train worker group, killed and resumed at will."""
 
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -80,8 +81,13 @@ def _fit(tasks: list[Task], workers: WorkersConfig, describe: Describe, on_recor
     filesystem, path = resolve(storage)
     fallback = train_storage.prepare(storage, name)
     trainer = TorchTrainer(
-        lambda config: run_tasks(**config),
-        train_loop_config={"tasks": tasks, "cpus_per_worker": workers.cpus_per_worker, "fallback": fallback},
+        lambda config: _work(**config),
+        train_loop_config={
+            "directory": os.getcwd(),
+            "tasks": tasks,
+            "cpus_per_worker": workers.cpus_per_worker,
+            "fallback": fallback,
+        },
         scaling_config=ScalingConfig(
             num_workers=workers.num_workers, use_gpu="GPU" in resources, resources_per_worker=resources
         ),
@@ -97,6 +103,12 @@ def _fit(tasks: list[Task], workers: WorkersConfig, describe: Describe, on_recor
     if mistake:
         raise UserError(mistake)
     train_storage.remove(storage, name)
+
+
+def _work(directory: str, **work: Any) -> str | None:
+    """What every worker runs."""
+    cluster.enter(directory)
+    return run_tasks(**work)
 
 
 def _run_name(tasks: Sequence[Task]) -> str:
