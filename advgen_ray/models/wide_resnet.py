@@ -64,8 +64,6 @@ class WideResNet(nn.Module):
         self.norm = GlobalBatchNorm2d(4 * width)
         self.head = nn.Linear(4 * width, num_classes)
         nn.init.zeros_(self.head.bias)
-        # Training steps on 8x8 images take a fourth less time on a CPU so; GPUs want it for bf16.
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``[N, K]`` of images ``[N, C, H, W]`` in [0, 1]; raises ValueError for another image shape."""
@@ -117,4 +115,7 @@ def _conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
 
 def _he_normal(conv: nn.Conv2d) -> nn.Conv2d:
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    # The layout of the weights decides that of every activation. Adversarial training steps on 8x8 images take a
+    # fourth less time in this one on a CPU, and GPUs want it for bf16.
+    conv.weight = nn.Parameter(conv.weight.detach().contiguous(memory_format=torch.channels_last))
     return conv
