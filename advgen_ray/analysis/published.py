@@ -13,6 +13,15 @@ class PublishedRow:
     pgd_accuracy: float
 
 
+@dataclass(frozen=True)
+class PublishedTable:
+    """A table as printed, and what a reader must know of it."""
+
+    data_name: str  # as in a config
+    description: str
+    rows: tuple[PublishedRow, ...]
+
+
 S000_CIFAR10 = (
     PublishedRow("CIFAR-10", 0.0, 0.9308, 0.0575),
     PublishedRow("CIFAR-10", 0.1, 0.9133, 0.4506),
@@ -28,8 +37,17 @@ S000_SVHN = (
     PublishedRow("SVHN", 0.4, 0.9309, 0.8543),
 )
 
+TABLE_1 = PublishedTable("cifar10", "CIFAR-10, WRN-40-2, PGD(8) at L2 0.5: Yeats et al., table 1", S000_CIFAR10)
+TABLE_2 = PublishedTable("svhn", "SVHN, WRN-40-2, PGD(8) at L2 0.2: Yeats et al., table 2", S000_SVHN)
+
+
+def robustness_beside(data_name: str) -> PublishedTable:
+    """The published table of this data set, else CIFAR-10's."""
+    return TABLE_2 if data_name == TABLE_2.data_name else TABLE_1
+
+
 # What the papers print: S000 is Yeats et al., S003 is Beadini and Masi.
-CLEAN_ACCURACY = "93.1% on CIFAR-10 (Yeats et al., table 1)"
+CLEAN_ACCURACY = "93.1% on CIFAR-10, 96.8% on SVHN (Yeats et al., tables 1 and 2)"
 VALIDITY = "CIFAR-10 and SVHN, drawn but not printed (Yeats et al., figure 6)"
 EFFECT = "CIFAR-10 and SVHN, drawn but not printed (Yeats et al., figure 4)"
 R_SQUARED = "0.39 on CIFAR-10, 0.24 on SVHN (Yeats et al., figure 3)"

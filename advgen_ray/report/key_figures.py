@@ -32,7 +32,8 @@ def key_figures(study: Study) -> list[KeyFigure]:
         _key(
             "Effect of robust training",
             effect.value,
-            f"accuracy lost on them by {robust} beyond the standard model's loss; {effect.num_sources} sources",
+            f"accuracy lost on them by {robust} beyond the standard model's loss; "
+            f"{numbers.count(effect.num_sources)} sources",
             goals.effect if goals else None,
             published.EFFECT,
             in_points=True,

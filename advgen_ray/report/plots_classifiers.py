@@ -24,6 +24,7 @@ from advgen_ray.report.style import (
     legend_above,
 )
 
+MANY_POINTS = 500  # from here on points are drawn smaller and fainter
 JITTER = 0.012  # of the axis' width, between series, so that their error bars do not hide one another
 
 
@@ -99,14 +100,15 @@ def _confidence(name: str, table: pd.DataFrame, eps: float, limits: dict[str, tu
     x, y = table["mean_distance"].to_numpy(float), table["confidence"].to_numpy(float)
     correct = table["correct"].to_numpy(bool)
     r2 = numbers.decimal(r_squared(x, y))
+    thin = min(1.0, (MANY_POINTS / max(len(x), 1)) ** 0.5)
 
     def paint(axes: Axes) -> None:
         for chosen, color, marker, size, opacity, label in (
-            (correct, BLUE, "o", 14, 0.5, "correct"),
-            (~correct, VERMILLION, "X", 34, 0.95, "wrong"),
+            (correct, BLUE, "o", 14, 0.5 * thin, "correct"),
+            (~correct, VERMILLION, "X", 34, 0.5 + 0.45 * thin, "wrong"),
         ):
             axes.scatter(
-                x[chosen], y[chosen], s=size, color=color, marker=marker, alpha=opacity, linewidths=0,
+                x[chosen], y[chosen], s=size * thin**0.5, color=color, marker=marker, alpha=opacity, linewidths=0,
                 rasterized=len(x) > 2000, label=f"{label} ({numbers.count(int(chosen.sum()))})",
             )  # fmt: skip
         gradient = slope(x, y)

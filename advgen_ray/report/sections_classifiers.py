@@ -151,6 +151,8 @@ def robustness_section(study: Study) -> Section:
         for labels, table in ((eps_labels(tables.robustness), tables.robustness), (["judge"], tables.judge_robustness))
         for label, (_, row) in zip(labels, table.iterrows(), strict=True)
     ]
+    printed = published.robustness_beside(tables.inputs.data_name)
+    same = printed.data_name == tables.inputs.data_name
     context = [
         [
             f"{row.data}, eps {numbers.eps(row.eps)}",
@@ -158,7 +160,7 @@ def robustness_section(study: Study) -> Section:
             numbers.percent(row.pgd_accuracy, 2),
             "not printed",
         ]
-        for row in published.S000_CIFAR10
+        for row in printed.rows
     ]
     attack = _attack_words(study)
     table = Table(
@@ -167,7 +169,7 @@ def robustness_section(study: Study) -> Section:
         ["Training", "clean accuracy", "accuracy under PGD", "n"],
         rows,
         context,
-        "For context, another data set: CIFAR-10, Yeats et al., table 1, WRN-40-2, PGD(8) at L2 0.5",
+        f"{'Published' if same else 'For context, another data set'}: {printed.description}",
     )
     training = _training_figure(study)
     blocks: list[Block] = [table, training] if training else [table]

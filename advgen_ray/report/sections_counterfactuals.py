@@ -41,8 +41,8 @@ def distance_section(study: Study) -> Section:
     figures: list[Block] = [
         Figure(
             "Distance by kind of neighborhood",
-            f"Different-class counterfactuals of the same {num_sources} sources, {numbers.count(num_each)} a kind; "
-            f"the vertical lines are means. As figure 2 of Yeats et al. (CIFAR-10, SVHN).",
+            f"Different-class counterfactuals of the same {numbers.count(num_sources)} sources, "
+            f"{numbers.count(num_each)} a kind; the vertical lines are means. As figure 2 of Yeats et al. (CIFAR-10, SVHN).",
             [distance_distributions(tables.compared, "l2"), distance_distributions(tables.compared, "l0")],
             size="wide",
         ),

@@ -93,7 +93,9 @@ def test_every_config_seed_version_and_time_is_told(page, study):
 
 def test_published_numbers_stand_under_their_data_set(page):
     table = page[page.index("Clean and robust accuracy on the test split") :]
-    context = table[table.index("For context, another data set: CIFAR-10, Yeats et al., table 1") :]
+    context = table[
+        table.index("For context, another data set: CIFAR-10, WRN-40-2, PGD(8) at L2 0.5: Yeats et al., table 1") :
+    ]
     for number in ("93.08%", "5.75%", "58.37%", "47.53%"):
         assert number in context[: context.index("</table>")]
 
@@ -147,3 +149,10 @@ def test_terminal_summary_fits_a_screen(study, missing):
     assert len(text.splitlines()) <= 24
     assert max(len(line) for line in text.splitlines()) <= 80
     assert ("n/a" in text) == missing
+
+
+def test_a_published_table_of_the_same_data_set_says_so(retold):
+    table = robustness_section(retold(data_name="svhn")).blocks[0]
+    assert table.context_title.startswith("Published: SVHN")
+    assert [row[1] for row in table.context] == ["96.75%", "95.63%", "95.41%", "93.09%"]
+    assert robustness_section(retold(data_name="cifar10")).blocks[0].context_title.startswith("Published: CIFAR-10")
