@@ -1,9 +1,11 @@
 """Jobs sent to a started cluster, with `advgen submit` and with Ray's own command: logs, outputs and exit codes."""
 
+import contextlib
 import json
 import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,7 +23,9 @@ import pytest
 
 from advgen_ray.errors import UserError
 from advgen_ray.job_server import check_reachable, server_address
+from advgen_ray.storage.validate import validate
 from advgen_ray.submit import prepare
+from tests.models_on_disk import save_score_model
 
 ROOT = Path(__file__).parent.parent
 HERE, ELSEWHERE = "http://127.0.0.1:8265", "http://ray.example.org:8265"
@@ -203,7 +207,8 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         yield Head(address, environment)
     finally:
         for one in [*psutil.Process(process.pid).children(recursive=True), process]:  # this head's and no other's
-            one.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
         process.wait(timeout=60)
 
 
@@ -225,33 +230,38 @@ def advgen(head: Head, *arguments: str) -> subprocess.CompletedProcess[str]:
     return head.run(sys.executable, "-m", "advgen_ray.cli", "submit", *arguments, "--address", head.address)
 
 
-def settings(output: Path) -> list[str]:
-    return [word for value in [*TINY, f"output={output}"] for word in ("--set", value)]
+@pytest.mark.ray
+@pytest.mark.timeout(600)
+def test_advgen_submit_runs_a_job_and_its_output_lies_in_the_checkout(head: Head, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    for part in ("advgen_ray", "jobs"):
+        shutil.copytree(ROOT / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"))
+    save_score_model(checkout / "runs" / "score_model")
+    settings = ["score_model=runs/score_model", "output=runs/set", "num_sources=2", "sampler.num_steps=2"]
+    words = [word for setting in settings for word in ("--set", setting)]
+    done = advgen(head, "generate_counterfactuals", *words, "--working-dir", str(checkout))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "count: 40" in done.stdout  # the summary that the job prints came along with its log
+    assert "succeeded" in done.stdout
+    assert done.stderr == ""
+    assert validate(str(checkout / "runs" / "set"))["rows"] == 40
+    assert (checkout / "runs" / "mlflow.db").stat().st_size > 0
 
 
 @pytest.mark.ray
 @pytest.mark.timeout(600)
-def test_a_real_job_runs_on_a_started_cluster(head: Head, tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    output = tmp_path / "classifier"
-    done = advgen(head, "train_classifier", *settings(output), "--env", f"MLFLOW_TRACKING_URI={uri}")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "submitted" in done.stdout
-    assert "succeeded" in done.stdout
-    assert "clean_accuracy" in done.stdout  # the summary that the job prints came along with its log
-    card = json.loads((output / "model" / "model.json").read_text())
-    assert card["num_steps"] == 2
-    assert (tmp_path / "mlflow.db").stat().st_size > 0
-
-    output = tmp_path / "again"
-    command = ["python", "jobs/train_classifier.py", *settings(output)]
+def test_rays_own_command_runs_a_training(head: Head, tmp_path: Path) -> None:
+    settings = [word for setting in [*TINY, f"output={tmp_path}/classifier"] for word in ("--set", setting)]
+    variables = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
     done = head.run(
         *("ray", "job", "submit", "--address", head.address, "--working-dir", "."),
-        *("--runtime-env-json", json.dumps({"env_vars": {"MLFLOW_TRACKING_URI": uri}}), "--", *command),
+        *("--runtime-env-json", json.dumps({"env_vars": variables})),
+        *("--", "python", "jobs/train_classifier.py", *settings),
         RAY_AUTH_MODE="token",
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads((output / "model" / "model.json").read_text())["weights_sha256"] == card["weights_sha256"]
+    assert "clean_accuracy" in done.stdout
+    assert json.loads((tmp_path / "classifier" / "model" / "model.json").read_text())["num_steps"] == 2
 
 
 @pytest.mark.ray
@@ -266,7 +276,7 @@ def test_a_job_that_fails_on_the_cluster_fails_here(head: Head, tmp_path: Path) 
 @pytest.mark.ray
 def test_a_wrong_token_is_one_line_and_nothing_is_sent(head: Head, tmp_path: Path) -> None:
     stranger = Head(head.address, {**head.environment, "RAY_AUTH_TOKEN": "0" * 64})
-    done = advgen(stranger, "train_classifier", *settings(tmp_path / "x"))
+    done = advgen(stranger, "train_classifier", "--set", f"output={tmp_path}/x")
     assert done.returncode == 2
     assert "token" in done.stderr
     assert done.stderr.count("\n") == 1
