@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, str] = {
     "train_step_vs_loop": "tests.benchmarks.training:train_step_vs_loop",
     "generation_vs_loop": "tests.benchmarks.generation:generation_vs_loop",
     "sampler": "tests.benchmarks.samplers:samplers",
+    "exact_score_vs_hardtanh": "tests.benchmarks.samplers:exact_score_vs_hardtanh",
 }
 
 
