@@ -29,12 +29,17 @@ def signed_points(difference: float) -> str:
 
 def decimal(value: float, decimals: int = 2) -> str:
     """A plain number with a true minus sign."""
-    return MISSING if not math.isfinite(value) else f"{value:.{decimals}f}".replace("-", "−")
+    return MISSING if not math.isfinite(value) else f"{_rounded(value, decimals):.{decimals}f}".replace("-", "−")
 
 
 def signed(value: float, decimals: int = 2) -> str:
-    """A number that always shows its sign."""
-    return MISSING if not math.isfinite(value) else f"{value:+.{decimals}f}".replace("-", "−")
+    """A number that shows its sign, unless it rounds to zero."""
+    return f"+{decimal(value, decimals)}" if _rounded(value, decimals) > 0 else decimal(value, decimals)
+
+
+def _rounded(value: float, decimals: int) -> float:
+    """Rounded, and never minus zero."""
+    return round(value, decimals) + 0.0
 
 
 def count(number: int) -> str:

@@ -45,7 +45,6 @@ def render(study: Study, results: list[Section]) -> str:
     return environment.get_template("page.html").render(
         data_name=inputs.data_name,
         version=study.version,
-        command=study.command,
         answer=answer(study),
         summary=what_was_run(study),
         key_figures=key_figures(study),

@@ -42,7 +42,8 @@ def distance_section(study: Study) -> Section:
         Figure(
             "Distance by kind of neighborhood",
             f"Different-class counterfactuals of the same {numbers.count(num_sources)} sources, "
-            f"{numbers.count(num_each)} a kind; the vertical lines are means. As figure 2 of Yeats et al. (CIFAR-10, SVHN).",
+            f"{numbers.count(num_each)} a kind; the vertical lines are means. As figure 2 of Yeats et al. (CIFAR-10, "
+            f"SVHN).",
             [distance_distributions(tables.compared, "l2"), distance_distributions(tables.compared, "l0")],
             size="wide",
         ),

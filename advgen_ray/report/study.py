@@ -46,7 +46,6 @@ class Study:
     grid: Grid
     elapsed_seconds: Mapping[str, float]
     version: str  # of advgen_ray
-    command: str = "make demo"
 
     def records_of(self, *stages: str) -> list[RunRecord]:
         """The records of some stages, in the order stored."""

@@ -9,7 +9,7 @@ import pytest
 
 from advgen_ray.report.page import panels_of, render, result_sections
 from advgen_ray.report.sections_classifiers import confidence_section, effect_section, robustness_section
-from advgen_ray.report.sections_energy import energy_section
+from advgen_ray.report.sections_energy import detector_section, energy_section
 from advgen_ray.report.text import summary_text
 
 MAX_BYTES = 6_000_000
@@ -115,15 +115,18 @@ def test_sentences_turn_with_the_numbers(study, retold, invented):
     assert "points more accuracy than" in effect_section(study).sentences[0]
     assert "points less accuracy than" in effect_section(other).sentences[0]
     assert "a smaller shift" in energy_section(study).sentences[1]
-    assert "a no smaller shift" not in energy_section(study).sentences[1]
+    assert "no smaller a shift" in energy_section(other).sentences[1]
     assert "accuracy under attack rises" in robustness_section(study).sentences[0]
     assert "accuracy under attack falls" in robustness_section(other).sentences[0]
 
 
-def test_a_raised_energy_is_not_called_lower(retold, invented):
+def test_a_raised_energy_is_not_called_lower(study, retold, invented):
     energies = invented.inputs.energies
     raised = energies.assign(energy_x=energies["energy_x"] + 20.0 * (energies["view"] == "pgd"))
-    assert "not lower, unlike" in energy_section(retold(energies=raised)).sentences[1]
+    other = retold(energies=raised)
+    assert "not lower, unlike" in energy_section(other).sentences[1]
+    assert "the rule points the wrong way" in detector_section(other).sentences[1]
+    assert "as the rule supposes" in detector_section(study).sentences[1]
 
 
 def test_constant_confidence_is_shown_as_not_available(retold, invented):
