@@ -119,8 +119,6 @@ def distance_classifier_section(study: Study) -> Section | None:
     ]
     blocks: list[Block] = []
     if len(names) <= MAX_DRAWN_CLASSES:
-        caption = (
-            f"Counts of {numbers.count(result.accuracy.count)} test images, none of them a source of the main set."
-        )
+        caption = f"Counts of {numbers.count(result.accuracy.count)} images of the held-out set."
         blocks.append(Figure("Class by distance", caption, [confusion_panel(result.confusion, names)], size="wide"))
     return Section("distance-classifier", "Distance as a classifier", sentences, blocks)
