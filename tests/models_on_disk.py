@@ -14,12 +14,12 @@ from advgen_ray.training.model_directory import save_model
 DIGITS = CATALOG["digits"]
 
 
-def save_score_model(directory: Path, seed: int = 0, **card: Any) -> str:
+def save_score_model(directory: Path, seed: int = 0, num_classes: int = 10, **card: Any) -> str:
     """A U-Net of random weights; as initialised it would predict zero whatever it is given."""
     torch.manual_seed(seed)
     architecture = {
         "image_shape": list(DIGITS.image_shape),
-        "num_classes": DIGITS.num_classes,
+        "num_classes": num_classes,
         "base_channels": 8,
         "channel_multipliers": [1, 2],
         "num_blocks": 1,

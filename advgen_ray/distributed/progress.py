@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 INTERVAL_SECONDS = 5.0
+QUIET_INTERVALS = 6  # a line in which nothing has changed is worth printing this seldom
 
 
 class Progress:
@@ -52,8 +53,12 @@ class Progress:
         return f"{line}, {_clock(self.seconds * left / here)} left" if left else f"{line}, {_clock(self.seconds)}"
 
     def _print_until_closed(self) -> None:
+        printed, quiet = -1, 0
         while not self._closing.wait(INTERVAL_SECONDS):
-            print(self.line(), flush=True)
+            quiet += 1
+            if self.shards_done != printed or quiet == QUIET_INTERVALS:
+                print(self.line(), flush=True)
+                printed, quiet = self.shards_done, 0
 
 
 def _clock(seconds: float) -> str:

@@ -22,6 +22,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("models")
     save_score_model(root / "score_model")
     save_score_model(root / "foreign", data={"name": "mnist"})
+    save_score_model(root / "of-five-classes", num_classes=5)
     save_classifier(root / "a" / "model")
     save_classifier(root / "b" / "a" / "model")
     return root
@@ -45,6 +46,7 @@ def _refused(stage: Any, config: Config, output: Path, capsys: pytest.CaptureFix
         ({"split": "test", "num_sources": 398}, "num_sources=398: the test split of digits has 397 images"),
         ({"score_model": "absent"}, "absent: no model there"),
         ({"score_model": "a/model"}, "holds a wide_resnet, expected a unet"),
+        ({"score_model": "of-five-classes"}, "'num_classes': 5}, digits has "),
         ({"score_model": "foreign"}, "trained on mnist, but data.name is digits"),
         ({"data": DataConfig(name="mnist", root="nowhere")}, "nowhere"),
     ],
