@@ -1,5 +1,6 @@
 """The whole study, stage after stage: classifiers, judge, score model, CE sets, energies, report."""
 
+import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +16,7 @@ from advgen_ray.config import (
 )
 from advgen_ray.distributed.cluster import connect
 from advgen_ray.stages import classifier, counterfactuals, energies, report, score_model
+from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
 from advgen_ray.tracking import tracked_run
 
 VARIANTS = ("gaussian", "boltzmann_hardtanh", "boltzmann_exact")
@@ -24,7 +26,8 @@ ConfigT = TypeVar("ConfigT", bound=Config)
 def run(config: StudyConfig) -> dict[str, Any]:
     """Every stage in turn under one tracked parent run; finished stages are reused, a killed one continues."""
     plan = StudyPlan(config)
-    clock = StageClock(total=4 + len(plan.counterfactuals))
+    ensure_writable(config.output)
+    clock = StageClock(config.output, num_stages=4 + len(plan.counterfactuals))
     connect()
     with tracked_run("study", config.model_dump(mode="json"), tags={"config_digest": config.digest()}):
         clock.run("classifiers", lambda: classifier.run_all([*plan.classifiers, plan.judge]))
@@ -32,7 +35,8 @@ def run(config: StudyConfig) -> dict[str, Any]:
         for generate_config in plan.counterfactuals:
             clock.run("counterfactuals", partial(counterfactuals.run, generate_config))
         clock.run("energies", lambda: energies.run(plan.energies))
-        return clock.run("report", lambda: report.run(plan.report, elapsed_seconds=clock.seconds))
+        clock.run("report", lambda: report.run(plan.report, elapsed_seconds=clock.seconds))
+    return {"report": join(config.output, report.REPORT), "summary": join(config.output, report.SUMMARY)}
 
 
 class StudyPlan:
@@ -85,20 +89,22 @@ class StudyPlan:
 
 
 class StageClock:
-    """Announces each stage and adds up the seconds that stages of one name took."""
+    """Announces each stage and adds up its seconds, over every life of a study that was killed and continued."""
 
-    def __init__(self, total: int) -> None:
-        self.total, self.started = total, 0
-        self.seconds: dict[str, float] = {}
+    def __init__(self, output: str, num_stages: int) -> None:
+        self.file, self.num_stages, self.started = join(output, "elapsed_seconds.json"), num_stages, 0
+        self.seconds: dict[str, float] = json.loads(read_bytes(self.file)) if exists(self.file) else {}
 
-    def run(self, name: str, stage: Callable[[], dict[str, Any] | list[dict[str, Any]]]) -> Any:
-        """Run one stage and return its summary."""
+    def run(self, name: str, stage: Callable[[], object]) -> None:
+        """Run one stage; its time counts even if it fails or is interrupted."""
         self.started += 1
-        print(f"\n[{self.started}/{self.total}] {name}", flush=True)
+        print(f"\n[{self.started}/{self.num_stages}] {name}", flush=True)
         begin = time.monotonic()
-        summary = stage()
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begin
-        return summary
+        try:
+            stage()
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - begin, 1)
+            write_atomic(self.file, json.dumps(self.seconds).encode())
 
 
 def _classifier(config: StudyConfig, eps: float, output: str, seed: int | None = None) -> TrainClassifierConfig:

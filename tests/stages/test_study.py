@@ -5,7 +5,7 @@ import pytest
 from advgen_ray import recipes
 from advgen_ray.config import StudyConfig, resolve
 from advgen_ray.errors import UserError
-from advgen_ray.stages.study import StudyPlan
+from advgen_ray.stages.study import StageClock, StudyPlan
 
 
 @pytest.fixture
@@ -54,3 +54,18 @@ def test_eps_must_rise_from_zero():
     for eps in ("[0.5, 1.0]", "[0.0, 1.0, 0.5]", "[0.0, 0.5, 0.5]", "[]"):
         with pytest.raises(UserError, match="eps must rise from 0"):
             resolve(recipes.find("digits_study", StudyConfig), None, [f"eps={eps}"])
+
+
+def test_the_clock_counts_every_life_of_a_study(tmp_path):
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    first = StageClock(str(tmp_path), num_stages=2)
+    first.seconds["classifiers"] = 40.0
+    with pytest.raises(KeyboardInterrupt):
+        first.run("classifiers", killed)
+    second = StageClock(str(tmp_path), num_stages=2)
+    second.run("classifiers", lambda: None)
+    second.run("energies", lambda: None)
+    assert second.seconds["classifiers"] >= 40.0
+    assert set(second.seconds) == {"classifiers", "energies"}
