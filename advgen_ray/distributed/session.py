@@ -13,14 +13,14 @@ from ray.train import Checkpoint
 from torch import nn
 
 from advgen_ray.config import Config
+from advgen_ray.distributed.train_storage import OWNER
 from advgen_ray.errors import UserError
-from advgen_ray.storage.filesystem import join, read_bytes, write_atomic
+from advgen_ray.storage.filesystem import join, read_bytes, resolve, write_atomic
 from advgen_ray.training.checkpoint import read_json, write_json
 from advgen_ray.training.loop import Record, Save
 from advgen_ray.training.model_directory import CARD, WEIGHTS, save_model
 from advgen_ray.training.worker import Worker
 
-OWNER = "training.json"  # says which training a checkpoint belongs to
 PROGRESS = "progress.json"
 
 
@@ -100,7 +100,8 @@ def run_tasks(tasks: list[Task], cpus_per_worker: int, fallback: str | None) -> 
     worker = _worker()
     checkpoint = ray.train.get_checkpoint()
     if checkpoint is None and fallback is not None:
-        checkpoint = Checkpoint.from_directory(fallback)
+        filesystem, path = resolve(fallback)
+        checkpoint = Checkpoint(path, filesystem)
     for task in tasks:
         if task.finished():
             continue

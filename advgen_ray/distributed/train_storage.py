@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from pyarrow import fs
 
 from advgen_ray.storage.filesystem import join, list_names, read_bytes, resolve
-from advgen_ray.training.checkpoint import STATE
+from advgen_ray.training.checkpoint import STATE, TENSORS, is_complete
 
+OWNER = "training.json"  # the file in a checkpoint that says which training it belongs to
 SNAPSHOT = "checkpoint_manager_snapshot.json"
 CHECKPOINT_PREFIX = "checkpoint_"
 
@@ -26,24 +28,24 @@ def common_parent(outputs: Sequence[str]) -> str:
 def prepare(storage: str, name: str) -> str | None:
     """Make a former life of the run safe to continue, and remove the checkpoints that it lost track of.
 
-    Ray Train rewrites its snapshot in place: a driver killed at that moment leaves half of one, which Ray Train
-    refuses for good. Such a snapshot is removed, and the newest whole checkpoint returned to start from.
+    Ray Train goes on from what its snapshot lists. A killed driver may leave the snapshot behind the newest
+    checkpoint, or half-written, which Ray Train refuses for good. Then the snapshot is removed, and the address of
+    the newest whole checkpoint returned to start from; None where Ray Train finds its own way.
     """
     run = join(storage, name)
     filesystem, path = resolve(run)
     checkpoints = _checkpoints(filesystem, path)
-    known = _known(run)
-    if known is None:
+    listed = _listed(run)
+    newest = next((checkpoint for checkpoint in reversed(checkpoints) if _whole(run, checkpoint)), None)
+    if newest in listed and set(listed) <= set(checkpoints):
+        keep, fallback = listed, None
+    else:
+        keep, fallback = ([newest], join(run, newest)) if newest else ([], None)
         if SNAPSHOT in list_names(run):
             filesystem.delete_file(f"{path}/{SNAPSHOT}")
-        # Names carry the time of their making; the state file is the last that a checkpoint gets.
-        whole = [name for name in checkpoints if STATE in list_names(join(run, name))]
-        keep = whole[-1:]
-    else:
-        keep = [name for name in checkpoints if name in known]
     for checkpoint in set(checkpoints) - set(keep):
         filesystem.delete_dir(f"{path}/{checkpoint}")
-    return f"{path}/{keep[-1]}" if known is None and keep else None
+    return fallback
 
 
 def remove(storage: str, name: str) -> None:
@@ -60,10 +62,19 @@ def _checkpoints(filesystem: fs.FileSystem, path: str) -> list[str]:
     return sorted(name for name in folders if name.startswith(CHECKPOINT_PREFIX))
 
 
-def _known(run: str) -> set[str] | None:
-    """The checkpoints that Ray Train's snapshot lists; None where it is missing or half written."""
+def _whole(run: str, checkpoint: str) -> bool:
+    """Whether a checkpoint arrived completely: Ray Train copies its files in any order."""
+    uri = join(run, checkpoint)
+    if not {STATE, TENSORS, OWNER} <= set(list_names(uri)):
+        return False
+    filesystem, path = resolve(uri)
+    return not isinstance(filesystem, fs.LocalFileSystem) or is_complete(Path(path))  # S3 shows no partial file
+
+
+def _listed(run: str) -> list[str]:
+    """The checkpoints that Ray Train's snapshot lists; none where it is missing or half-written."""
     try:
         snapshot = json.loads(read_bytes(join(run, SNAPSHOT)))
-        return {result["checkpoint_dir_name"] for result in snapshot["checkpoint_results"]}
+        return [result["checkpoint_dir_name"] for result in snapshot["checkpoint_results"]]
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return []

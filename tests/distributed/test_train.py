@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -154,18 +155,27 @@ def _kill_at(step: int, config: TrainClassifierConfig, log: Path) -> int:
         driver.wait()
 
 
+def _first_epoch(log: Path) -> int:
+    found = re.search(r"epoch (\d+)/12", log.read_text())
+    assert found, log.read_text()
+    return int(found[1])
+
+
 @pytest.mark.ray
 @pytest.mark.timeout(1200)
 def test_a_killed_driver_is_started_again_and_ends_where_an_unbroken_run_does(tmp_path: Path) -> None:
-    config, log = _classifier_config(tmp_path / "classifier"), tmp_path / "log"
+    config = _classifier_config(tmp_path / "classifier")
+    logs = [tmp_path / f"log-{life}" for life in range(3)]
     choice = random.Random(time.time_ns())
     # Random points, but past the first checkpoint (step 6), so that there is something to lose.
-    first = _kill_at(choice.randrange(9, 16, 3), config, log)
-    second = _kill_at(choice.randrange(first + 3, 31, 3), config, log)
+    first = _kill_at(choice.randrange(9, 16, 3), config, logs[0])
+    second = _kill_at(choice.randrange(first + 3, 31, 3), config, logs[1])
     (snapshot,) = (tmp_path / "classifier" / "train" / config.digest()).glob(SNAPSHOT)
     snapshot.write_bytes(snapshot.read_bytes()[:-20])  # as a kill in the middle of writing it leaves it
-    driver = _start(config, log)
-    assert driver.wait(SECONDS_FOR_A_START) == 0, f"killed at {first}, {second}\n{log.read_text()[-3000:]}"
+    driver = _start(config, logs[2])
+    assert driver.wait(SECONDS_FOR_A_START) == 0, f"killed at {first}, {second}\n{logs[2].read_text()[-3000:]}"
+    for killed_at, log in ((first, logs[1]), (second, logs[2])):  # a checkpoint every 2 epochs of 3 steps
+        assert _first_epoch(log) > (killed_at - 1) // 6 * 2
 
     unbroken: Any = _Kept()
     classifier.train(config, unbroken)

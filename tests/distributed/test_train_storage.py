@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
-from advgen_ray.distributed.train_storage import SNAPSHOT, common_parent, prepare, remove
-from advgen_ray.training.checkpoint import STATE
+from advgen_ray.distributed.train_storage import OWNER, SNAPSHOT, common_parent, prepare, remove
+from advgen_ray.training.checkpoint import TENSORS, save_checkpoint
+from advgen_ray.training.optim import adam
 
 
 @pytest.mark.parametrize(
@@ -27,11 +29,13 @@ def test_common_parent(outputs: list[str], parent: str) -> None:
 
 def _run(storage: Path, whole: list[str], partial: list[str], snapshot: str | None) -> Path:
     run = storage / "name"
+    model = torch.nn.Linear(1, 1)
     for name in [*whole, *partial]:
         (run / name).mkdir(parents=True)
-        (run / name / "tensors.safetensors").write_bytes(b"")
-    for name in whole:
-        (run / name / STATE).write_text("{}")
+        save_checkpoint(run / name, model=model, optimizer=adam(model.parameters()), ema=None, state={"step": 1})
+        (run / name / OWNER).write_text("{}")
+    for name in partial:  # the state came first, the tensors half
+        (run / name / TENSORS).write_bytes((run / name / TENSORS).read_bytes()[:-4])
     if snapshot is not None:
         (run / SNAPSHOT).write_text(snapshot)
     return run
@@ -46,13 +50,30 @@ def _names(run: Path) -> set[str]:
 
 
 def test_checkpoints_that_the_snapshot_does_not_list_are_swept(tmp_path: Path) -> None:
-    run = _run(tmp_path, ["checkpoint_1", "checkpoint_2", "checkpoint_3"], ["checkpoint_4"], _listing("checkpoint_2"))
+    run = _run(
+        tmp_path,
+        ["checkpoint_1", "checkpoint_2", "checkpoint_3"],
+        ["checkpoint_4"],
+        _listing("checkpoint_2", "checkpoint_3"),
+    )
     assert prepare(str(tmp_path), "name") is None  # Ray Train itself knows where to go on
-    assert _names(run) == {"checkpoint_2", SNAPSHOT}
+    assert _names(run) == {"checkpoint_2", "checkpoint_3", SNAPSHOT}
 
 
-@pytest.mark.parametrize("snapshot", [_listing("checkpoint_1")[:-7], "", "[]", None])
-def test_a_torn_snapshot_is_replaced_by_the_newest_whole_checkpoint(snapshot: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "snapshot",
+    [
+        _listing("checkpoint_1")[:-7],  # torn
+        "",
+        "[]",
+        None,
+        _listing("checkpoint_1"),  # older than the newest checkpoint
+        _listing("checkpoint_0", "checkpoint_2"),  # lists what is gone: Ray Train would refuse it
+    ],
+)
+def test_a_torn_or_stale_snapshot_is_replaced_by_the_newest_whole_checkpoint(
+    snapshot: str | None, tmp_path: Path
+) -> None:
     run = _run(tmp_path, ["checkpoint_1", "checkpoint_2"], ["checkpoint_3"], snapshot)
     assert prepare(str(tmp_path), "name") == str(run / "checkpoint_2")
     assert _names(run) == {"checkpoint_2"}
@@ -60,6 +81,9 @@ def test_a_torn_snapshot_is_replaced_by_the_newest_whole_checkpoint(snapshot: st
 
 def test_a_first_life_has_nothing_to_prepare(tmp_path: Path) -> None:
     assert prepare(str(tmp_path / "none"), "name") is None
+    run = _run(tmp_path, [], ["checkpoint_1"], _listing("checkpoint_1"))  # nothing whole: from the start
+    assert prepare(str(tmp_path), "name") is None
+    assert _names(run) == set()
 
 
 def test_remove_leaves_other_runs(tmp_path: Path) -> None:
