@@ -1,0 +1,33 @@
+"""What the README prints runs as printed."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_library_examples_run(capsys: pytest.CaptureFixture[str]):
+    """The blocks share one namespace, as a reader would paste them; the last reads what make demo leaves behind."""
+    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    runnable = [block for block in blocks if "runs/demo" not in block]
+    assert len(runnable) == len(blocks) - 1 == 2
+    namespace: dict[str, object] = {}
+    for block in runnable:
+        exec(compile(block, "README.md", "exec"), namespace)
+    assert capsys.readouterr().out.count("tensor(") == 3
+
+
+def test_every_folder_of_the_tree_is_there():
+    tree = README.split("## The tree")[1].split("```")[0]
+    names = re.findall(r"^\s+(?:advgen_ray/)?([a-z_]+(?:/|\.py))", tree, flags=re.MULTILINE)
+    assert len(names) > 15
+    for name in names:
+        assert (ROOT / name).exists() or (ROOT / "advgen_ray" / name).exists(), name
+
+
+def test_no_folder_is_left_out_of_the_tree():
+    folders = {path.parent.name for path in (ROOT / "advgen_ray").glob("*/__init__.py")}
+    assert all(f"{folder}/" in README for folder in folders)
