@@ -84,7 +84,8 @@ def ensure_writable(uri: str) -> None:
     filesystem, path = resolve(uri)
     probe = f"{path}/.probe-{_writer()}"
     try:
-        filesystem.create_dir(path, recursive=True)
+        if isinstance(filesystem, fs.LocalFileSystem):  # S3 has no directories, only names with slashes
+            filesystem.create_dir(path, recursive=True)
         with filesystem.open_output_stream(probe) as stream:
             stream.write(b"advgen")
         filesystem.delete_file(probe)
