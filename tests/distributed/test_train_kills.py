@@ -1,0 +1,147 @@
+"""Training through Ray under SIGKILL: a worker, then the driver, at any point; nothing is lost and nothing doubled."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from ray import cloudpickle
+
+from advgen_ray.config import OptimizerConfig, TrainClassifierConfig, TrainScoreModelConfig, UNetConfig, WorkersConfig
+from advgen_ray.distributed.session import Session, Task
+from advgen_ray.distributed.train import run_training
+from advgen_ray.distributed.train_storage import SNAPSHOT
+from advgen_ray.stages import classifier, score_model
+from advgen_ray.training.checkpoint import STATE, same_weights
+from advgen_ray.training.loop import Record, Save
+from advgen_ray.training.model_directory import load_model
+from tests.small_training import KeptSession, classifier_config
+
+SECONDS_FOR_A_START = 240  # on two cores that others use as well
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a test
+
+
+def _score_model_config(output: Path) -> TrainScoreModelConfig:
+    return TrainScoreModelConfig(
+        model=UNetConfig(base_channels=8, channel_multipliers=(1, 2), num_blocks=1, channels_per_group=4),
+        optimizer=OptimizerConfig(learning_rate=1e-3, clip_norm=1.0),
+        num_steps=14,
+        batch_size=100,
+        checkpoint_every_steps=4,
+        output=str(output),
+    )
+
+
+# A killed worker
+
+
+class _Dying(Session):
+    """Takes worker 1 down, once, some time after the checkpoint of step 8."""
+
+    def report(self, record: Record, save: Save | None) -> None:
+        super().report(record, save)
+        marker = Path(self.task.output) / "killed"
+        if record["step"] == 10 and self.worker.rank == 1 and not marker.exists():
+            time.sleep(3)  # the controller learns of checkpoints by asking, here twice a second
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _train_and_die(config: TrainScoreModelConfig, session: Session) -> None:
+    if session.resume and session.worker.rank == 0:
+        state = json.loads((session.resume / STATE).read_text())
+        (Path(config.output) / "resumed").write_text(str(state["step"]))
+    score_model.train(config, _Dying(session.task, session.worker, session.resume))
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(900)
+def test_a_killed_worker_costs_no_more_than_the_steps_since_the_checkpoint(ray_session: None, tmp_path: Path) -> None:
+    unbroken, broken = _score_model_config(tmp_path / "unbroken"), _score_model_config(tmp_path / "broken")
+    tasks = [
+        Task("unbroken", score_model.train, unbroken, unbroken.output),
+        Task("broken", _train_and_die, broken, broken.output),
+    ]
+    seen: list[tuple[str, Record]] = []
+    cards = run_training(tasks, WorkersConfig(num_workers=2), lambda *_: "", lambda t, r: seen.append((t.name, r)))
+
+    assert (tmp_path / "broken" / "killed").exists()
+    assert (tmp_path / "broken" / "resumed").read_text() == "8"
+    for card in cards:
+        assert [record["step"] for record in card["history"]] == list(range(1, 15))  # none lost, none twice
+    weights = [load_model(tmp_path / name / "model").model.state_dict() for name in ("unbroken", "broken")]
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[1][name], value, rtol=1e-3, atol=1e-5)
+    assert seen[-1][1]["step"] == 14
+    assert not (tmp_path / "train").exists()  # Ray Train's files are gone with the need for them
+
+
+# A killed driver
+
+
+def _start(config: TrainClassifierConfig, log: Path) -> subprocess.Popen[bytes]:
+    """The job as a user starts it."""
+    script = (
+        "import sys; from advgen_ray.config import TrainClassifierConfig; from advgen_ray.stages import classifier;"
+        "print(classifier.run(TrainClassifierConfig.parse(__import__('json').loads(sys.argv[1]))))"
+    )
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-c", script, config.model_dump_json()], stdout=output, stderr=subprocess.STDOUT
+        )
+
+
+def _kill_at(step: int, config: TrainClassifierConfig, log: Path) -> int:
+    """SIGKILL the driver once its workers report ``step`` or later; returns the step reported."""
+    driver = _start(config, log)
+    try:
+        deadline = time.monotonic() + SECONDS_FOR_A_START
+        while time.monotonic() < deadline and driver.poll() is None:
+            record = Task("", classifier.train, config, config.output).progress().get("record")
+            if record and record["step"] >= step:
+                return int(record["step"])
+            time.sleep(0.02)
+        pytest.fail(f"step {step} was not reached in time:\n{log.read_text()[-3000:]}")
+    finally:
+        driver.kill()
+        driver.wait()
+
+
+def _first_epoch(log: Path) -> int:
+    found = re.search(r"epoch (\d+)/12", log.read_text())
+    assert found, log.read_text()
+    return int(found[1])
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(1200)
+def test_a_killed_driver_is_started_again_and_ends_where_an_unbroken_run_does(tmp_path: Path) -> None:
+    config = classifier_config(tmp_path / "classifier")
+    logs = [tmp_path / f"log-{life}" for life in range(3)]
+    choice = random.Random(time.time_ns())
+    # Random points, but past the first checkpoint (step 6), so that there is something to lose.
+    first = _kill_at(choice.randrange(9, 16, 3), config, logs[0])
+    second = _kill_at(choice.randrange(first + 3, 31, 3), config, logs[1])
+    (snapshot,) = (tmp_path / "classifier" / "train" / config.digest()).glob(SNAPSHOT)
+    snapshot.write_bytes(snapshot.read_bytes()[:-20])  # as a kill in the middle of writing it leaves it
+    driver = _start(config, logs[2])
+    assert driver.wait(SECONDS_FOR_A_START) == 0, f"killed at {first}, {second}\n{logs[2].read_text()[-3000:]}"
+    for killed_at, log in ((first, logs[1]), (second, logs[2])):  # a checkpoint every 2 epochs of 3 steps
+        assert _first_epoch(log) > (killed_at - 1) // 6 * 2
+
+    unbroken: Any = KeptSession()
+    classifier.train(config, unbroken)
+    loaded = load_model(tmp_path / "classifier" / "model")
+    assert same_weights(loaded.model.state_dict(), unbroken.model.state_dict()), f"killed at {first}, {second}"
+    assert loaded.card["metrics"] == unbroken.card["metrics"]
+    without_time = [{k: v for k, v in r.items() if k != "seconds"} for r in loaded.card["history"]]
+    assert without_time == [{k: v for k, v in r.items() if k != "seconds"} for r in unbroken.records]
