@@ -53,6 +53,15 @@ def test_only_keeps_the_other_rows_and_drops_what_it_no_longer_makes() -> None:
     assert kept() == {"good": 9.0, "other": 9.0, "family_b": 1.0}
 
 
+def test_a_row_that_later_readers_could_not_use_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(f"{__name__}.good", lambda: [{**row("good"), "spread": [0.1, 0.2]}])
+    assert runner.main(["--only", "good"]) == 1
+    assert "spread is [0.1, 0.2]" in capsys.readouterr().err
+    assert not Path("runs/bench.json").exists()
+
+
 def test_an_unknown_name_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert runner.main(["--only", "god"]) == 2
     assert "did you mean good?" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from advgen_ray.attacks.pgd import PGD
 from advgen_ray.attacks.threat_model import L2
 from advgen_ray.models.wide_resnet import WideResNet
 from advgen_ray.rng import Stream
+from tests.benchmarks.measure import median_and_spread
 
 NUM_STEPS = 8
 
@@ -44,14 +45,14 @@ def _row(
         attacked, bare = _interleaved(
             lambda: attack(model, x, cross_entropy(y)), lambda: _passes(model, x, y), num_repeats, device
         )
-    ratios = sorted(a / b for a, b in zip(attacked, bare, strict=True))
+    ratio, spread = median_and_spread([a / b for a, b in zip(attacked, bare, strict=True)])
     return {
         "name": "pgd_vs_passes" if device == "cpu" else f"pgd_vs_passes_{device}",
-        "ratio": statistics.median(ratios),
+        "ratio": ratio,
         "value": batch_size / statistics.median(attacked),
         "unit": "images/s",
         "against": f"{NUM_STEPS} forward and input-gradient passes, WRN-{depth}-2, batch {batch_size}, {device}",
-        "spread": [ratios[num_repeats // 4], ratios[-1 - num_repeats // 4]],  # the middle half
+        "spread": spread,
     }
 
 

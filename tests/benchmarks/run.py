@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 OUTPUT = Path("runs/bench.json")
+WORDS, NUMBERS = ("name", "unit", "against"), ("ratio", "value", "spread")  # what every row has; more may be added
 
 # Name, or prefix of the names, of the rows -> the function that measures them and returns them.
 BENCHMARKS: dict[str, str] = {
@@ -57,7 +58,7 @@ def run(names: list[str], output: Path = OUTPUT) -> list[str]:
         print(f"[{position}/{len(names)}] {name} ...", flush=True)
         begin = time.monotonic()
         try:
-            rows = [dict(row) for row in load(BENCHMARKS[name])()]
+            rows = [complete(row) for row in load(BENCHMARKS[name])()]
         except Exception:
             traceback.print_exc()
             failed.append(name)
@@ -74,6 +75,15 @@ def load(target: str) -> Callable[[], Iterable[dict[str, Any]]]:
     module, _, function = target.partition(":")
     found: Callable[[], Iterable[dict[str, Any]]] = getattr(importlib.import_module(module), function)
     return found
+
+
+def complete(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, if it has what the table and later readers rely on."""
+    for keys, kinds in ((WORDS, str), (NUMBERS, (int, float))):
+        for key in keys:
+            if not isinstance(row.get(key), kinds):
+                raise TypeError(f"row {row.get('name')!r}: {key} is {row.get(key)!r}")
+    return row
 
 
 def stored(output: Path) -> list[dict[str, Any]]:
@@ -103,7 +113,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         (
             row["name"],
             f"{row['ratio']:.3f}",
-            f"{row.get('spread', 0.0):.3f}",
+            f"{row['spread']:.3f}",
             f"{row['value']:.4g}",
             row["unit"],
             row["against"],
