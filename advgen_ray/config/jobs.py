@@ -31,6 +31,7 @@ class TrainClassifierConfig(Config):
     model: WideResNetConfig = WideResNetConfig()
     attack: AttackConfig = AttackConfig()
     evaluation_attack: AttackConfig = AttackConfig(num_steps=20)
+    num_evaluation_images: PositiveInt | None = None  # the first of the test split; null takes all
     optimizer: OptimizerConfig = OptimizerConfig()
     num_epochs: PositiveInt = 100
     max_steps: PositiveInt | None = None
@@ -99,7 +100,7 @@ class ScoreEnergiesConfig(Config):
     data: DataConfig = DataConfig()
     splits: tuple[Literal["train", "test"], ...] = ("train", "test")
     num_images: PositiveInt | None = None  # of each split; null takes all
-    attack: AttackConfig | None = AttackConfig(num_steps=20)  # adversarial versions of the test split
+    attacks: tuple[AttackConfig, ...] = (AttackConfig(num_steps=20),)  # adversarial versions of the test split
     counterfactuals: tuple[str, ...] = ()
     classifiers: tuple[str, ...] = ("runs/classifier/model",)
     batch_size: PositiveInt = 256
@@ -110,8 +111,11 @@ class ScoreEnergiesConfig(Config):
 
     @model_validator(mode="after")
     def _eps_within_image(self) -> Self:
-        if self.attack is not None:
-            check_radius(self.attack, self.data)
+        for attack in self.attacks:
+            check_radius(attack, self.data)
+        radii = [attack.eps for attack in self.attacks]
+        if len(set(radii)) < len(radii) or 0.0 in radii:  # rows are told apart by them
+            raise ValueError(f"attacks: eps must be positive and differ, got {radii}")
         return self
 
 

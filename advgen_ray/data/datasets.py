@@ -3,7 +3,7 @@
 import gzip
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +34,12 @@ class LabelledImages:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def first(self, num_images: int | None) -> "LabelledImages":
+        """The first images of the split, or all of them; raises UserError for more than there are."""
+        if num_images is not None and num_images > len(self):
+            raise UserError(f"{num_images} images asked for: the {self.split} split of {self.name} has {len(self)}")
+        return replace(self, images=self.images[:num_images], labels=self.labels[:num_images])
 
     def tensor(self, indices: Sequence[int] | np.ndarray | slice = slice(None)) -> Tensor:
         """Images ``[len(indices), C, H, W]``, float32 in [0, 1]."""

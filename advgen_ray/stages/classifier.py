@@ -47,7 +47,8 @@ def run_all(configs: Sequence[TrainClassifierConfig]) -> list[dict[str, Any]]:
 def train(config: TrainClassifierConfig, session: Session) -> None:
     """What each worker does: build, resume, train, measure accuracy, finish."""
     worker, seed = session.worker, config.seed
-    images, test_images = load_shared(config.data, "train", worker), load_shared(config.data, "test", worker)
+    images = load_shared(config.data, "train", worker)
+    test_images = load_shared(config.data, "test", worker).first(config.num_evaluation_images)
     architecture = describe_architecture(config.model, images.info, mean=images.info.mean, std=images.info.std)
     torch.manual_seed(Stream(seed, "weights").torch_seed(step=0))
     model = WideResNet(**architecture).to(worker.device)

@@ -32,11 +32,13 @@ TrainingConfig = TrainClassifierConfig | TrainScoreModelConfig
 def check_data(configs: Sequence[TrainingConfig]) -> None:
     """Read the images once before any worker starts (and fetch them, where asked): mistakes show at once."""
     for data in {config.data for config in configs}:
-        for split in ("train", "test"):
-            datasets.load(data.name, data.root, split, data.download)
-    for config in configs:
-        images = datasets.load(config.data.name, config.data.root, "train")
-        BatchOrder(len(images), config.batch_size, config.seed, num_workers=config.workers.num_workers)
+        train = datasets.load(data.name, data.root, "train", data.download)
+        test = datasets.load(data.name, data.root, "test", data.download)
+        for config in configs:
+            if config.data == data:
+                BatchOrder(len(train), config.batch_size, config.seed, num_workers=config.workers.num_workers)
+                if isinstance(config, TrainClassifierConfig):
+                    test.first(config.num_evaluation_images)
 
 
 def load_shared(data: DataConfig, split: datasets.Split, worker: Worker) -> LabelledImages:

@@ -48,6 +48,16 @@ def test_tensors_are_private_copies_and_ids_are_stable() -> None:
     assert train.item_ids([12, 3]) == ["digits-train-000012", "digits-train-000003"]
 
 
+def test_the_first_images_of_a_split() -> None:
+    test = load("digits", "", "test")
+    assert len(test.first(None)) == 397
+    few = test.first(20)
+    assert torch.equal(few.tensor(), test.tensor(slice(20)))
+    assert few.item_ids([3]) == test.item_ids([3])
+    with pytest.raises(UserError, match="398 images asked for: the test split of digits has 397"):
+        test.first(398)
+
+
 def _cifar(root: Path) -> np.ndarray:
     """A CIFAR-10 of five images a batch, in the layout of the archive."""
     folder = root / "cifar-10-batches-py"

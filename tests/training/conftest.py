@@ -26,8 +26,7 @@ Train = Callable[[Trainee, Report], None]
 @pytest.fixture(scope="session")
 def few_digits() -> LabelledImages:
     """The first 50 training digits."""
-    digits = load("digits", "", "train")
-    return LabelledImages(digits.images[:50], digits.labels[:50], digits.info, "digits", "train")
+    return load("digits", "", "train").first(50)
 
 
 def pgd_at(share: float, start_noise: StartNoise) -> PGD:

@@ -10,18 +10,13 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from advgen_ray.data.datasets import LabelledImages, load
+from advgen_ray.data.datasets import load
 from advgen_ray.training.classifier import accuracy
 from advgen_ray.training.loop import Trainee
 from advgen_ray.training.worker import Worker
 from tests.training.conftest import fit_classifier, fit_score_model, new_classifier, new_score_model, pgd_at
 
 NUM_WORKERS = 2
-
-
-def _digits() -> LabelledImages:
-    digits = load("digits", "", "train")
-    return LabelledImages(digits.images[:50], digits.labels[:50], digits.info, "digits", "train")
 
 
 class _Gradients:
@@ -38,7 +33,7 @@ class _Gradients:
 
 def _train(worker: Worker) -> dict[str, Any]:
     """Both programs; batches of 12 and 13 are shared unequally by two workers."""
-    images = _digits()
+    images = load("digits", "", "train").first(50)
     classifier, score_model = new_classifier(images, dropout=0.0), new_score_model(images)
     for module in score_model.model.modules():
         if isinstance(module, torch.nn.Dropout):
