@@ -201,7 +201,7 @@ def test_a_corrupt_shard_is_named_by_the_job_that_reads_it(tmp_path: Path, capsy
         f"classifiers=[{save_classifier(tmp_path / 'm' / 'model')}]",
         f"counterfactuals=[{source}]",
         "num_images=5",
-        "attack=null",
+        "attacks=[]",
         f"output={tmp_path}/out",
         "pool.max_actors=1",
     ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from advgen_ray.analysis.inputs import eps_of, rows_of
+from advgen_ray.analysis.inputs import attacked_rows, eps_of, rows_of
 from advgen_ray.detection.energy_detector import auroc, detection_score, fit_threshold, rates, roc
 from advgen_ray.errors import UserError
 
@@ -15,6 +15,7 @@ class EnergyPair:
 
     classifier: str
     eps: float
+    attack_eps: float  # radius of the attack
     natural: pd.DataFrame  # energy_x, energy_xy, correct; indexed by image_id
     attacked: pd.DataFrame
 
@@ -33,6 +34,7 @@ class Detector:
 
     classifier: str
     eps: float
+    attack_eps: float
     energy_threshold: float
     detection_rate: float
     false_positive_rate: float
@@ -42,13 +44,13 @@ class Detector:
     roc: pd.DataFrame  # false_positive_rate, detection_rate over all thresholds, on the measured half
 
 
-def energy_pair(energies: pd.DataFrame, classifier: str) -> EnergyPair:
-    """The test images that were scored both natural and attacked under ``classifier``, sorted by id."""
+def energy_pair(energies: pd.DataFrame, classifier: str, attack_eps: float) -> EnergyPair:
+    """The test images that were scored both natural and attacked at ``attack_eps``, sorted by id."""
     columns = ["classifier_eps", "energy_x", "energy_xy", "correct"]
     natural = rows_of(energies, classifier, "clean", "test")[columns]
-    attacked = rows_of(energies, classifier, "pgd", "test")[columns]
+    attacked = attacked_rows(energies, classifier, attack_eps)[columns]
     shared = natural.index.intersection(attacked.index).sort_values()
-    return EnergyPair(classifier, eps_of(natural), natural.loc[shared], attacked.loc[shared])
+    return EnergyPair(classifier, eps_of(natural), attack_eps, natural.loc[shared], attacked.loc[shared])
 
 
 def energy_table(pairs: list[EnergyPair]) -> pd.DataFrame:
@@ -84,6 +86,7 @@ def detector(pair: EnergyPair) -> Detector:
     return Detector(
         pair.classifier,
         pair.eps,
+        pair.attack_eps,
         energy_threshold=-threshold,
         detection_rate=found.detection_rate,
         false_positive_rate=found.false_positive_rate,

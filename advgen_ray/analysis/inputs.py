@@ -6,13 +6,14 @@ from which counterfactuals were made. The *judge* is a standard classifier that 
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from advgen_ray.errors import UserError
 
 ENERGY_COLUMNS = (
     "classifier", "classifier_eps", "classifier_seed", "view", "image_set", "image_id", "label", "source_label",
-    "predicted", "correct", "confidence", "label_confidence", "energy_x", "energy_xy", "attack_distance",
+    "predicted", "correct", "confidence", "label_confidence", "energy_x", "energy_xy", "attack_eps", "attack_distance",
 )  # fmt: skip
 COUNTERFACTUAL_COLUMNS = ("item_id", "source_id", "source_index", "source_label", "y_target", "replicate", "l2", "l0")
 
@@ -58,6 +59,17 @@ def classifier_names(energies: pd.DataFrame, judge: str) -> list[str]:
             f"got {list(models['classifier']) or 'none'}; score one with classifiers=[...]"
         )
     return [str(name) for name in models["classifier"]]
+
+
+def attack_radii(energies: pd.DataFrame) -> list[float]:
+    """The radii at which images were attacked, rising: the first is that of the accuracy tables, as in the papers."""
+    radii = energies.loc[energies["view"] == "pgd", "attack_eps"].unique()
+    return sorted(round(float(radius), 6) for radius in radii)
+
+
+def attacked_rows(energies: pd.DataFrame, classifier: str, radius: float) -> pd.DataFrame:
+    """The attacked test images of one classifier at one radius, indexed by ``image_id``; raises as ``rows_of``."""
+    return rows_of(energies[np.isclose(energies["attack_eps"], radius)], classifier, "pgd", "test")
 
 
 def rows_of(energies: pd.DataFrame, classifier: str, view: str, image_set: str | None = None) -> pd.DataFrame:

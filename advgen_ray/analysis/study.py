@@ -9,7 +9,7 @@ from advgen_ray.analysis.ce_proximity import confidence_points, confidence_table
 from advgen_ray.analysis.ce_quality import class_distances, over_common_sources, quality_table, validity
 from advgen_ray.analysis.distance_classification import DistanceClassification, classify_by_distance
 from advgen_ray.analysis.energies import Detector, EnergyPair, detector, energy_pair, energy_table
-from advgen_ray.analysis.inputs import CounterfactualSet, StudyInputs, classifier_names
+from advgen_ray.analysis.inputs import CounterfactualSet, StudyInputs, attack_radii, classifier_names
 from advgen_ray.analysis.proportion import Proportion
 from advgen_ray.analysis.robustness import robustness_table
 
@@ -33,7 +33,8 @@ class StudyTables:
     distance: DistanceClassification | None
     pairs: list[EnergyPair]
     energy: pd.DataFrame
-    detectors: list[Detector]
+    detectors: list[Detector]  # one a classifier, under the strongest attack
+    detectors_by_radius: list[Detector]  # of the standard model, one a radius, rising
 
 
 def analyze(inputs: StudyInputs) -> StudyTables:
@@ -41,7 +42,8 @@ def analyze(inputs: StudyInputs) -> StudyTables:
     energies, main = inputs.energies, inputs.main
     names = classifier_names(energies, inputs.judge)
     compared = over_common_sources(inputs.variants or (main,))
-    pairs = [energy_pair(energies, name) for name in names]
+    radii = attack_radii(energies) or [0.0]  # none: energy_pair says what is missing
+    pairs = [energy_pair(energies, name, radii[-1]) for name in names]
     return StudyTables(
         inputs=inputs,
         classifiers=names,
@@ -59,4 +61,5 @@ def analyze(inputs: StudyInputs) -> StudyTables:
         pairs=pairs,
         energy=energy_table(pairs),
         detectors=[detector(pair) for pair in pairs],
+        detectors_by_radius=[detector(energy_pair(energies, names[0], radius)) for radius in radii],
     )

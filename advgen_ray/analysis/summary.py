@@ -30,6 +30,7 @@ def summarize(tables: StudyTables, elapsed_seconds: Mapping[str, float]) -> dict
             "auc": standard_detector.auc,
             "energy_threshold": standard_detector.energy_threshold,
             "classifier": standard_detector.classifier,
+            "attack_eps": standard_detector.attack_eps,
             "count": standard_detector.num_measured,
         },
         "elapsed_seconds": {name: round(seconds, 3) for name, seconds in elapsed_seconds.items()},

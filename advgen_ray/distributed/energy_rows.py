@@ -82,9 +82,8 @@ class EnergyRows:
         model = self.loaded[group.classifier].model
         x, y = images.images[rows].to(self.device), torch.from_numpy(images.labels[rows]).to(self.device)
         distance = torch.zeros(len(x))
-        if group.view == "pgd":
-            assert self.config.attack is not None, "no group is attacked without an attack"
-            x, distance = self._attacked(model, self.config.attack, x, y, images.ids[rows])
+        if group.attack is not None:
+            x, distance = self._attacked(model, self.config.attacks[group.attack], x, y, images.ids[rows])
         with torch.no_grad():
             logits = model(x)
         return self._table(group, images, rows, logits, y, distance)
@@ -105,9 +104,11 @@ class EnergyRows:
         loaded, name = self.loaded[group.classifier], self.names[group.classifier]
         training = loaded.card.get("training") or {}  # a user's own classifier counts as standard
         ids, size = images.ids[rows], len(y)
+        attack_eps = 0.0 if group.attack is None else self.config.attacks[group.attack].eps
+        view = f"{group.view}-{attack_eps:g}" if attack_eps else group.view
         readout = {key: value.cpu().numpy() for key, value in vars(read_logits(logits, y)).items()}
         columns = {
-            "item_id": [f"{name}/{group.view}/{group.image_set}/{image}" for image in ids],
+            "item_id": [f"{name}/{view}/{group.image_set}/{image}" for image in ids],
             "classifier": [name] * size,
             "classifier_eps": np.full(size, training.get("attack", {}).get("eps", 0.0)),
             "classifier_seed": np.full(size, training.get("seed", 0)),
@@ -118,6 +119,7 @@ class EnergyRows:
             "source_label": images.source_labels[rows],
             **readout,
             "logits": list(logits.cpu().numpy()),
+            "attack_eps": np.full(size, attack_eps),
             "attack_distance": distance.cpu().numpy(),
             "seed": np.full(size, self.config.seed),
             "model_digest": [loaded.digest] * size,

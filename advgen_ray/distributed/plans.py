@@ -45,28 +45,31 @@ class ImageGroup:
     image_set: str  # the split, or the name of the set of counterfactuals
     start: int  # first image of a split, or the index of the shard
     stop: int
+    attack: int | None = None  # index into the config's list, for the view "pgd"
 
 
 def energy_groups(
     num_classifiers: int,
     split_images: dict[str, int],
     attacked_splits: tuple[str, ...],
+    num_attacks: int,
     set_shards: dict[str, int],
     shard_images: int,
 ) -> list[ImageGroup]:
-    """The groups in the order of their shards: by classifier, then view, then set, then image.
+    """The groups in the order of their shards: by classifier, then view and attack, then set, then image.
 
     ``split_images`` says how many images each split has, ``set_shards`` how many shards each set of counterfactuals;
     a set is read in its own shards, so no actor ever holds more of it than one.
     """
     groups: list[ImageGroup] = []
     for classifier in range(num_classifiers):
-        views: tuple[tuple[View, tuple[str, ...]], ...] = (("clean", tuple(split_images)), ("pgd", attacked_splits))
-        for view, splits in views:
-            for split in splits:
-                starts = range(0, split_images[split], shard_images)
-                stops = (min(start + shard_images, split_images[split]) for start in starts)
-                groups += [ImageGroup(classifier, view, split, *part) for part in zip(starts, stops, strict=True)]
+        clean = [(split, None) for split in split_images]
+        attacked = [(split, attack) for attack in range(num_attacks) for split in attacked_splits]
+        for split, attack in [*clean, *attacked]:
+            view: View = "clean" if attack is None else "pgd"
+            for start in range(0, split_images[split], shard_images):
+                stop = min(start + shard_images, split_images[split])
+                groups.append(ImageGroup(classifier, view, split, start, stop, attack))
         for name, shards in set_shards.items():
             groups += [ImageGroup(classifier, "counterfactual", name, index, index + 1) for index in range(shards)]
     return groups

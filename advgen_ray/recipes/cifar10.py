@@ -69,7 +69,7 @@ def cifar10_energies() -> ScoreEnergiesConfig:
     return ScoreEnergiesConfig(
         data=DATA,
         num_images=10_000,
-        attack=AttackConfig(norm="l2", eps=0.5, num_steps=8),
+        attacks=(AttackConfig(norm="l2", eps=0.5, num_steps=8),),
         pool=PoolConfig(min_actors=1, max_actors=8, cpus_per_actor=4),
     )
 

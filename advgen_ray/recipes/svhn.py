@@ -40,7 +40,7 @@ def svhn_counterfactuals() -> GenerateConfig:
 def svhn_energies() -> ScoreEnergiesConfig:
     """Energies of SVHN images and CEs; the attack is PGD(8) at 0.2."""
     attack = AttackConfig(norm="l2", eps=0.2, num_steps=8)
-    return cifar10.cifar10_energies().model_copy(update={"data": DATA, "attack": attack})
+    return cifar10.cifar10_energies().model_copy(update={"data": DATA, "attacks": (attack,)})
 
 
 def svhn_study() -> StudyConfig:

@@ -196,10 +196,11 @@ def _training_figure(study: Study) -> Figure | None:
 
 def _attack_words(study: Study) -> str:
     energies = study.first("energies")
-    attack = energies.setting("attack") if energies else None
-    if not isinstance(attack, dict):
+    attacks = energies.setting("attacks") if energies else None
+    if not attacks:
         return "PGD as configured"
-    return f"PGD({attack['num_steps']}) in {str(attack['norm']).upper()} at radius {attack['eps']:g}"
+    weakest = min(attacks, key=lambda attack: float(attack["eps"]))
+    return f"PGD({weakest['num_steps']}) in {str(weakest['norm']).upper()} at radius {weakest['eps']:g}"
 
 
 def _robustness_sentences(study: Study) -> list[str]:

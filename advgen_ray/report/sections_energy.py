@@ -11,7 +11,7 @@ from advgen_ray.report.study import Study, eps_labels
 def energy_section(study: Study) -> Section:
     """Histograms of E(x) and E(x, y), natural against PGD (B3)."""
     pairs, table = study.tables.pairs, study.tables.energy
-    on = f"{numbers.count(int(table['count'].max()))} test images, each natural and under PGD"
+    on = f"{numbers.count(int(table['count'].max()))} test images, each natural and under {_attack(study)}"
     figures = [
         Figure(
             "Energy E(x), natural against attacked",
@@ -61,8 +61,8 @@ def _energy_sentences(study: Study) -> list[str]:
     strength = "a smaller" if abs(shifts[-1]) < abs(shifts[0]) else "no smaller a"
     return [
         "The energy E(x) = −logsumexp of the logits is low where the classifier finds an image likely.",
-        f"Under the standard model PGD moves the mean of E(x) by {numbers.signed(shifts[0])} ({lower}); under the most "
-        f"robust one by {numbers.signed(shifts[-1])}, {strength} shift "
+        f"Under the standard model {_attack(study)} moves the mean of E(x) by {numbers.signed(shifts[0])} "
+        f"({lower}); under the most robust one by {numbers.signed(shifts[-1])}, {strength} shift "
         f"(n = {numbers.count(int(table['count'].max()))}).",
     ]
 
@@ -73,8 +73,8 @@ def detector_section(study: Study) -> Section:
     standard = detectors[0]
     roc = Figure(
         "Detector: every threshold, and the one chosen",
-        f"Measured on {numbers.count(standard.num_measured)} test images (each natural and under PGD) that took no "
-        f"part in choosing the threshold. Positive class: attacked.",
+        f"Measured on {numbers.count(standard.num_measured)} test images (natural and under {_attack(study)}) "
+        f"that took no part in choosing the threshold. Positive class: attacked.",
         [roc_panel(detectors)],
         size="wide",
     )
@@ -101,11 +101,37 @@ def detector_section(study: Study) -> Section:
         f"Calling an image attacked where E(x) ≤ {numbers.decimal(standard.energy_threshold)} finds "
         f"{numbers.percent(standard.detection_rate)} of the attacked and flags "
         f"{numbers.percent(standard.false_positive_rate)} of the natural images under the standard model "
-        f"(n = {numbers.count(standard.num_measured)} each).",
+        f"(n = {numbers.count(standard.num_measured)} each; {_attack(study)}).",
         f"Over all thresholds the area under the curve is {numbers.decimal(standard.auc)}: "
         f"{_better_than_chance(standard)}. Published: {published.ENERGY_DETECTOR}.",
     ]
-    return Section("detector", "Energy as a detector", sentences, [roc, rates])
+    return Section("detector", "Energy as a detector", sentences, [roc, rates, _by_radius(study)])
+
+
+def _by_radius(study: Study) -> Table:
+    """The detector against attacks of growing strength (S003: the stronger, the easier to detect)."""
+    table = study.tables.energy
+    rows = [
+        [
+            numbers.eps(one.attack_eps),
+            numbers.decimal(one.energy_threshold),
+            numbers.percent(one.detection_rate),
+            numbers.percent(one.false_positive_rate),
+            numbers.decimal(one.auc),
+        ]
+        for one in study.tables.detectors_by_radius
+    ]
+    return Table(
+        "Detector by strength of the attack",
+        f"The model of {eps_labels(table)[0]}; an area below one half: the attack raises the energy. Beadini and Masi: "
+        "the stronger the attack, the easier to detect.",
+        ["radius of the attack", "threshold on E(x)", "detection rate", "false positive rate", "area under ROC"],
+        rows,
+    )
+
+
+def _attack(study: Study) -> str:
+    return f"PGD at radius {numbers.eps(study.tables.pairs[0].attack_eps)}"
 
 
 def _better_than_chance(one: Detector) -> str:

@@ -61,7 +61,7 @@ def _settings(record: RunRecord) -> str:
             "num_sources",
             "sampler.num_steps",
         ),
-        "energies": ("attack.norm", "attack.eps", "attack.num_steps"),
+        "energies": ("splits", "num_images"),
     }.get(record.stage, ())
     found = [(key, record.setting(key)) for key in wanted]
     return ", ".join(f"{key.rpartition('.')[2].replace('_', ' ')} {value}" for key, value in found if value is not None)

@@ -51,7 +51,8 @@ def prepare(config: ScoreEnergiesConfig) -> tuple[ResultSet, list[ImageGroup]]:
     groups = energy_groups(
         len(names),
         split_images={split: config.num_images or len(images) for split, images in splits.items()},
-        attacked_splits=(ATTACKED_SPLIT,) if config.attack and ATTACKED_SPLIT in splits else (),
+        attacked_splits=(ATTACKED_SPLIT,) if ATTACKED_SPLIT in splits else (),
+        num_attacks=len(config.attacks),
         set_shards={name: s.num_shards for name, s in zip(set_names, sets, strict=True)},
         shard_images=config.shard_images,
     )
@@ -64,8 +65,8 @@ def prepare(config: ScoreEnergiesConfig) -> tuple[ResultSet, list[ImageGroup]]:
 
 
 def _summary(result_set: ResultSet) -> dict[str, Any]:
-    rows = result_set.read(["classifier", "view", "image_set", "correct", "energy_x"]).to_pandas()
-    by_group = rows.groupby(["classifier", "view", "image_set"], sort=False)
+    rows = result_set.read(["classifier", "view", "attack_eps", "image_set", "correct", "energy_x"]).to_pandas()
+    by_group = rows.groupby(["classifier", "view", "attack_eps", "image_set"], sort=False)
     return {
         "output": result_set.uri,
         "identity": result_set.identity,
@@ -74,12 +75,13 @@ def _summary(result_set: ResultSet) -> dict[str, Any]:
             {
                 "classifier": classifier,
                 "view": view,
+                "attack_eps": round(float(attack_eps), 6),
                 "image_set": image_set,
                 "count": len(group),
                 "accuracy": round(float(np.mean(group["correct"])), 6),
                 "mean_energy_x": round(float(np.mean(group["energy_x"])), 6),
             }
-            for (classifier, view, image_set), group in by_group
+            for (classifier, view, attack_eps, image_set), group in by_group
         ],
         "seconds": result_set.manifest["seconds"],
     }
@@ -89,6 +91,7 @@ def _metrics(summary: dict[str, Any]) -> dict[str, float]:
     """Flat names for the tracker: ``eps-0.5/clean/test/accuracy``."""
     metrics = {"count": summary["count"], "seconds": summary["seconds"]}
     for group in summary["groups"]:
-        where = f"{group['classifier']}/{group['view']}/{group['image_set']}"
+        view = f"{group['view']}-{group['attack_eps']:g}" if group["attack_eps"] else group["view"]
+        where = f"{group['classifier']}/{view}/{group['image_set']}"
         metrics |= {f"{where}/{name}": group[name] for name in ("accuracy", "mean_energy_x")}
     return metrics

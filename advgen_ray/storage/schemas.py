@@ -40,6 +40,7 @@ ENERGIES = pa.schema(
         ("energy_x", pa.float32()),
         ("energy_xy", pa.float32()),
         ("logits", pa.list_(pa.float32())),
+        ("attack_eps", pa.float32()),  # radius of the attack; 0 where nothing was attacked
         ("attack_distance", pa.float32()),  # in the attack's norm; 0 where nothing was attacked
         *_PROVENANCE,
     ]

@@ -8,6 +8,7 @@ import pytest
 
 from advgen_ray.analysis.inputs import CounterfactualSet
 
+ATTACK_EPS = 0.5
 ORDINARY = {
     "classifier": "standard",
     "classifier_eps": 0.0,
@@ -22,12 +23,16 @@ ORDINARY = {
     "label_confidence": 0.9,
     "energy_x": -5.0,
     "energy_xy": -4.5,
+    "attack_eps": 0.0,
     "attack_distance": 0.0,
 }
 
 
 def make_energies(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    table = pd.DataFrame([ORDINARY | row for row in rows]).astype({"classifier_eps": "float32"})
+    attacked = {"attack_eps": ATTACK_EPS}
+    table = pd.DataFrame([ORDINARY | (attacked if row.get("view") == "pgd" else {}) | row for row in rows]).astype(
+        {"classifier_eps": "float32"}
+    )
     return table.assign(correct=table["predicted"] == table["label"])
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from advgen_ray.config import GenerateConfig, StudyConfig, TrainClassifierConfig, resolve
+from advgen_ray.config import GenerateConfig, ScoreEnergiesConfig, StudyConfig, TrainClassifierConfig, resolve
 from advgen_ray.errors import UserError
 
 
@@ -41,6 +41,11 @@ def test_a_mistake_is_one_line(assignment: str, message: str):
 def test_units_and_shapes_are_checked(assignments: list[str], message: str):
     with pytest.raises(UserError, match=message.replace("(", r"\(").replace(")", r"\)").replace("+", r"\+")):
         resolve(TrainClassifierConfig(), None, assignments)
+
+
+def test_attacks_of_one_set_are_told_apart_by_their_radius():
+    with pytest.raises(UserError, match=r"attacks: eps must be positive and differ, got \[0.5, 0.5\]"):
+        resolve(ScoreEnergiesConfig(), None, ["attacks=[{eps: 0.5}, {eps: 0.5, num_steps: 50}]"])
 
 
 def test_a_nested_unknown_key_is_named_by_its_own_level():

@@ -44,7 +44,7 @@ def ce_set(score_model: str, tmp_path_factory: pytest.TempPathFactory) -> Result
 
 
 def test_clean_rows_are_a_plain_loops(classifiers: Classifiers, tmp_path: Path) -> None:
-    rows = _rows(energies_config(classifiers, tmp_path, attack=None))
+    rows = _rows(energies_config(classifiers, tmp_path, attacks=()))
     assert len(rows) == 2 * 2 * 30
     for name, uri, eps, seed in (("eps-0.0", classifiers[0], 0.0, 0), ("eps-0.5", classifiers[1], 0.5, 7)):
         model = load_model(uri)
@@ -74,7 +74,7 @@ def test_attacked_rows_are_the_attack_of_each_image_alone(
     classifiers: Classifiers, tmp_path: Path, norm: Any, threat_model: Any
 ) -> None:
     attack = AttackConfig(norm=norm, eps=0.1, num_steps=4)
-    rows = _rows(energies_config(classifiers, tmp_path, attack=attack, seed=11))
+    rows = _rows(energies_config(classifiers, tmp_path, attacks=(attack,), seed=11))
     attacked = rows[(rows["view"] == "pgd") & (rows["classifier"] == "eps-0.0")].set_index("image_id")
     assert set(attacked["image_set"]) == {"test"}
     model, data = load_model(classifiers[0]).model, datasets.load("digits", "", "test")

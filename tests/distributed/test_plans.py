@@ -23,16 +23,17 @@ def test_a_shard_of_millions_of_rows_costs_no_more_than_itself() -> None:
 
 
 def test_groups_cover_every_classifier_view_set_and_image() -> None:
-    groups = energy_groups(2, {"train": 25, "test": 10}, ("test",), {"main": 2}, shard_images=10)
-    of_first = [(g.view, g.image_set, g.start, g.stop) for g in groups if g.classifier == 0]
+    groups = energy_groups(2, {"train": 25, "test": 10}, ("test",), 2, {"main": 2}, shard_images=10)
+    of_first = [(g.view, g.image_set, g.start, g.stop, g.attack) for g in groups if g.classifier == 0]
     assert of_first == [
-        ("clean", "train", 0, 10),
-        ("clean", "train", 10, 20),
-        ("clean", "train", 20, 25),
-        ("clean", "test", 0, 10),
-        ("pgd", "test", 0, 10),
-        ("counterfactual", "main", 0, 1),
-        ("counterfactual", "main", 1, 2),
+        ("clean", "train", 0, 10, None),
+        ("clean", "train", 10, 20, None),
+        ("clean", "train", 20, 25, None),
+        ("clean", "test", 0, 10, None),
+        ("pgd", "test", 0, 10, 0),
+        ("pgd", "test", 0, 10, 1),
+        ("counterfactual", "main", 0, 1, None),
+        ("counterfactual", "main", 1, 2, None),
     ]
-    assert len(groups) == 14
-    assert [g.classifier for g in groups] == [0] * 7 + [1] * 7
+    assert len(groups) == 16
+    assert [g.classifier for g in groups] == [0] * 8 + [1] * 8

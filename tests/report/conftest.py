@@ -89,13 +89,21 @@ def invent_energies(rng, name, eps, labels, num_sources, num_test, sets):
         rows = rows.assign(
             view=view, image_set="test", energy_x=energy, energy_xy=energy + rng.exponential(0.5, num_test)
         )
-        parts.append(rows.assign(attack_distance=0.5 if view == "pgd" else 0.0))
+        radius = 0.5 if view == "pgd" else 0.0
+        parts.append(rows.assign(attack_eps=np.float32(radius), attack_distance=radius))
     for one in sets:
         table = one.rows
         error = np.where(table["y_target"] != table["source_label"], 0.02 + 0.1 * eps, 0.005)
         rows = _rows(rng, table["item_id"], table["y_target"], table["source_label"], error)
         parts.append(
-            rows.assign(view="counterfactual", image_set=one.name, energy_x=-8.0, energy_xy=-7.5, attack_distance=0.0)
+            rows.assign(
+                view="counterfactual",
+                image_set=one.name,
+                energy_x=-8.0,
+                energy_xy=-7.5,
+                attack_eps=0.0,
+                attack_distance=0.0,
+            )
         )
     return pd.concat(parts, ignore_index=True).assign(
         classifier=name, classifier_eps=np.float32(eps), classifier_seed=1000 if name == JUDGE else 0
@@ -110,7 +118,13 @@ def _train(rng, eps, labels, num_sources, wrong, main):
         1 - eps * 0.35 * np.maximum(0, distance.max() - distance) + rng.normal(0, 0.02, len(ids)), 0.1, 1
     )
     return rows.assign(
-        view="clean", image_set="train", energy_x=-8.0, energy_xy=-7.5, attack_distance=0.0, confidence=confidence
+        view="clean",
+        image_set="train",
+        energy_x=-8.0,
+        energy_xy=-7.5,
+        attack_eps=0.0,
+        attack_distance=0.0,
+        confidence=confidence,
     )
 
 
