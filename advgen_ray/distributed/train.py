@@ -21,6 +21,7 @@ __all__ = ["Session", "Task", "run_training"]
 
 POLL_SECONDS = 0.5
 WAITING_LINE_SECONDS = 10.0
+LINE_SECONDS = 3.0
 NUM_CHECKPOINTS = 2
 
 Describe = Callable[[Any, Record], str]
@@ -119,7 +120,10 @@ def _run_name(tasks: Sequence[Task]) -> str:
 
 
 def _watch(fit: Callable[[], Any], tasks: Sequence[Task], describe: Describe, on_record: OnRecord) -> Any:
-    """Run ``fit`` beside this thread, which tells of every change and stays free for an interrupt."""
+    """Run ``fit`` beside this thread, which tells of changes and stays free for an interrupt.
+
+    Every record is passed on; a line is printed for the first of a task, and then every few seconds.
+    """
     outcome: dict[str, Any] = {}
 
     def run() -> None:
@@ -131,20 +135,23 @@ def _watch(fit: Callable[[], Any], tasks: Sequence[Task], describe: Describe, on
     thread = threading.Thread(target=run, name="ray-train-fit", daemon=True)
     thread.start()
     shown = {task.output: task.progress().get("record") for task in tasks}
-    begin = waited_since = time.monotonic()
-    starting = working = True
+    begin = told_at = time.monotonic()
+    told: Task | None = None
+    working = True
     while working:
         thread.join(POLL_SECONDS)
         working = thread.is_alive()  # asked before the look, so that the last record is seen
         for task in tasks:
             record = task.progress().get("record")
             if record and record != shown[task.output]:
-                shown[task.output], starting = record, False
-                print(f"{task.name}  {describe(task.config, record)}", flush=True)
+                shown[task.output] = record
                 on_record(task, record)
-        if starting and working and time.monotonic() - waited_since > WAITING_LINE_SECONDS:
-            waited_since = time.monotonic()
-            print(f"training  workers starting, {waited_since - begin:.0f} s", flush=True)
+                if task is not told or time.monotonic() - told_at > LINE_SECONDS:
+                    told, told_at = task, time.monotonic()
+                    print(f"{task.name}  {describe(task.config, record)}", flush=True)
+        if told is None and working and time.monotonic() - told_at > WAITING_LINE_SECONDS:
+            told_at = time.monotonic()
+            print(f"training  workers starting, {told_at - begin:.0f} s", flush=True)
     if "error" in outcome:
         raise outcome["error"]
     return outcome["result"]
