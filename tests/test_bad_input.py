@@ -203,6 +203,7 @@ def test_a_corrupt_shard_is_named_by_the_job_that_reads_it(tmp_path: Path, capsy
         "num_images=5",
         "attacks=[]",
         f"output={tmp_path}/out",
+        "pool.min_actors=1",
         "pool.max_actors=1",
     ]
     # Python's own stderr: Ray's core adds a harmless line of its own on actors with large arguments.
