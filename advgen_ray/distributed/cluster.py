@@ -21,6 +21,7 @@ _LOCAL = {
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # else every map job prints that an actor's arguments lie in the object store
 }
 
 

@@ -28,8 +28,8 @@ def run(config: StudyConfig) -> dict[str, Any]:
     plan = StudyPlan(config)
     ensure_writable(config.output)
     clock = StageClock(config.output, num_stages=4 + len(plan.counterfactuals))
-    connect()
     with tracked_run("study", config.model_dump(mode="json"), tags={"config_digest": config.digest()}):
+        connect()  # while the tracker starts in its own thread
         clock.run("classifiers", lambda: classifier.run_all([*plan.classifiers, plan.judge]))
         clock.run("score_model", lambda: score_model.run(plan.score_model))
         for generate_config in plan.counterfactuals:
