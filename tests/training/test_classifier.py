@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch import Tensor
 
+from advgen_ray.attacks.pgd import PGD
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.training.classifier import accuracy, train_classifier
+from advgen_ray.training.classifier import StartNoise, accuracy, train_classifier
 from advgen_ray.training.worker import Worker
 from tests.training.conftest import new_classifier, pgd_at
 
@@ -14,9 +16,10 @@ def test_accuracy_counts_and_falls_under_attack(few_digits: LabelledImages) -> N
     train_classifier(
         trainee, few_digits, None, num_epochs=5, batch_size=13, seed=0, worker=Worker(), report=lambda *_: None
     )
-    model = trainee.model.eval()
-    expected = (model(few_digits.tensor()).argmax(1) == few_digits.targets()).float().mean().item()
+    model = trainee.model
+    assert model.training  # a network that a training leaves behind
     clean = accuracy(model, few_digits, None, batch_size=7, seed=0, worker=Worker())
+    expected = (model.eval()(few_digits.tensor()).argmax(1) == few_digits.targets()).float().mean().item()
     assert clean == pytest.approx(expected)
     assert clean > 0.5
     attacked = accuracy(model, few_digits, pgd_at, batch_size=7, seed=0, worker=Worker())
@@ -44,3 +47,22 @@ def test_the_seed_decides_everything(few_digits: LabelledImages) -> None:
         weights.append(trainee.model.get_parameter("head.weight").detach())
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
+
+
+def test_the_attack_grows_over_the_warmup_and_starts_anew_at_every_step(few_digits: LabelledImages) -> None:
+    shares: list[float] = []
+    starts: set[bytes] = set()
+
+    def watched(share: float, start_noise: StartNoise) -> PGD:
+        def watched_noise(x: Tensor) -> Tensor:
+            noise = start_noise(x)
+            starts.update(row.numpy().tobytes() for row in noise)
+            return noise
+
+        shares.append(share)
+        return pgd_at(share, watched_noise)
+
+    fit = {"num_epochs": 4, "batch_size": 25, "eps_warmup_epochs": 2, "seed": 0}
+    train_classifier(new_classifier(few_digits), few_digits, watched, **fit, worker=Worker(), report=lambda *_: None)
+    assert shares == [0.25, 0.5, 0.75, 1, 1, 1, 1, 1]
+    assert len(starts) == 4 * 50  # no image meets the same start twice, and no two share one
