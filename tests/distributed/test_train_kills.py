@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from ray import cloudpickle
@@ -112,8 +113,12 @@ def _kill_at(step: int, config: TrainClassifierConfig, log: Path) -> int:
             time.sleep(0.02)
         pytest.fail(f"step {step} was not reached in time:\n{log.read_text()[-3000:]}")
     finally:
+        # Its cluster dies a little later; until then the workers go on, and would mend what the test tears.
+        cluster = psutil.Process(driver.pid).children(recursive=True)
         driver.kill()
         driver.wait()
+        _, alive = psutil.wait_procs(cluster, timeout=60)
+        assert not alive, "a cluster started by a driver ends with it"
 
 
 def _first_epoch(log: Path) -> int:
