@@ -33,6 +33,7 @@ def generation_vs_loop(repeats: int = 3) -> list[dict[str, Any]]:
     weights: the time does not depend on their values.
     """
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    disconnect()  # another benchmark's cluster would spare us our start
     with tempfile.TemporaryDirectory(prefix="advgen-bench-") as folder:
         model = Path(folder) / "model"
         _save_random_model(model)

@@ -71,11 +71,11 @@ def _content(output: Path) -> dict[str, bytes]:
 
 
 def _end(job: subprocess.Popen[str]) -> None:
-    """Kill the driver, then wait for the cluster that it started to notice."""
+    """Kill the driver and wait for its actors to notice; Ray's agents take a minute to, so they are helped."""
     family = psutil.Process(job.pid).children(recursive=True)
     job.send_signal(signal.SIGKILL)
     job.wait()
-    _, alive = psutil.wait_procs(family, timeout=60)
+    _, alive = psutil.wait_procs(family, timeout=10)
     for process in alive:
         process.kill()
 
