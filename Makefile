@@ -25,11 +25,12 @@ bench: $(INSTALLED)  ## ratios against named peers, into runs/bench.json; ONLY=n
 
 install: $(INSTALLED)
 
-# uv installs in seconds what pip takes minutes for; it comes from the package index like everything else.
+# uv installs in seconds what pip takes minutes for; it comes from the package index like everything else. Bytecode is
+# compiled here, once: a cluster starts dozens of processes, and each would spend seconds on it.
 $(INSTALLED): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[dev]"
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable ".[dev]"
 	touch $@
 
 clean:
