@@ -73,10 +73,7 @@ def _fit(tasks: list[Task], workers: WorkersConfig, describe: Describe, on_recor
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
-    available = ray.cluster_resources()
-    resources = per_worker(workers, available)
-    if cluster.is_local():
-        check_fits(workers.num_workers, resources, available)
+    resources = _resources(workers, ray.cluster_resources())
     storage = f"{train_storage.common_parent([task.output for task in tasks])}/train"
     name = _run_name(tasks)
     filesystem, path = resolve(storage)
@@ -104,6 +101,18 @@ def _fit(tasks: list[Task], workers: WorkersConfig, describe: Describe, on_recor
     if mistake:
         raise UserError(mistake)
     train_storage.remove(storage, name)
+
+
+def _resources(workers: WorkersConfig, available: dict[str, float]) -> dict[str, float]:
+    """What each worker gets; raises UserError where a cluster that cannot grow has too little."""
+    resources = per_worker(workers, available)
+    try:
+        check_fits(workers.num_workers, resources, available)
+    except UserError as error:
+        if cluster.is_local():
+            raise
+        print(f"training  {error}; waiting in case this one grows", flush=True)
+    return resources
 
 
 def _work(directory: str, **work: Any) -> str | None:
