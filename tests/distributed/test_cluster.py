@@ -1,6 +1,9 @@
 """Joining a cluster: one line, and soon, where there is none."""
 
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -18,17 +21,16 @@ def closed_port() -> Iterator[int]:
         yield held.getsockname()[1]
 
 
-def test_an_unreachable_cluster_is_said_to_be_within_seconds(closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    import ray
-
-    if ray.is_initialized():
-        pytest.skip("another test's cluster is joined already")
-    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{closed_port}")
+def test_an_unreachable_cluster_is_said_to_be_within_seconds(closed_port: int) -> None:
+    """In a process of its own: this one may have joined a cluster for another test."""
+    script = "from advgen_ray.distributed.cluster import connect; connect()"
+    environment = os.environ | {"RAY_ADDRESS": f"127.0.0.1:{closed_port}"}
     begin = time.monotonic()
-    with pytest.raises(UserError, match=r"unreachable \(Connection refused\)") as caught:
-        cluster.connect()
-    assert time.monotonic() - begin < 15
-    assert "\n" not in str(caught.value)
+    ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert time.monotonic() - begin < 30  # imports, on a busy machine; Ray by itself tries for minutes
+    last_line = ended.stderr.strip().splitlines()[-1]
+    assert "UserError: Ray cluster" in last_line
+    assert "unreachable (Connection refused)" in last_line
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8265", "somewhere", "host:port"])
