@@ -13,8 +13,10 @@ from advgen_ray.errors import UserError
 
 ENERGY_COLUMNS = (
     "classifier", "classifier_eps", "classifier_seed", "view", "image_set", "image_id", "label", "source_label",
-    "predicted", "correct", "confidence", "label_confidence", "energy_x", "energy_xy", "attack_eps", "attack_distance",
+    "predicted", "correct", "confidence", "label_confidence", "energy_x", "energy_xy", "attack", "attack_eps",
+    "attack_distance",
 )  # fmt: skip
+PGD = "pgd"  # the name of the attack that the accuracy tables and the detector rest on
 COUNTERFACTUAL_COLUMNS = ("item_id", "source_id", "source_index", "source_label", "y_target", "replicate", "l2", "l0")
 
 
@@ -62,14 +64,15 @@ def classifier_names(energies: pd.DataFrame, judge: str) -> list[str]:
 
 
 def attack_radii(energies: pd.DataFrame) -> list[float]:
-    """The radii at which images were attacked, rising: the first is that of the accuracy tables, as in the papers."""
-    radii = energies.loc[energies["view"] == "pgd", "attack_eps"].unique()
+    """The radii at which PGD attacked, rising: the first is that of the accuracy tables, as in the papers."""
+    radii = energies.loc[energies["attack"] == PGD, "attack_eps"].unique()
     return sorted(round(float(radius), 6) for radius in radii)
 
 
-def attacked_rows(energies: pd.DataFrame, classifier: str, radius: float) -> pd.DataFrame:
-    """The attacked test images of one classifier at one radius, indexed by ``image_id``; raises as ``rows_of``."""
-    return rows_of(energies[np.isclose(energies["attack_eps"], radius)], classifier, "pgd", "test")
+def attacked_rows(energies: pd.DataFrame, classifier: str, radius: float, attack: str = PGD) -> pd.DataFrame:
+    """The test images that one attack changed at one radius, indexed by ``image_id``; raises as ``rows_of``."""
+    meant = (energies["attack"] == attack) & np.isclose(energies["attack_eps"], radius)
+    return rows_of(energies[meant], classifier, "attacked", "test")
 
 
 def rows_of(energies: pd.DataFrame, classifier: str, view: str, image_set: str | None = None) -> pd.DataFrame:

@@ -21,12 +21,15 @@ class PGD:
         num_steps: gradient evaluations, at least 1.
         step_size: length of a step in the threat model's norm, [0, 1] pixel units.
         start_noise: gives standard normal noise of ``x``'s shape, keyed by item; None starts at ``x``.
+        start_sigma: None starts anywhere in the ball, uniformly; a number starts at ``x`` plus noise of that
+            standard deviation (TRADES: 0.001).
     """
 
     threat_model: ThreatModel
     num_steps: int
     step_size: float
     start_noise: Callable[[Tensor], Tensor] | None = None
+    start_sigma: float | None = None
 
     def __post_init__(self) -> None:
         if self.num_steps < 1:
@@ -45,7 +48,7 @@ class PGD:
         _check_images(x)
         x = x.detach()
         with eval_mode(model), torch.enable_grad():
-            x_adv = x if self.start_noise is None else self.threat_model.random_start(x, self.start_noise(x))
+            x_adv = self._start(x)
             for step in range(self.num_steps):
                 x_adv = x_adv.detach().requires_grad_()
                 outputs = model(x_adv)
@@ -58,6 +61,14 @@ class PGD:
         if not x_adv.isfinite().all():
             raise ValueError("the attack met outputs or gradients that are not finite: check the model's weights")
         return x_adv
+
+    def _start(self, x: Tensor) -> Tensor:
+        if self.start_noise is None:
+            return x
+        noise = self.start_noise(x)
+        if self.start_sigma is None:
+            return self.threat_model.random_start(x, noise)
+        return self.threat_model.project(x + self.start_sigma * noise, x)
 
 
 def _check_images(x: Tensor) -> None:

@@ -1,5 +1,6 @@
 """Frozen, validated descriptions of what a job computes and where; the only form in which settings travel."""
 
+from advgen_ray.config.attacks import AttackConfig
 from advgen_ray.config.base import Config, resolve
 from advgen_ray.config.jobs import (
     GenerateConfig,
@@ -10,7 +11,6 @@ from advgen_ray.config.jobs import (
     TrainScoreModelConfig,
 )
 from advgen_ray.config.parts import (
-    AttackConfig,
     DataConfig,
     NeighborhoodConfig,
     OptimizerConfig,

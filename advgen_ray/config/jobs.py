@@ -4,9 +4,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from advgen_ray.config.attacks import AttackConfig, check_names, check_radius, check_training_attack
 from advgen_ray.config.base import Config
 from advgen_ray.config.parts import (
-    AttackConfig,
     DataConfig,
     NeighborhoodConfig,
     OptimizerConfig,
@@ -15,7 +15,6 @@ from advgen_ray.config.parts import (
     UNetConfig,
     WideResNetConfig,
     WorkersConfig,
-    check_radius,
 )
 
 OUTPUT_AND_WORKERS = frozenset({"output", "workers"})
@@ -44,7 +43,8 @@ class TrainClassifierConfig(Config):
     workers: WorkersConfig = WorkersConfig()
 
     @model_validator(mode="after")
-    def _eps_within_image(self) -> Self:
+    def _attacks_fit(self) -> Self:
+        check_training_attack(self.attack)
         check_radius(self.attack, self.data)
         check_radius(self.evaluation_attack, self.data)
         return self
@@ -113,9 +113,9 @@ class ScoreEnergiesConfig(Config):
     def _eps_within_image(self) -> Self:
         for attack in self.attacks:
             check_radius(attack, self.data)
-        radii = [attack.eps for attack in self.attacks]
-        if len(set(radii)) < len(radii) or 0.0 in radii:  # rows are told apart by them
-            raise ValueError(f"attacks: eps must be positive and differ, got {radii}")
+            if attack.eps == 0:
+                raise ValueError(f"attacks: {attack.label} has eps 0, expected a positive radius")
+        check_names(self.attacks)
         return self
 
 

@@ -1,12 +1,10 @@
-"""The parts that several jobs share: data, models, attacks, neighborhoods, optimisers, machines."""
+"""The parts that several jobs share: data, models, neighborhoods, optimisers, machines."""
 
-import math
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.base import Config
-from advgen_ray.data.catalog import CATALOG
 
 Fraction = Field(ge=0.0, le=1.0)
 
@@ -45,39 +43,6 @@ class UNetConfig(Config):
     attention_stage: int = Field(1, ge=0)
     channels_per_group: PositiveInt = 32
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
-
-
-class AttackConfig(Config):
-    """Projected gradient ascent; ``eps`` and ``step_size`` are in [0, 1] pixel units."""
-
-    norm: Literal["l2", "linf"] = "l2"
-    eps: float = 0.5
-    num_steps: PositiveInt = 8
-    step_size: PositiveFloat | None = None
-    random_start: bool = True
-
-    @model_validator(mode="after")
-    def _eps_in_pixel_units(self) -> Self:
-        if self.eps < 0:
-            raise ValueError(f"eps must be zero or positive, got {self.eps}")
-        if self.norm == "linf" and self.eps > 1:
-            raise ValueError(f"eps is in [0, 1] pixel units, got {self.eps}; of 255 that would be {self.eps / 255:.5f}")
-        return self
-
-    def resolved_step_size(self) -> float:
-        """The step given, or 2.5 eps / num_steps: enough to cross the ball and come back (Madry et al.)."""
-        return self.step_size if self.step_size is not None else 2.5 * self.eps / self.num_steps
-
-
-def check_radius(attack: AttackConfig, data: DataConfig) -> None:
-    """Raise ValueError for an L2 radius beyond half the image's diagonal: it allows any image, the units are wrong."""
-    if attack.norm == "l2" and data.name in CATALOG:
-        half_diagonal = math.sqrt(math.prod(CATALOG[data.name].image_shape)) / 2
-        if attack.eps > half_diagonal:
-            raise ValueError(
-                f"eps is in [0, 1] pixel units, got {attack.eps}, beyond half the diagonal of a {data.name} image "
-                f"({half_diagonal:.1f}); of 255 that would be {attack.eps / 255:.5f}"
-            )
 
 
 class NeighborhoodConfig(Config):

@@ -1,6 +1,5 @@
 """The rows of a set of energies: loads the classifiers and the images, converts around attack and readout."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,19 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from advgen_ray.attacks.objectives import cross_entropy
-from advgen_ray.attacks.pgd import PGD
-from advgen_ray.attacks.threat_model import L2, Linf, ThreatModel
 from advgen_ray.config import AttackConfig, ScoreEnergiesConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.distributed.attacks import build_pgd
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.plans import ImageGroup
 from advgen_ray.energy.readout import read_logits
 from advgen_ray.rng import Stream
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import ENERGIES, column_to_images
-
-THREAT_MODELS: dict[str, Callable[[float], ThreatModel]] = {"l2": L2, "linf": Linf}
 
 
 @dataclass(frozen=True)
@@ -92,11 +88,9 @@ class EnergyRows:
         self, model: nn.Module, attack: AttackConfig, x: Tensor, y: Tensor, ids: list[str]
     ) -> tuple[Tensor, Tensor]:
         """Adversarial versions and their distances; an image's random start is keyed by its id."""
-        threat_model = THREAT_MODELS[attack.norm](attack.eps)
-        start = partial(_start_noise, self.stream, ids) if attack.random_start else None
-        pgd = PGD(threat_model, attack.num_steps, attack.resolved_step_size(), start)
+        pgd = build_pgd(attack, partial(_start_noise, self.stream, ids))
         x_adv = pgd(model, x, cross_entropy(y))
-        return x_adv, threat_model.distance(x_adv, x)
+        return x_adv, pgd.threat_model.distance(x_adv, x)
 
     def _table(
         self, group: ImageGroup, images: _Images, rows: slice, logits: Tensor, y: Tensor, distance: Tensor
@@ -104,8 +98,8 @@ class EnergyRows:
         loaded, name = self.loaded[group.classifier], self.names[group.classifier]
         training = loaded.card.get("training") or {}  # a user's own classifier counts as standard
         ids, size = images.ids[rows], len(y)
-        attack_eps = 0.0 if group.attack is None else self.config.attacks[group.attack].eps
-        view = f"{group.view}-{attack_eps:g}" if attack_eps else group.view
+        attack = None if group.attack is None else self.config.attacks[group.attack]
+        view = f"{attack.label}-{attack.eps:g}" if attack else group.view
         readout = {key: value.cpu().numpy() for key, value in vars(read_logits(logits, y)).items()}
         columns = {
             "item_id": [f"{name}/{view}/{group.image_set}/{image}" for image in ids],
@@ -119,7 +113,8 @@ class EnergyRows:
             "source_label": images.source_labels[rows],
             **readout,
             "logits": list(logits.cpu().numpy()),
-            "attack_eps": np.full(size, attack_eps),
+            "attack": [attack.label if attack else ""] * size,
+            "attack_eps": np.full(size, attack.eps if attack else 0.0),
             "attack_distance": distance.cpu().numpy(),
             "seed": np.full(size, self.config.seed),
             "model_digest": [loaded.digest] * size,

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-View = Literal["clean", "pgd", "counterfactual"]
+View = Literal["clean", "attacked", "counterfactual"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ImageGroup:
     image_set: str  # the split, or the name of the set of counterfactuals
     start: int  # first image of a split, or the index of the shard
     stop: int
-    attack: int | None = None  # index into the config's list, for the view "pgd"
+    attack: int | None = None  # index into the config's list, for the view "attacked"
 
 
 def energy_groups(
@@ -66,7 +66,7 @@ def energy_groups(
         clean = [(split, None) for split in split_images]
         attacked = [(split, attack) for attack in range(num_attacks) for split in attacked_splits]
         for split, attack in [*clean, *attacked]:
-            view: View = "clean" if attack is None else "pgd"
+            view: View = "clean" if attack is None else "attacked"
             for start in range(0, split_images[split], shard_images):
                 stop = min(start + shard_images, split_images[split])
                 groups.append(ImageGroup(classifier, view, split, start, stop, attack))

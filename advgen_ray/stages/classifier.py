@@ -1,15 +1,14 @@
 """The stage that trains classifiers: config to model directory, through Ray Train, tracked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from advgen_ray.attacks.pgd import PGD
-from advgen_ray.attacks.threat_model import L2, Linf, ThreatModel
 from advgen_ray.config import AttackConfig, TrainClassifierConfig
 from advgen_ray.data.augment import flip_and_crop
 from advgen_ray.data.batches import BatchOrder
+from advgen_ray.distributed.attacks import build_pgd
 from advgen_ray.distributed.train import Session, Task
 from advgen_ray.models.wide_resnet import WideResNet
 from advgen_ray.rng import Stream
@@ -21,11 +20,10 @@ from advgen_ray.stages.training import (
     load_shared,
     run_tracked,
 )
-from advgen_ray.training.classifier import AttackAt, StartNoise, accuracy, train_classifier
+from advgen_ray.training.classifier import AttackAt, accuracy, train_classifier
 from advgen_ray.training.loop import Record
 
 EVALUATION_BATCH = 256
-NORMS: dict[str, Callable[[float], ThreatModel]] = {"l2": L2, "linf": Linf}
 
 
 def run(config: TrainClassifierConfig) -> dict[str, Any]:
@@ -77,16 +75,10 @@ def train(config: TrainClassifierConfig, session: Session) -> None:
 
 
 def attack_at(config: AttackConfig) -> AttackAt | None:
-    """The attack of a config at any share of its eps, the step size shrunk alike; None at eps 0."""
+    """The attack of a config at any share of its eps; None at eps 0."""
     if config.eps == 0:
         return None
-    geometry = NORMS[config.norm]
-
-    def attack(share: float, start_noise: StartNoise) -> PGD:
-        noise = start_noise if config.random_start else None
-        return PGD(geometry(share * config.eps), config.num_steps, share * config.resolved_step_size(), noise)
-
-    return attack
+    return lambda share, start_noise: build_pgd(config, start_noise, share)
 
 
 def _name(config: TrainClassifierConfig) -> str:

@@ -15,6 +15,7 @@ from advgen_ray.storage import ResultSet
 from advgen_ray.tracking import tracked_run
 
 ATTACKED_SPLIT = "test"
+GROUP_KEYS = ("view", "attack", "attack_eps", "image_set")
 
 
 def run(config: ScoreEnergiesConfig) -> dict[str, Any]:
@@ -65,8 +66,8 @@ def prepare(config: ScoreEnergiesConfig) -> tuple[ResultSet, list[ImageGroup]]:
 
 
 def _summary(result_set: ResultSet) -> dict[str, Any]:
-    rows = result_set.read(["classifier", "view", "attack_eps", "image_set", "correct", "energy_x"]).to_pandas()
-    by_group = rows.groupby(["classifier", "view", "attack_eps", "image_set"], sort=False)
+    rows = result_set.read(["classifier", *GROUP_KEYS, "correct", "energy_x"]).to_pandas()
+    by_group = rows.groupby(["classifier", *GROUP_KEYS], sort=False)
     return {
         "output": result_set.uri,
         "identity": result_set.identity,
@@ -75,13 +76,14 @@ def _summary(result_set: ResultSet) -> dict[str, Any]:
             {
                 "classifier": classifier,
                 "view": view,
+                "attack": attack,
                 "attack_eps": round(float(attack_eps), 6),
                 "image_set": image_set,
                 "count": len(group),
                 "accuracy": round(float(np.mean(group["correct"])), 6),
                 "mean_energy_x": round(float(np.mean(group["energy_x"])), 6),
             }
-            for (classifier, view, attack_eps, image_set), group in by_group
+            for (classifier, view, attack, attack_eps, image_set), group in by_group
         ],
         "seconds": result_set.manifest["seconds"],
     }
@@ -91,7 +93,7 @@ def _metrics(summary: dict[str, Any]) -> dict[str, float]:
     """Flat names for the tracker: ``eps-0.5/clean/test/accuracy``."""
     metrics = {"count": summary["count"], "seconds": summary["seconds"]}
     for group in summary["groups"]:
-        view = f"{group['view']}-{group['attack_eps']:g}" if group["attack_eps"] else group["view"]
+        view = f"{group['attack']}-{group['attack_eps']:g}" if group["attack"] else group["view"]
         where = f"{group['classifier']}/{view}/{group['image_set']}"
         metrics |= {f"{where}/{name}": group[name] for name in ("accuracy", "mean_energy_x")}
     return metrics

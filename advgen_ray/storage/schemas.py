@@ -24,11 +24,11 @@ COUNTERFACTUALS = pa.schema(
 
 ENERGIES = pa.schema(
     [
-        ("item_id", pa.string()),  # "{classifier}/{view}/{image_set}/{image_id}"
+        ("item_id", pa.string()),  # "{classifier}/{view or attack-eps}/{image_set}/{image_id}"
         ("classifier", pa.string()),
         ("classifier_eps", pa.float32()),
         ("classifier_seed", pa.int64()),
-        ("view", pa.string()),  # "clean", "pgd" or "counterfactual"
+        ("view", pa.string()),  # "clean", "attacked" or "counterfactual"
         ("image_set", pa.string()),  # a split, or the directory name of a set of counterfactuals
         ("image_id", pa.string()),
         ("label", pa.int16()),  # the true label; for a counterfactual its target
@@ -40,6 +40,7 @@ ENERGIES = pa.schema(
         ("energy_x", pa.float32()),
         ("energy_xy", pa.float32()),
         ("logits", pa.list_(pa.float32())),
+        ("attack", pa.string()),  # its name; "" where nothing was attacked
         ("attack_eps", pa.float32()),  # radius of the attack; 0 where nothing was attacked
         ("attack_distance", pa.float32()),  # in the attack's norm; 0 where nothing was attacked
         *_PROVENANCE,

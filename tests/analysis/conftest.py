@@ -23,14 +23,15 @@ ORDINARY = {
     "label_confidence": 0.9,
     "energy_x": -5.0,
     "energy_xy": -4.5,
+    "attack": "",
     "attack_eps": 0.0,
     "attack_distance": 0.0,
 }
 
 
 def make_energies(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    attacked = {"attack_eps": ATTACK_EPS}
-    table = pd.DataFrame([ORDINARY | (attacked if row.get("view") == "pgd" else {}) | row for row in rows]).astype(
+    attacked = {"attack": "pgd", "attack_eps": ATTACK_EPS}
+    table = pd.DataFrame([ORDINARY | (attacked if row.get("view") == "attacked" else {}) | row for row in rows]).astype(
         {"classifier_eps": "float32"}
     )
     return table.assign(correct=table["predicted"] == table["label"])

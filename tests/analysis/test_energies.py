@@ -11,7 +11,7 @@ def images(natural, attacked, fooled=()):
     """Test images t0, t1, ... with these energies; those in ``fooled`` are wrong under attack."""
     rows = [{"image_id": f"t{i}", "energy_x": e, "energy_xy": e + 0.5} for i, e in enumerate(natural)]
     return rows + [
-        {"image_id": f"t{i}", "view": "pgd", "energy_x": e, "energy_xy": e + 1.0, "predicted": int(i in fooled)}
+        {"image_id": f"t{i}", "view": "attacked", "energy_x": e, "energy_xy": e + 1.0, "predicted": int(i in fooled)}
         for i, e in enumerate(attacked)
     ]
 
@@ -62,7 +62,7 @@ def test_one_image_cannot_be_split(energies):
 
 def test_rows_of_one_attack_are_not_mixed_with_another(energies):
     rows = images([-3.0, -4.0], [-6.0, -7.0])
-    stronger = [row | {"energy_x": -20.0, "attack_eps": 2.0} for row in rows if row.get("view") == "pgd"]
+    stronger = [row | {"energy_x": -20.0, "attack_eps": 2.0} for row in rows if row.get("view") == "attacked"]
     table = energies(rows + stronger)
     assert attack_radii(table) == [0.5, 2.0]
     assert list(energy_pair(table, "standard", 0.5).attacked["energy_x"]) == [-6.0, -7.0]

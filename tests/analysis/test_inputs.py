@@ -27,8 +27,8 @@ def test_a_study_needs_a_standard_model_besides_the_judge(energies):
 
 
 def test_missing_rows_are_named(energies):
-    with pytest.raises(UserError, match=r"'pgd' rows of 'test' under classifier 'standard'"):
-        rows_of(energies(LADDER), "standard", "pgd", "test")
+    with pytest.raises(UserError, match=r"'attacked' rows of 'test' under classifier 'standard'"):
+        rows_of(energies(LADDER), "standard", "attacked", "test")
 
 
 def test_eps_has_no_float32_tail(energies):

@@ -43,9 +43,19 @@ def test_units_and_shapes_are_checked(assignments: list[str], message: str):
         resolve(TrainClassifierConfig(), None, assignments)
 
 
-def test_attacks_of_one_set_are_told_apart_by_their_radius():
-    with pytest.raises(UserError, match=r"attacks: eps must be positive and differ, got \[0.5, 0.5\]"):
+def test_attacks_of_one_set_are_told_apart_by_name_and_radius():
+    with pytest.raises(UserError, match=r"attacks: two are called 'pgd' at eps 0.5; give one another name"):
         resolve(ScoreEnergiesConfig(), None, ["attacks=[{eps: 0.5}, {eps: 0.5, num_steps: 50}]"])
+    resolve(ScoreEnergiesConfig(), None, ["attacks=[{eps: 0.5}, {eps: 0.5, num_steps: 50, name: pgd-50}, {eps: 1.0}]"])
+
+
+def test_an_attack_that_is_not_defined_is_refused():
+    with pytest.raises(UserError, match="cw is defined in l2 only, got linf"):
+        resolve(ScoreEnergiesConfig(), None, ["attacks=[{kind: cw, norm: linf, eps: 0.1}]"])
+    with pytest.raises(UserError, match="square has no targeted form here"):
+        resolve(ScoreEnergiesConfig(), None, ["attacks=[{kind: square, targeted: true}]"])
+    with pytest.raises(UserError, match="training attacks with pgd, got square"):
+        resolve(TrainClassifierConfig(), None, ["attack.kind=square"])
 
 
 def test_a_nested_unknown_key_is_named_by_its_own_level():

@@ -75,7 +75,7 @@ def test_attacked_rows_are_the_attack_of_each_image_alone(
 ) -> None:
     attack = AttackConfig(norm=norm, eps=0.1, num_steps=4)
     rows = _rows(energies_config(classifiers, tmp_path, attacks=(attack,), seed=11))
-    attacked = rows[(rows["view"] == "pgd") & (rows["classifier"] == "eps-0.0")].set_index("image_id")
+    attacked = rows[(rows["attack"] == "pgd") & (rows["classifier"] == "eps-0.0")].set_index("image_id")
     assert set(attacked["image_set"]) == {"test"}
     model, data = load_model(classifiers[0]).model, datasets.load("digits", "", "test")
     stream = Stream(11, "evaluation_attack")

@@ -30,8 +30,8 @@ def test_groups_cover_every_classifier_view_set_and_image() -> None:
         ("clean", "train", 10, 20, None),
         ("clean", "train", 20, 25, None),
         ("clean", "test", 0, 10, None),
-        ("pgd", "test", 0, 10, 0),
-        ("pgd", "test", 0, 10, 1),
+        ("attacked", "test", 0, 10, 0),
+        ("attacked", "test", 0, 10, 1),
         ("counterfactual", "main", 0, 1, None),
         ("counterfactual", "main", 1, 2, None),
     ]

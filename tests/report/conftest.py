@@ -83,14 +83,14 @@ def invent_energies(rng, name, eps, labels, num_sources, num_test, sets):
     parts = [_train(rng, eps, labels, num_sources, wrong, sets[0])]
     natural = rng.normal(-9 + 3 * eps, 1.5, num_test)
     test_ids = [f"digits-test-{i:06d}" for i in range(num_test)]
-    for view, error, shift in (("clean", wrong, 0.0), ("pgd", 0.45 - 0.3 * eps, -2.2 + 1.6 * eps)):
+    for view, error, shift in (("clean", wrong, 0.0), ("attacked", 0.45 - 0.3 * eps, -2.2 + 1.6 * eps)):
         rows = _rows(rng, test_ids, labels[:num_test], labels[:num_test], error)
         energy = natural + shift + rng.normal(0, 0.6, num_test)
         rows = rows.assign(
             view=view, image_set="test", energy_x=energy, energy_xy=energy + rng.exponential(0.5, num_test)
         )
-        radius = 0.5 if view == "pgd" else 0.0
-        parts.append(rows.assign(attack_eps=np.float32(radius), attack_distance=radius))
+        attack, radius = ("pgd", 0.5) if view == "attacked" else ("", 0.0)
+        parts.append(rows.assign(attack=attack, attack_eps=np.float32(radius), attack_distance=radius))
     for one in sets:
         table = one.rows
         error = np.where(table["y_target"] != table["source_label"], 0.02 + 0.1 * eps, 0.005)
@@ -101,6 +101,7 @@ def invent_energies(rng, name, eps, labels, num_sources, num_test, sets):
                 image_set=one.name,
                 energy_x=-8.0,
                 energy_xy=-7.5,
+                attack="",
                 attack_eps=0.0,
                 attack_distance=0.0,
             )
@@ -122,6 +123,7 @@ def _train(rng, eps, labels, num_sources, wrong, main):
         image_set="train",
         energy_x=-8.0,
         energy_xy=-7.5,
+        attack="",
         attack_eps=0.0,
         attack_distance=0.0,
         confidence=confidence,

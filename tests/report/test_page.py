@@ -122,7 +122,7 @@ def test_sentences_turn_with_the_numbers(study, retold, invented):
 
 def test_a_raised_energy_is_not_called_lower(study, retold, invented):
     energies = invented.inputs.energies
-    raised = energies.assign(energy_x=energies["energy_x"] + 20.0 * (energies["view"] == "pgd"))
+    raised = energies.assign(energy_x=energies["energy_x"] + 20.0 * (energies["view"] == "attacked"))
     other = retold(energies=raised)
     assert "not lower, unlike" in energy_section(other).sentences[1]
     assert "the rule points the wrong way" in detector_section(other).sentences[1]

@@ -55,6 +55,7 @@ def energies(index: int) -> Columns:
         "energy_x": -np.log(np.exp(logits).sum(1)),
         "energy_xy": -logits[np.arange(3), label],
         "logits": list(logits),
+        "attack": [""] * 3,
         "attack_eps": [0.0] * 3,
         "attack_distance": [0.0] * 3,
         **PROVENANCE,

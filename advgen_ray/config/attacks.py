@@ -1,0 +1,89 @@
+"""How an attack is described: one config for training, scoring and robust evaluation."""
+
+import math
+from typing import Literal, Self
+
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from advgen_ray.config.base import Config
+from advgen_ray.config.parts import DataConfig
+from advgen_ray.data.catalog import CATALOG
+
+TARGETED_KINDS = ("apgd", "fab")
+
+
+class AttackConfig(Config):
+    """An attack; ``eps`` and ``step_size`` are in [0, 1] pixel units.
+
+    ``objective`` is what ``pgd`` and ``apgd`` ascend in scoring and evaluation (in training the loss decides it):
+    ``high_energy`` is S003's HE-PGD with weight ``energy_weight``. ``targeted`` attacks aim at each of the
+    ``num_targets`` most likely wrong classes in turn. ``fab`` and ``cw`` look for the nearest adversarial image.
+    """
+
+    kind: Literal["pgd", "apgd", "fab", "square", "cw"] = "pgd"
+    norm: Literal["l1", "l2", "linf"] = "l2"
+    eps: float = 0.5
+    num_steps: PositiveInt = 8  # queries, for square
+    step_size: PositiveFloat | None = None  # pgd only
+    start: Literal["uniform", "near", "image"] = "uniform"  # pgd: in the ball, at distance ~.001 (TRADES), at x
+    objective: Literal["cross_entropy", "margin", "dlr", "kl", "high_energy"] = "cross_entropy"
+    energy_weight: NonNegativeFloat = 1.2
+    targeted: bool = False
+    num_targets: PositiveInt = 9
+    num_restarts: PositiveInt = 1
+    name: str = ""  # what tables and figures call it; empty: named after kind and objective
+
+    @model_validator(mode="after")
+    def _eps_in_pixel_units(self) -> Self:
+        if self.eps < 0:
+            raise ValueError(f"eps must be zero or positive, got {self.eps}")
+        if self.norm == "linf" and self.eps > 1:
+            raise ValueError(f"eps is in [0, 1] pixel units, got {self.eps}; of 255 that would be {self.eps / 255:.5f}")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_kind(self) -> Self:
+        if self.targeted and self.kind not in TARGETED_KINDS:
+            raise ValueError(f"targeted: {self.kind} has no targeted form here, expected {' or '.join(TARGETED_KINDS)}")
+        if self.kind == "cw" and self.norm != "l2":
+            raise ValueError(f"cw is defined in l2 only, got {self.norm}")
+        return self
+
+    @property
+    def label(self) -> str:
+        """The name given, or one that says what the attack does: ``apgd-dlr``, ``fab-targeted``."""
+        if self.name:
+            return self.name
+        ascends = self.kind in ("pgd", "apgd") and self.objective != "cross_entropy"
+        words = [self.kind, *([self.objective] if ascends else []), *(["targeted"] if self.targeted else [])]
+        return "-".join(words)
+
+    def resolved_step_size(self) -> float:
+        """The step given, or 2.5 eps / num_steps: enough to cross the ball and come back (Madry et al.)."""
+        return self.step_size if self.step_size is not None else 2.5 * self.eps / self.num_steps
+
+
+def check_radius(attack: AttackConfig, data: DataConfig) -> None:
+    """Raise ValueError for an L2 radius beyond half the image's diagonal: it allows any image, the units are wrong."""
+    if attack.norm == "l2" and data.name in CATALOG:
+        half_diagonal = math.sqrt(math.prod(CATALOG[data.name].image_shape)) / 2
+        if attack.eps > half_diagonal:
+            raise ValueError(
+                f"eps is in [0, 1] pixel units, got {attack.eps}, beyond half the diagonal of a {data.name} image "
+                f"({half_diagonal:.1f}); of 255 that would be {attack.eps / 255:.5f}"
+            )
+
+
+def check_names(attacks: tuple[AttackConfig, ...]) -> None:
+    """Raise ValueError where two attacks have the same name and radius: rows are told apart by them."""
+    seen: set[tuple[str, float]] = set()
+    for attack in attacks:
+        if (attack.label, attack.eps) in seen:
+            raise ValueError(f"attacks: two are called {attack.label!r} at eps {attack.eps}; give one another name")
+        seen.add((attack.label, attack.eps))
+
+
+def check_training_attack(attack: AttackConfig) -> None:
+    """Raise ValueError where an attack cannot be trained against: the inner maximisation is PGD."""
+    if attack.kind != "pgd":
+        raise ValueError(f"attack.kind: training attacks with pgd, got {attack.kind}")
