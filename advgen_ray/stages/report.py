@@ -18,8 +18,9 @@ from advgen_ray.analysis.summary import summarize
 from advgen_ray.config import ReportConfig
 from advgen_ray.report.blocks import Grid
 from advgen_ray.report.grid import build_grid, grid_rows
-from advgen_ray.report.page import panels_of, render, result_sections
+from advgen_ray.report.page import panels_of, render
 from advgen_ray.report.study import RunRecord, Study
+from advgen_ray.report.study_page import result_sections, study_page
 from advgen_ray.report.text import summary_text
 from advgen_ray.stages.inputs import load_images
 from advgen_ray.stages.report_inputs import Stored, pictures, read_stored
@@ -47,7 +48,7 @@ def run(config: ReportConfig, elapsed_seconds: Mapping[str, float] | None = None
         drawings = {panel.name: panel.svg for panel in panels_of(sections)}
         elapsed["report"] = time.monotonic() - begin
         summary = summarize(tables, elapsed)
-        html = render(replace(study, elapsed_seconds=elapsed), sections)
+        html = render(study_page(replace(study, elapsed_seconds=elapsed), sections))
         text = json.dumps(summary, indent=1, allow_nan=False) + "\n"
         write_atomic(join(config.output, SUMMARY), text.encode())
         write_atomic(join(config.output, REPORT), html.encode())

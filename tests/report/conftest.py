@@ -14,8 +14,9 @@ from advgen_ray.data import datasets
 from advgen_ray.recipes import digits as recipes
 from advgen_ray.report.blocks import Section
 from advgen_ray.report.grid import build_grid, grid_rows
-from advgen_ray.report.page import render, result_sections
+from advgen_ray.report.page import render
 from advgen_ray.report.study import RunRecord, Study
+from advgen_ray.report.study_page import result_sections, study_page
 
 EPS = (0.0, 0.25, 0.5, 1.0)
 JUDGE = "judge"
@@ -199,7 +200,7 @@ def sections(study: Study) -> list[Section]:
 
 @pytest.fixture(scope="session")
 def page(study: Study, sections: list[Section]) -> str:
-    return render(study, sections)
+    return render(study_page(study, sections))
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from advgen_ray.report.page import panels_of, render, result_sections
+from advgen_ray.report.page import panels_of, render
 from advgen_ray.report.sections_classifiers import confidence_section, effect_section, robustness_section
 from advgen_ray.report.sections_energy import detector_section, energy_section
+from advgen_ray.report.study_page import result_sections, study_page
 from advgen_ray.report.text import summary_text
 
 MAX_BYTES = 6_000_000
@@ -71,7 +72,7 @@ def test_every_picture_has_words_and_the_page_is_small(page):
 
 def test_everything_is_escaped(study):
     record = replace(study.records[0], name="<script>alert(1)</script>", config={"note": "</pre><b onclick=x>"})
-    html = render(replace(study, records=[record], version='1"><i>'), [])
+    html = render(study_page(replace(study, records=[record], version='1"><i>'), []))
     assert "<script>" not in html
     assert "<b onclick" not in html
     assert "<i>" not in html
