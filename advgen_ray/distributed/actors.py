@@ -2,7 +2,8 @@
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,54 +17,67 @@ Batch = dict[str, np.ndarray]
 RowMaker = Callable[[int], pa.Table]
 """``shard index -> its rows``: follows from the plan alone, whoever calls it, how often and in which order."""
 
+MAX_ATTEMPTS = 3  # a shard that took so many actors with it, out of memory say, will take the next one too
+
+
+class Map(NamedTuple):
+    """A result set, and what gives the function that makes its rows: called once in each actor, with its device."""
+
+    result_set: ResultSet
+    load: Callable[[torch.device], RowMaker]
+
 
 class ShardActor:
-    """Holds a row maker (the model and the data it needs) and stores the shards whose numbers it is handed.
+    """Holds row makers (models and the data they need) and stores the shards whose numbers it is handed.
 
     Ray may hand out a shard twice, after a lost actor or a lost reply. A shard that is there is left alone, and two
-    writers of one shard write the same bytes under the same name.
+    writers of one shard write the same bytes under the same name. ``run`` names this run of the job: attempts at a
+    shard are counted within it.
     """
 
-    def __init__(
-        self,
-        result_set: ResultSet,
-        load: Callable[[torch.device], RowMaker],
-        cpus: int,
-        device: str,
-        directory: str | None = None,
-    ) -> None:
+    def __init__(self, maps: Sequence[Map], cpus: int, device: str, run: str, directory: str | None = None) -> None:
         torch.set_num_threads(cpus)
         if directory:
             enter(directory)
-        self.result_set, self.load, self.device = result_set, load, torch.device(device)
-        self.rows: RowMaker | None = None
+        self.maps, self.device, self.run = list(maps), torch.device(device), run
+        self.rows: dict[int, RowMaker] = {}
 
     def __call__(self, batch: Batch) -> Batch:
-        """``shard [n]`` in; for each its ``num_rows`` (0 if it was there), ``seconds`` and what went wrong out.
+        """``map [n]`` and ``shard [n]`` in; each with ``num_rows`` (0 if it was there) and what went wrong out.
 
         An error comes back as a value, ``mistake`` (a user's, one line) or ``defect`` (ours, a traceback): raised
         here it would reach the driver without its type, under pages of Ray's frames.
         """
-        reports = [self._report(index) for index in batch["shard"].tolist()]
+        handed = zip(batch["map"].tolist(), batch["shard"].tolist(), strict=True)
+        reports = [self._report(which, index) for which, index in handed]
         return {name: np.array([report[name] for report in reports]) for name in reports[0]}
 
-    def _report(self, index: int) -> dict[str, int | float | str]:
+    def _report(self, which: int, index: int) -> dict[str, int | float | str]:
         begin = time.monotonic()
         num_rows, mistake, defect = 0, "", ""
         try:
-            num_rows = self._store(index)
+            num_rows = self._store(which, index)
         except UserError as error:
             mistake = str(error)
         except Exception:
             defect = traceback.format_exc()
         seconds = time.monotonic() - begin
-        return {"shard": index, "num_rows": num_rows, "seconds": seconds, "mistake": mistake, "defect": defect}
+        return {
+            "map": which, "shard": index, "num_rows": num_rows, "seconds": seconds, "mistake": mistake,
+            "defect": defect,
+        }  # fmt: skip
 
-    def _store(self, index: int) -> int:
-        if self.result_set.has(index):
+    def _store(self, which: int, index: int) -> int:
+        result_set = self.maps[which].result_set
+        if result_set.has(index):
             return 0
-        if self.rows is None:  # loaded with the first shard, so that a failure to load is reported like any other
-            self.rows = self.load(self.device)
-        table = self.rows(index)
-        self.result_set.write_shard(index, table)
+        if result_set.begin_attempt(index, self.run) > MAX_ATTEMPTS:
+            raise RuntimeError(
+                f"{result_set.uri}: shard {index} took {MAX_ATTEMPTS} actors with it; they may have run out of "
+                "memory: lower batch_size or shard_images"
+            )
+        if which not in self.rows:  # loaded with the first shard, so that a failure to load is reported like any other
+            self.rows[which] = self.maps[which].load(self.device)
+        table = self.rows[which](index)
+        result_set.write_shard(index, table)
         return int(table.num_rows)

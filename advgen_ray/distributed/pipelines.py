@@ -1,15 +1,17 @@
-"""The map shape: the missing shards of a result set, over an autoscaling pool of Ray Data actors."""
+"""The map shape: the missing shards of result sets, over an autoscaling pool of Ray Data actors."""
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from uuid import uuid4
 
 import ray
 import torch
 
 from advgen_ray.config import PoolConfig
-from advgen_ray.distributed.actors import RowMaker, ShardActor
+from advgen_ray.distributed.actors import Map, RowMaker, ShardActor
 from advgen_ray.distributed.cluster import connect, is_local
 from advgen_ray.distributed.progress import Progress
 from advgen_ray.errors import UserError
@@ -17,34 +19,46 @@ from advgen_ray.storage import ResultSet
 
 
 def run_map(name: str, result_set: ResultSet, load: Callable[[torch.device], RowMaker], pool: PoolConfig) -> None:
-    """Compute what is missing of ``result_set`` and commit it.
+    """Compute what is missing of one set and commit it; see ``run_maps``."""
+    run_maps(name, [Map(result_set, load)], pool)
 
-    ``load(device)`` runs once in each actor and gives the function that makes a shard's rows. Rows go from the
-    actors straight to storage: through the driver pass shard numbers and counts only, so its memory is flat.
-    Raises UserError for a mistake that an actor found, RuntimeError with its traceback for a defect.
+
+def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig) -> None:
+    """Compute what is missing of several sets in one pool of actors, which takes seconds to start, and commit each.
+
+    Rows go from the actors straight to storage: through the driver pass shard numbers and counts only, so its
+    memory is flat. Raises UserError for a mistake that an actor found, RuntimeError with its traceback for a defect.
     """
-    missing = result_set.missing()
-    with Progress(name, result_set.num_shards, result_set.num_shards - len(missing)) as progress:
+    missing = [(which, index) for which, one in enumerate(maps) for index in one.result_set.missing()]
+    num_shards = sum(one.result_set.num_shards for one in maps)
+    left = Counter(which for which, _ in missing)
+    with Progress(name, num_shards, num_shards - len(missing)) as progress:
+        for which, one in enumerate(maps):
+            if not left[which]:
+                one.result_set.commit(progress.seconds)
         if missing:
             connect()
-            for report in _reports(result_set, load, pool, missing):
+            begin = progress.seconds
+            for report in _reports(maps, pool, missing):
                 _raise_failure(name, report)
                 progress.add(int(report["num_rows"]))
-        result_set.commit(progress.seconds)
+                left[int(report["map"])] -= 1
+                if not left[int(report["map"])]:
+                    maps[int(report["map"])].result_set.commit(progress.seconds - begin)
+                    begin = progress.seconds  # sets are made one after the other, but for a shard or two
 
 
-def _reports(
-    result_set: ResultSet, load: Callable[[torch.device], RowMaker], pool: PoolConfig, missing: list[int]
-) -> Iterator[dict[str, Any]]:
+def _reports(maps: Sequence[Map], pool: PoolConfig, missing: list[tuple[int, int]]) -> Iterator[dict[str, Any]]:
     """What the actors say of each shard, as they finish."""
     _quiet_ray_data()
     gpus = _gpus_per_actor(pool)
     _check_fits(pool, gpus)
     # One block a shard: the unit that Ray hands out, retries after a lost actor, and reports.
-    shards = ray.data.from_items([{"shard": index} for index in missing], override_num_blocks=len(missing))
+    items = [{"map": which, "shard": index} for which, index in missing]
+    shards = ray.data.from_items(items, override_num_blocks=len(items))
     reports = shards.map_batches(
         ShardActor,
-        fn_constructor_args=(result_set, load, pool.cpus_per_actor, "cuda" if gpus else "cpu", os.getcwd()),
+        fn_constructor_args=(list(maps), pool.cpus_per_actor, "cuda" if gpus else "cpu", uuid4().hex, os.getcwd()),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(
             min_size=min(pool.min_actors, len(missing)),

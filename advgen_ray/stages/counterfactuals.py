@@ -1,16 +1,19 @@
 """The stage that makes a set of counterfactuals: checks, Ray Data map, summary."""
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
 import pyarrow.compute as pc
 
 from advgen_ray.config import GenerateConfig
+from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows, plan_of
-from advgen_ray.distributed.pipelines import run_map
+from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.stages.inputs import content_digest, load_for, load_images
 from advgen_ray.storage import ResultSet
-from advgen_ray.tracking import tracked_run
+from advgen_ray.tracking import Run, tracked_run
 
 
 def run(config: GenerateConfig) -> dict[str, Any]:
@@ -23,13 +26,24 @@ def run(config: GenerateConfig) -> dict[str, Any]:
     if result_set.finished():
         print(f"counterfactuals: {config.output} is complete, nothing to compute", flush=True)
         return _summary(result_set)
-    with tracked_run(
-        "counterfactuals", config.model_dump(mode="json"), tags={"config_digest": config.digest()}
-    ) as tracked:
-        run_map("counterfactuals", result_set, partial(CounterfactualRows, config, result_set), config.pool)
+    with _tracked("counterfactuals", config) as tracked:
+        run_maps("counterfactuals", [_map(config, result_set)], config.pool)
         summary = _summary(result_set)
         tracked.log_metrics(summary)
     return summary
+
+
+def run_all(configs: Sequence[GenerateConfig]) -> list[dict[str, Any]]:
+    """Several sets in one pool of actors, that of the first config; each is recorded as a run of its own."""
+    sets = [prepare(config) for config in configs]
+    unfinished = [(config, one) for config, one in zip(configs, sets, strict=True) if not one.finished()]
+    if unfinished:
+        with tracked_run("counterfactuals", {"outputs": [config.output for config in configs]}):
+            run_maps("counterfactuals", [_map(config, one) for config, one in unfinished], configs[0].pool)
+            for config, one in unfinished:
+                with _tracked("counterfactual set", config) as tracked:
+                    tracked.log_metrics(_summary(one))
+    return [_summary(one) for one in sets]
 
 
 def prepare(config: GenerateConfig) -> ResultSet:
@@ -45,6 +59,14 @@ def prepare(config: GenerateConfig) -> ResultSet:
         num_shards=plan_of(config, images.info.num_classes).num_shards,
         image_shape=images.info.image_shape,
     )
+
+
+def _map(config: GenerateConfig, result_set: ResultSet) -> Map:
+    return Map(result_set, partial(CounterfactualRows, config, result_set))
+
+
+def _tracked(name: str, config: GenerateConfig) -> AbstractContextManager[Run]:
+    return tracked_run(name, config.model_dump(mode="json"), tags={"config_digest": config.digest()})
 
 
 def _summary(result_set: ResultSet) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeVar
 
 from advgen_ray.config import (
@@ -27,13 +26,12 @@ def run(config: StudyConfig) -> dict[str, Any]:
     """Every stage in turn under one tracked parent run; finished stages are reused, a killed one continues."""
     plan = StudyPlan(config)
     ensure_writable(config.output)
-    clock = StageClock(config.output, num_stages=4 + len(plan.counterfactuals))
+    clock = StageClock(config.output, num_stages=5)
     with tracked_run("study", config.model_dump(mode="json"), tags={"config_digest": config.digest()}):
         connect()  # while the tracker starts in its own thread
         clock.run("classifiers", lambda: classifier.run_all([*plan.classifiers, plan.judge]))
         clock.run("score_model", lambda: score_model.run(plan.score_model))
-        for generate_config in plan.counterfactuals:
-            clock.run("counterfactuals", partial(counterfactuals.run, generate_config))
+        clock.run("counterfactuals", lambda: counterfactuals.run_all(plan.counterfactuals))
         clock.run("energies", lambda: energies.run(plan.energies))
         clock.run("report", lambda: report.run(plan.report, elapsed_seconds=clock.seconds))
     return {"report": join(config.output, report.REPORT), "summary": join(config.output, report.SUMMARY)}

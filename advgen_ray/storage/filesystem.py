@@ -96,6 +96,13 @@ def ensure_writable(uri: str) -> None:
         ) from None
 
 
+def remove_tree(uri: str) -> None:
+    """Remove a directory with all that is in it; nothing happens where there is none."""
+    filesystem, path = resolve(uri)
+    if filesystem.get_file_info(path).type == fs.FileType.Directory:
+        filesystem.delete_dir(path)
+
+
 def local_copy(uri: str) -> Path:
     """A local directory with the files of ``uri``: itself, or a download that lives as long as this process."""
     filesystem, path = resolve(uri)

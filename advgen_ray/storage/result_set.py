@@ -23,12 +23,13 @@ from advgen_ray.storage.filesystem import (
     list_names,
     read_bytes,
     remove_dead_partials,
+    remove_tree,
     write_atomic,
 )
 from advgen_ray.storage.schemas import ImageShape, column_to_images
 from advgen_ray.storage.shards import ShardHeader, broken, decode, encode, shard_name
 
-PLAN, MANIFEST, SHARDS = "plan.json", "manifest.json", "shards"
+PLAN, MANIFEST, SHARDS, ATTEMPTS = "plan.json", "manifest.json", "shards", "attempts"
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,13 @@ class ResultSet:
         assert 0 <= index < self.num_shards, f"shard {index} of {self.num_shards}"
         write_atomic(self.shard_uri(index), encode(table, self._header()))
 
+    def begin_attempt(self, index: int, run: str) -> int:
+        """Note that this run begins to make a shard; returns how many times it has, this time included."""
+        where = join(self.uri, ATTEMPTS, run)
+        number = 1 + sum(name.startswith(f"{index}-") for name in list_names(where))
+        write_atomic(join(where, f"{index}-{number}"), b"")
+        return number
+
     def commit(self, seconds: float) -> dict[str, Any]:
         """Check every shard and write the manifest, which makes the set finished; returns the manifest."""
         shards = []
@@ -153,6 +161,7 @@ class ResultSet:
             "seconds": round(seconds, 3),
         }
         write_description(join(self.uri, MANIFEST), manifest)
+        remove_tree(join(self.uri, ATTEMPTS))
         return manifest
 
     def shard(self, index: int, columns: list[str] | None = None) -> pa.Table:

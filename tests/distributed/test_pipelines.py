@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from advgen_ray.config import PoolConfig
-from advgen_ray.distributed.actors import RowMaker
-from advgen_ray.distributed.pipelines import run_map
+from advgen_ray.distributed.actors import Map, RowMaker
+from advgen_ray.distributed.pipelines import run_map, run_maps
 from advgen_ray.errors import UserError
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import COUNTERFACTUALS
@@ -63,3 +63,23 @@ def test_a_pool_that_the_cluster_cannot_hold_is_refused(tmp_path: Path) -> None:
         run_map("count", result_set, _loader(-1, ValueError()), PoolConfig(max_actors=1, cpus_per_actor=1000))
     with pytest.raises(UserError, match=r"of 1 GPU each: the cluster has 0 GPU"):
         run_map("count", result_set, _loader(-1, ValueError()), PoolConfig(max_actors=1, gpus_per_actor=1.0))
+
+
+def test_several_sets_share_a_pool_and_each_is_committed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = [
+        ResultSet.create(
+            str(tmp_path / name), kind="counterfactuals", config={}, inputs={}, num_shards=2, image_shape=(1, 1, 1)
+        )
+        for name in ("done", "begun", "new")
+    ]
+    for index in range(2):
+        sets[0].write_shard(index, _rows(index))
+    sets[1].write_shard(0, _rows(0))
+    failing = _loader(1, ValueError("of ours"))
+    with pytest.raises(RuntimeError, match="of ours"):
+        run_maps("count", [Map(sets[0], failing), Map(sets[1], failing)], PoolConfig(max_actors=1))
+    assert [one.finished() for one in sets] == [True, False, False]  # nothing of the first was missing
+    run_maps("count", [Map(one, _loader(-1, ValueError())) for one in sets], PoolConfig(max_actors=1))
+    assert all(one.finished() for one in sets)
+    assert not list(tmp_path.glob("*/attempts"))
+    assert "count: 6/6 shards" in capsys.readouterr().out
