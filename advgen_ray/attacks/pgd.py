@@ -1,4 +1,4 @@
-"""The only ascent loop: projected gradient ascent of an objective (Madry et al. 2018; FGSM is one step)."""
+"""Projected gradient ascent of an objective (Madry et al. 2018), the attack that training uses; FGSM is one step."""
 
 import math
 from collections.abc import Callable
@@ -7,22 +7,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from advgen_ray.attacks.checks import check_finite, check_images, check_logits, one_value_a_sample
 from advgen_ray.attacks.eval_mode import eval_mode
-from advgen_ray.attacks.objectives import Objective
+from advgen_ray.attacks.live_rows import LiveRows, per_sample
+from advgen_ray.attacks.objectives import Objective, Until
 from advgen_ray.attacks.threat_model import ThreatModel
 
 
 @dataclass(frozen=True)
 class PGD:
-    """``x_adv <- project(x_adv + step_size * step(gradient))``, ``num_steps`` times; the last iterate.
+    """``x_adv <- project(x_adv + step_size * step(gradient))``, ``num_steps`` times.
+
+    One step of size eps from ``x`` in ``Linf`` is FGSM (Goodfellow et al. 2015).
 
     Args:
-        threat_model: the geometry: L2, Linf or Unconstrained.
+        threat_model: the geometry: L1, L2, Linf or Unconstrained.
         num_steps: gradient evaluations, at least 1.
         step_size: length of a step in the threat model's norm, [0, 1] pixel units.
         start_noise: gives standard normal noise of ``x``'s shape, keyed by item; None starts at ``x``.
         start_sigma: None starts anywhere in the ball, uniformly; a number starts at ``x`` plus noise of that
             standard deviation (TRADES: 0.001).
+        keep_best: return the iterate of highest objective, the start included, not the last; one more forward.
     """
 
     threat_model: ThreatModel
@@ -30,6 +35,7 @@ class PGD:
     step_size: float
     start_noise: Callable[[Tensor], Tensor] | None = None
     start_sigma: float | None = None
+    keep_best: bool = False
 
     def __post_init__(self) -> None:
         if self.num_steps < 1:
@@ -37,29 +43,43 @@ class PGD:
         if not 0 <= self.step_size < math.inf:
             raise ValueError(f"step_size must be zero or positive and finite, got {self.step_size}")
 
-    def __call__(self, model: nn.Module, x: Tensor, objective: Objective) -> Tensor:
+    def __call__(self, model: nn.Module, x: Tensor, objective: Objective, until: Until | None = None) -> Tensor:
         """Ascend ``objective(model(x_adv))`` from ``x`` ``[N, C, H, W]`` in [0, 1]; returns ``x_adv``, detached.
 
-        The model runs in evaluation mode and gets its modes back; parameters, buffers and ``.grad`` are left
-        as they are. Sums, never means, are differentiated, so a sample's result does not depend on its batch.
-        Raises ValueError for images outside [0, 1] or NaN, probabilities in place of logits, an objective that
-        is not ``[N]``, and outputs or gradients that are not finite.
+        A sample for which ``until`` holds at an iterate ends there. The model runs in evaluation mode and gets its
+        modes back; parameters, buffers and ``.grad`` are left as they are. Sums, never means, are differentiated,
+        so a sample's result does not depend on its batch. Raises ValueError for images outside [0, 1] or NaN,
+        probabilities in place of logits, an objective that is not ``[N]``, and outputs or gradients that are not
+        finite.
         """
-        _check_images(x)
-        x = x.detach()
+        check_images(x)
+        x, num_samples, num_passes = x.detach(), len(x), self.num_steps + self.keep_best
+        live = LiveRows(x, until)
         with eval_mode(model), torch.enable_grad():
-            x_adv = self._start(x)
-            for step in range(self.num_steps):
-                x_adv = x_adv.detach().requires_grad_()
-                outputs = model(x_adv)
+            x_adv = x_best = self._start(x)
+            best = x.new_full((num_samples,), -math.inf) if self.keep_best else None
+            for step in range(num_passes):
+                x_adv = x_adv.detach().requires_grad_(step < self.num_steps)
+                outputs = live.spread(model(x_adv))
                 if step == 0:
-                    _refuse_probabilities(outputs)
-                (gradient,) = torch.autograd.grad(_total(objective(outputs), len(x)), x_adv)
+                    check_logits(outputs)
+                values = live.take(one_value_a_sample(objective(outputs), num_samples))
+                live.finish(outputs, x_adv)
+                if best is not None:
+                    better = values.detach() > best
+                    x_best = torch.where(per_sample(better, x), x_adv.detach(), x_best)
+                    best = torch.where(better, values.detach(), best)
+                if live.all_finished or step == self.num_steps:
+                    break
+                (gradient,) = torch.autograd.grad(values.sum(), x_adv)
                 with torch.no_grad():
-                    moved = torch.add(x_adv, self.threat_model.step(gradient), alpha=self.step_size)
+                    moved = torch.add(x_adv, self.threat_model.step(gradient, x_adv), alpha=self.step_size)
                     x_adv = self.threat_model.project(moved, x)
-        if not x_adv.isfinite().all():
-            raise ValueError("the attack met outputs or gradients that are not finite: check the model's weights")
+                    if (rows := live.drop()) is not None:
+                        x, x_adv, x_best = x[rows], x_adv[rows], x_best[rows]
+                        best = None if best is None else best[rows]
+            x_adv = live.ends(x_adv.detach() if best is None else x_best)
+        check_finite(x_adv)
         return x_adv
 
     def _start(self, x: Tensor) -> Tensor:
@@ -69,27 +89,3 @@ class PGD:
         if self.start_sigma is None:
             return self.threat_model.random_start(x, noise)
         return self.threat_model.project(x + self.start_sigma * noise, x)
-
-
-def _check_images(x: Tensor) -> None:
-    if not x.is_floating_point() or x.dim() < 2 or x.numel() == 0:
-        raise ValueError(f"expected floating-point images [N, C, H, W], got {x.dtype} of shape {list(x.shape)}")
-    low, high = (float(value) for value in torch.aminmax(x.detach()))
-    if math.isnan(low):
-        raise ValueError("images hold NaN, expected values in [0, 1]")
-    if low < 0 or high > 1:
-        raise ValueError(f"images must lie in [0, 1], got {low:g} to {high:g}; divide values in 0..255 by 255")
-
-
-def _refuse_probabilities(outputs: Tensor) -> None:
-    """A softmax inside the model makes attacks weak and energies meaningless, with no other sign of it."""
-    if outputs.dim() == 2 and outputs.shape[1] > 1:
-        values = outputs.detach()
-        if bool((values >= 0).all() & ((values.sum(dim=1) - 1).abs() < 1e-4).all()):
-            raise ValueError("the model's outputs are probabilities, expected logits: remove its softmax")
-
-
-def _total(values: Tensor, num_samples: int) -> Tensor:
-    if values.shape != (num_samples,):
-        raise ValueError(f"an objective gives one value a sample, [{num_samples}], got shape {list(values.shape)}")
-    return values.sum()

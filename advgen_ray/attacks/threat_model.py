@@ -1,8 +1,9 @@
-"""Where a perturbed image may lie and which way is steepest there: L2 and Linf balls in the box, or the box alone.
+"""Where a perturbed image may lie and which way is steepest there: L1, L2, Linf balls in the box, or the box alone.
 
-A threat model is a small value object; all methods work on batches, each sample by itself:
-``project`` returns to the ball and the box, ``random_start`` maps noise to a point in them, ``step`` is the
-steepest direction of length one in the norm (zero where the gradient is zero), ``distance`` the norm ``[N]``.
+A threat model is a small value object; all methods work on batches, each sample by itself: ``project`` returns to
+the ball and the box, ``random_start`` maps noise to a point in them and ``surface_start`` (of a ball) to one as far
+from the image as it may be, ``step`` is the steepest direction of length one in the norm (zero where the gradient
+is zero), ``distance`` the norm ``[N]``.
 """
 
 import math
@@ -11,6 +12,8 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from advgen_ray.attacks.l1_ball import project_l1, sparse_step
 
 
 class ThreatModel(Protocol):
@@ -22,11 +25,62 @@ class ThreatModel(Protocol):
     def random_start(self, x: Tensor, noise: Tensor) -> Tensor:
         """A start near ``x``, from standard normal noise of its shape."""
 
-    def step(self, gradient: Tensor) -> Tensor:
-        """The direction of length one that ascends fastest; zero for a sample whose gradient is zero."""
+    def step(self, gradient: Tensor, x_adv: Tensor) -> Tensor:
+        """The direction of length one that ascends fastest at ``x_adv``; zero for a sample whose gradient is zero."""
 
     def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
         """Norm of the perturbation, ``[N]``."""
+
+
+@dataclass(frozen=True)
+class L1:
+    """Sum of absolute changes at most ``eps >= 0``, in [0, 1] pixel units.
+
+    ``step_share`` is the share of an image's elements that ``step`` moves, at least one of them: SLIDE's ``1 - q``
+    (Tramer and Boneh 2019). Moving the single steepest one alone would take as many steps as pixels are to change.
+    """
+
+    eps: float
+    step_share: float = 0.01
+
+    def __post_init__(self) -> None:
+        _check_eps(self.eps)
+        if not 0 < self.step_share <= 1:
+            raise ValueError(f"step_share must lie in (0, 1], got {self.step_share}")
+
+    def project(self, x_adv: Tensor, x: Tensor) -> Tensor:
+        """The nearest point that lies in both the ball and the box (Croce and Hein 2021).
+
+        Shortening first and clipping then, as in L2, would lose much of an L1 ball whose mass sits on few pixels.
+        """
+        return project_l1(x_adv, x, self.eps)
+
+    def random_start(self, x: Tensor, noise: Tensor) -> Tensor:
+        """Uniform in the ball, then clipped to [0, 1].
+
+        ``e = -log(2 Phi(-|noise|))`` is exponential and independent of the sign of the noise, so that with their sum
+        ``s`` the direction ``sign(noise) e / s`` is uniform on the surface and ``u = P(Gamma_D <= s)`` uniform on
+        [0, 1] and independent of it: ``eps u^(1/D) sign(noise) e / s`` is uniform in the D-dimensional ball.
+        """
+        exponential = -(torch.special.log_ndtr(-noise.double().abs()) + math.log(2))
+        total = exponential.flatten(1).sum(dim=1).view(-1, *(1,) * (noise.dim() - 1))
+        num_elements = noise[0].numel()
+        u = torch.special.gammainc(torch.full_like(total, num_elements), total)
+        delta = noise.sign() * (exponential * (self.eps * u.pow(1 / num_elements) / total)).to(noise.dtype)
+        return self.project(x + delta, x)
+
+    def surface_start(self, x: Tensor, noise: Tensor) -> Tensor:
+        """The projection of ``x + noise``: the noise is far outside, and its largest elements remain."""
+        return self.project(x + noise, x)
+
+    def step(self, gradient: Tensor, x_adv: Tensor) -> Tensor:
+        """``sign(gradient)`` on the largest elements, divided by their number; elements that the box stops rest."""
+        num_moved = max(1, int(self.step_share * gradient[0].numel()))
+        return sparse_step(gradient, x_adv, torch.full((len(gradient),), num_moved, device=gradient.device))
+
+    def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
+        """``|x_adv - x|_1``."""
+        return (x_adv - x).flatten(1).abs().sum(dim=1)
 
 
 @dataclass(frozen=True)
@@ -48,7 +102,7 @@ class L2:
         """
         delta = x_adv - x
         norm = _l2_norm(delta)
-        shortened = torch.addcmul(x, delta, _radius_within_rounding(self.eps, x) / norm)
+        shortened = torch.addcmul(x, delta, radius_within_rounding(self.eps, x) / norm)
         return torch.where(norm > self.eps, shortened, x_adv).clamp_(0.0, 1.0)
 
     def random_start(self, x: Tensor, noise: Tensor) -> Tensor:
@@ -63,7 +117,11 @@ class L2:
         delta = noise * (self.eps * u.pow(1 / num_elements) / norm).to(noise.dtype)
         return self.project(x + delta, x)
 
-    def step(self, gradient: Tensor) -> Tensor:
+    def surface_start(self, x: Tensor, noise: Tensor) -> Tensor:
+        """A uniform direction of length ``eps``, then clipped to [0, 1]."""
+        return self.project(x + self.eps * _l2_direction(noise), x)
+
+    def step(self, gradient: Tensor, x_adv: Tensor) -> Tensor:
         """``gradient / |gradient|_2``."""
         return _l2_direction(gradient)
 
@@ -94,13 +152,23 @@ class Linf:
         """
         return self.project(x + self.eps * torch.erf(noise / math.sqrt(2)), x)
 
-    def step(self, gradient: Tensor) -> Tensor:
+    def surface_start(self, x: Tensor, noise: Tensor) -> Tensor:
+        """A uniform point of the cube, moved out to its surface along the line from ``x``, then clipped to [0, 1]."""
+        uniform = torch.erf(noise / math.sqrt(2))
+        largest = torch.linalg.vector_norm(uniform, math.inf, dim=tuple(range(1, noise.dim())), keepdim=True)
+        return self.project(x + self.eps * uniform / torch.where(largest == 0, 1.0, largest), x)
+
+    def step(self, gradient: Tensor, x_adv: Tensor) -> Tensor:
         """``sign(gradient)``."""
         return gradient.sign()
 
     def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
         """``max |x_adv - x|``."""
         return (x_adv - x).flatten(1).abs().amax(dim=1)
+
+
+Ball = L1 | L2 | Linf
+"""A threat model with a radius ``eps`` and a ``surface_start``."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +183,7 @@ class Unconstrained:
         """Raise ValueError: there is no ball to draw from."""
         raise ValueError("Unconstrained has no ball to draw a random start from; build the attack without start_noise")
 
-    def step(self, gradient: Tensor) -> Tensor:
+    def step(self, gradient: Tensor, x_adv: Tensor) -> Tensor:
         """``gradient / |gradient|_2``."""
         return _l2_direction(gradient)
 
@@ -144,7 +212,7 @@ def _l2_direction(gradient: Tensor) -> Tensor:
     return scaled.div_(torch.where(norm == 0, 1.0, norm))
 
 
-def _radius_within_rounding(eps: float, x: Tensor) -> float:
+def radius_within_rounding(eps: float, x: Tensor) -> float:
     """The radius to shorten to, such that ``x + delta``, rounded element by element, is no farther than ``eps``."""
     resolution = torch.finfo(x.dtype).eps
     rounding = resolution / 4 * math.sqrt(x[0].numel())  # half a spacing of [1/2, 1] in every element

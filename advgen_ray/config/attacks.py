@@ -10,6 +10,7 @@ from advgen_ray.config.parts import DataConfig
 from advgen_ray.data.catalog import CATALOG
 
 TARGETED_KINDS = ("apgd", "fab")
+NORMS_OF = {"cw": ("l2",), "deepfool": ("l2", "linf"), "boundary": ("l2",), "jsma": ("l1",), "lbfgs": ("l2",)}
 
 
 class AttackConfig(Config):
@@ -17,10 +18,11 @@ class AttackConfig(Config):
 
     ``objective`` is what ``pgd`` and ``apgd`` ascend in scoring and evaluation (in training the loss decides it):
     ``high_energy`` is S003's HE-PGD with weight ``energy_weight``. ``targeted`` attacks aim at each of the
-    ``num_targets`` most likely wrong classes in turn. ``fab`` and ``cw`` look for the nearest adversarial image.
+    ``num_targets`` most likely wrong classes in turn. ``fab``, ``cw``, ``deepfool``, ``boundary`` and ``lbfgs`` look
+    for the nearest adversarial image; ``deepfool``, ``boundary`` and ``jsma`` need the extra ``attacks``.
     """
 
-    kind: Literal["pgd", "apgd", "fab", "square", "cw"] = "pgd"
+    kind: Literal["pgd", "apgd", "fab", "square", "cw", "deepfool", "boundary", "jsma", "lbfgs"] = "pgd"
     norm: Literal["l1", "l2", "linf"] = "l2"
     eps: float = 0.5
     num_steps: PositiveInt = 8  # queries, for square
@@ -45,8 +47,8 @@ class AttackConfig(Config):
     def _fits_kind(self) -> Self:
         if self.targeted and self.kind not in TARGETED_KINDS:
             raise ValueError(f"targeted: {self.kind} has no targeted form here, expected {' or '.join(TARGETED_KINDS)}")
-        if self.kind == "cw" and self.norm != "l2":
-            raise ValueError(f"cw is defined in l2 only, got {self.norm}")
+        if self.norm not in NORMS_OF.get(self.kind, ("l1", "l2", "linf")):
+            raise ValueError(f"{self.kind} is defined in {' and '.join(NORMS_OF[self.kind])} only, got {self.norm}")
         return self
 
     @property
@@ -83,7 +85,12 @@ def check_names(attacks: tuple[AttackConfig, ...]) -> None:
         seen.add((attack.label, attack.eps))
 
 
-def check_training_attack(attack: AttackConfig) -> None:
-    """Raise ValueError where an attack cannot be trained against: the inner maximisation is PGD."""
+def check_training_attack(attack: AttackConfig, key: str = "attack") -> None:
+    """Raise ValueError for an attack that training does not make: it takes one run of PGD on what the loss says."""
     if attack.kind != "pgd":
-        raise ValueError(f"attack.kind: training attacks with pgd, got {attack.kind}")
+        raise ValueError(f"{key}.kind: training attacks with pgd, got {attack.kind}")
+    if attack.objective != "cross_entropy" or attack.num_restarts > 1:
+        raise ValueError(
+            f"{key}: training attacks once and its loss chooses the objective; got {attack.objective} and "
+            f"{attack.num_restarts} restarts, which evaluation knows"
+        )

@@ -1,0 +1,42 @@
+"""What every attack refuses, in one line each: images out of range, probabilities, broken models, batch means."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def check_images(x: Tensor) -> None:
+    """Raise ValueError unless ``x`` is a non-empty floating-point batch ``[N, C, H, W]`` in [0, 1]."""
+    if not x.is_floating_point() or x.dim() < 2 or x.numel() == 0:
+        raise ValueError(f"expected floating-point images [N, C, H, W], got {x.dtype} of shape {list(x.shape)}")
+    low, high = (float(value) for value in torch.aminmax(x.detach()))
+    if math.isnan(low):
+        raise ValueError("images hold NaN, expected values in [0, 1]")
+    if low < 0 or high > 1:
+        raise ValueError(f"images must lie in [0, 1], got {low:g} to {high:g}; divide values in 0..255 by 255")
+
+
+def check_logits(outputs: Tensor) -> None:
+    """Raise ValueError for outputs that are not finite, or that look like probabilities ``[N, K]``.
+
+    A softmax inside the model makes attacks weak and energies meaningless, with no other sign of it.
+    """
+    values = outputs.detach()
+    check_finite(values)
+    several = values.dim() == 2 and values.shape[1] > 1
+    if several and bool((values >= 0).all() & ((values.sum(dim=1) - 1).abs() < 1e-4).all()):
+        raise ValueError("the model's outputs are probabilities, expected logits: remove its softmax")
+
+
+def check_finite(values: Tensor) -> None:
+    """Raise ValueError where NaN or infinity came out of a model or its gradient."""
+    if not values.isfinite().all():
+        raise ValueError("the attack met outputs or gradients that are not finite: check the model's weights")
+
+
+def one_value_a_sample(values: Tensor, num_samples: int) -> Tensor:
+    """The values of an objective, ``[num_samples]``; raises ValueError for any other shape, such as a batch mean."""
+    if values.shape != (num_samples,):
+        raise ValueError(f"an objective gives one value a sample, [{num_samples}], got shape {list(values.shape)}")
+    return values
