@@ -19,9 +19,15 @@ FORMAT = 1
 
 
 def save_checkpoint(
-    directory: Path, *, model: nn.Module, optimizer: Optimizer, ema: Ema | None, state: dict[str, Any]
+    directory: Path,
+    *,
+    model: nn.Module,
+    optimizer: Optimizer,
+    ema: Ema | None,
+    state: dict[str, Any],
+    best: dict[str, Tensor] | None = None,
 ) -> None:
-    """Write weights, optimiser and EMA tensors and ``state`` (plain JSON values) into an existing directory.
+    """Write weights, optimiser, EMA and best weights and ``state`` (plain JSON values) into an existing directory.
 
     ``state.json`` is written last and atomically: a directory without it is not a checkpoint.
     """
@@ -30,6 +36,7 @@ def save_checkpoint(
         tensors |= {f"optimizer/{index}/{name}": value for name, value in values.items() if value is not None}
     if ema:
         tensors |= {f"ema/{name}": value for name, value in ema.shadow.items()}
+    tensors |= {f"best/{name}": value for name, value in (best or {}).items()}
     save_tensors(tensors, directory / TENSORS)
     content = {"format": FORMAT, "num_ema_updates": ema.num_updates if ema else None, **state}
     write_json(directory / STATE, content)
@@ -59,6 +66,11 @@ def load_checkpoint(directory: Path, *, model: nn.Module, optimizer: Optimizer, 
     groups = optimizer.state_dict()["param_groups"]  # hyperparameters come from the config, not from the file
     optimizer.load_state_dict({"state": per_parameter, "param_groups": groups})
     return state
+
+
+def load_best(directory: Path) -> dict[str, Tensor]:
+    """The best weights so far, as a checkpoint holds them; empty where it holds none."""
+    return _under("best/", load_tensors(directory / TENSORS))
 
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], where: Path) -> None:

@@ -1,24 +1,52 @@
-"""Standard and adversarial training of a classifier (S000 section 6), and its accuracy on clean and attacked images."""
+"""Standard and adversarial training of a classifier (S000 section 6, S001 A.3), and its accuracy under attack."""
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.objectives import Objective, cross_entropy
 from advgen_ray.attacks.pgd import PGD
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.losses import InnerAttack, LossTerms
 from advgen_ray.losses.sat import sat_loss
 from advgen_ray.rng import Stream
-from advgen_ray.training.loop import Report, Rhythm, StepTerms, Trainee, items_on, run_steps
+from advgen_ray.training.loop import Report, Rhythm, StepTerms, items_on, run_steps
+from advgen_ray.training.trainee import Trainee
 from advgen_ray.training.worker import Worker
 
 StartNoise = Callable[[Tensor], Tensor]
 AttackAt = Callable[[float, StartNoise], PGD]
 """``attack_at(share, start_noise)``: the attack at ``share`` (0 to 1) of its full eps, with keyed start noise."""
 
+RobustLoss = Callable[[nn.Module, Tensor, Tensor, InnerAttack], LossTerms]
+"""``loss(model, x, y, attack)``: one of ``advgen_ray.losses`` with everything else bound."""
+
 Augment = Callable[[Tensor, Sequence[str], int, Stream], Tensor]
+
+ObserveEpoch = Callable[[Trainee, int, bool], dict[str, float]]
+"""``observe(trainee, epoch, last)`` after that many epochs, 0 before the first; what it measured is recorded."""
+
+
+@dataclass(frozen=True)
+class BareAttack:
+    """An attack on the bare module, past the DDP wrapper: what a loss may ask of it."""
+
+    model: nn.Module
+    attack: PGD
+
+    def __call__(self, x: Tensor, objective: Objective) -> Tensor:
+        """Images near ``x`` at which the objective is high."""
+        return self.attack(self.model, x, objective)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Logits of the model in evaluation mode, without a graph."""
+        with eval_mode(self.model), torch.no_grad():
+            return self.model(x)
 
 
 def train_classifier(
@@ -26,6 +54,7 @@ def train_classifier(
     images: LabelledImages,
     attack_at: AttackAt | None,
     *,
+    loss_at_epoch: Callable[[int], RobustLoss] = lambda epoch: sat_loss,
     num_epochs: int,
     max_steps: int | None = None,
     batch_size: int,
@@ -35,8 +64,9 @@ def train_classifier(
     seed: int,
     worker: Worker,
     report: Report,
+    observers: Sequence[ObserveEpoch] = (),
 ) -> None:
-    """Train in place on the loss of ``sat_loss``; without an attack this is standard training.
+    """Train in place on the losses of ``loss_at_epoch`` (epochs from 0); without an attack this is standard training.
 
     ``batch_size`` is global, over all workers. ``max_steps`` ends earlier than ``num_epochs``. Over the first
     ``eps_warmup_epochs`` the attack grows linearly from nothing. All draws are keyed by (seed, item, step).
@@ -44,6 +74,7 @@ def train_classifier(
     order = BatchOrder(len(images), batch_size, seed, worker.rank, worker.num_workers)
     start_noise, augmentation = Stream(seed, "attack"), Stream(seed, "augment")
     warmup_steps = eps_warmup_epochs * order.steps_per_epoch
+    num_steps = min(num_epochs * order.steps_per_epoch, max_steps or math.inf)
 
     def loss_at(model: nn.Module, step: int) -> StepTerms:
         batch = order.at(step)
@@ -51,24 +82,28 @@ def train_classifier(
         x, y = items_on(worker, images.tensor(batch.indices), images.targets(batch.indices))
         if augment:
             x = augment(x, item_ids, step, augmentation)
-        attack = None
-        if attack_at:
+        if attack_at is None:
+            terms = sat_loss(model, x, y, None)
+        else:
             share = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
-            pgd = attack_at(share, _keyed(start_noise, item_ids, step))
+            attack = BareAttack(trainee.model, attack_at(share, keyed(start_noise, item_ids, step)))
+            terms = loss_at_epoch(step // order.steps_per_epoch)(model, x, y, attack)
+        return StepTerms(terms, len(y), batch.global_size)
 
-            def attack(x: Tensor, objective: Objective) -> Tensor:
-                return pgd(trainee.model, x, objective)
+    def observe(step: int) -> dict[str, float]:
+        epoch, last = math.ceil(step / order.steps_per_epoch), step == num_steps
+        measured = [observer(trainee, epoch, last) for observer in observers]
+        return {name: value for values in measured for name, value in values.items()}
 
-        return StepTerms(sat_loss(model, x, y, attack), len(y), batch.global_size)
-
-    num_steps = num_epochs * order.steps_per_epoch
     rhythm = Rhythm(
-        num_steps=min(num_steps, max_steps or num_steps),
+        num_steps=int(num_steps),
         steps_per_epoch=order.steps_per_epoch,
         record_every=order.steps_per_epoch,
         checkpoint_every=checkpoint_every_epochs * order.steps_per_epoch,
     )
-    run_steps(trainee, loss_at, rhythm, seed=seed, worker=worker, report=report)
+    if trainee.step == 0:
+        observe(0)
+    run_steps(trainee, loss_at, rhythm, seed=seed, worker=worker, report=report, observe=observe)
 
 
 def accuracy(
@@ -84,17 +119,18 @@ def accuracy(
     stream = Stream(seed, "evaluation_attack")
     indices = torch.arange(worker.rank, len(images), worker.num_workers).numpy()
     correct = torch.zeros((), dtype=torch.int64, device=worker.device)
-    model.eval()
-    for start in range(0, len(indices), batch_size):
-        chosen = indices[start : start + batch_size]
-        x, y = items_on(worker, images.tensor(chosen), images.targets(chosen))
-        if attack_at:
-            pgd = attack_at(1.0, _keyed(stream, images.item_ids(chosen), 0))
-            x = pgd(model, x, cross_entropy(y))
-        with torch.inference_mode():
-            correct += (model(x).argmax(dim=1) == y).sum()
+    with eval_mode(model):
+        for start in range(0, len(indices), batch_size):
+            chosen = indices[start : start + batch_size]
+            x, y = items_on(worker, images.tensor(chosen), images.targets(chosen))
+            if attack_at:
+                pgd = attack_at(1.0, keyed(stream, images.item_ids(chosen), 0))
+                x = pgd(model, x, cross_entropy(y))
+            with torch.inference_mode():
+                correct += (model(x).argmax(dim=1) == y).sum()
     return worker.total(correct).item() / len(images)
 
 
-def _keyed(stream: Stream, item_ids: Sequence[str], step: int) -> StartNoise:
+def keyed(stream: Stream, item_ids: Sequence[str], step: int) -> StartNoise:
+    """Start noise of each item at a step, for images of any shape, on their device."""
     return lambda x: stream.normal(item_ids, x.shape[1:], step).to(x.device)

@@ -2,49 +2,24 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from advgen_ray.errors import UserError
 from advgen_ray.losses import LossTerms
-from advgen_ray.models.ema import Ema
 from advgen_ray.rng import Stream
-from advgen_ray.training.checkpoint import load_checkpoint, save_checkpoint
-from advgen_ray.training.optim import Schedule, update
+from advgen_ray.training.optim import update
+from advgen_ray.training.trainee import Record, Save, Trainee
 from advgen_ray.training.worker import Worker
 
-Record = dict[str, Any]
-Save = Callable[[Path], None]
+__all__ = ["LossAt", "Observe", "Record", "Report", "Rhythm", "Save", "StepTerms", "Trainee", "items_on", "run_steps"]
+
 Report = Callable[[Record, Save | None], None]
 """``report(record, save)``: all workers call it equally often; ``save(directory)`` writes the checkpoint now due."""
-
-
-@dataclass
-class Trainee:
-    """All that training changes, so all that a checkpoint holds; and how one update is made."""
-
-    model: nn.Module
-    optimizer: Optimizer
-    schedule: Schedule
-    clip_norm: float | None = None
-    ema: Ema | None = None
-    step: int = 0  # updates made
-    history: list[Record] = field(default_factory=list)
-
-    def save(self, directory: Path) -> None:
-        """Write a checkpoint into an existing directory."""
-        state = {"step": self.step, "history": self.history}
-        save_checkpoint(directory, model=self.model, optimizer=self.optimizer, ema=self.ema, state=state)
-
-    def resume(self, directory: Path) -> None:
-        """Continue exactly where ``directory`` was written; raises UserError for one that does not fit."""
-        state = load_checkpoint(directory, model=self.model, optimizer=self.optimizer, ema=self.ema)
-        self.step, self.history = state["step"], state["history"]
 
 
 class StepTerms(NamedTuple):
@@ -58,6 +33,9 @@ class StepTerms(NamedTuple):
 LossAt = Callable[[nn.Module, int], StepTerms]
 """``loss_at(model, step)``: the model may be a DDP wrapper, to be called once."""
 
+Observe = Callable[[int], dict[str, float]]
+"""``observe(step)``: looks at the trainee when a record is due, on all workers alike; what it measured is recorded."""
+
 
 @dataclass(frozen=True)
 class Rhythm:
@@ -69,12 +47,22 @@ class Rhythm:
     checkpoint_every: int
 
 
-def run_steps(trainee: Trainee, loss_at: LossAt, rhythm: Rhythm, *, seed: int, worker: Worker, report: Report) -> None:
+def run_steps(
+    trainee: Trainee,
+    loss_at: LossAt,
+    rhythm: Rhythm,
+    *,
+    seed: int,
+    worker: Worker,
+    report: Report,
+    observe: Observe | None = None,
+) -> None:
     """Train from ``trainee.step`` to the end of the rhythm.
 
     Gradients and recorded means are those of the global batch however unequally workers share it: DDP averages over
     workers, so each scales its mean by its share. Dropout draws from torch's generator, seeded at every step, so
-    that a resumed run draws what an unbroken one does. Raises UserError when the loss is no longer finite.
+    that a resumed run draws what an unbroken one does. What ``observe`` keeps in the trainee is in the checkpoint
+    that follows. Raises UserError when the loss is no longer finite.
     """
     model = worker.joined(trainee.model)
     dropout = Stream(seed, "dropout")
@@ -83,9 +71,11 @@ def run_steps(trainee: Trainee, loss_at: LossAt, rhythm: Rhythm, *, seed: int, w
     begin = time.monotonic()
     while trainee.step < rhythm.num_steps:
         torch.manual_seed(dropout.torch_seed(trainee.step, worker.rank))
-        terms, num_local, num_global = loss_at(model, trainee.step)
+        with _autocast(trainee.autocast, worker.device):
+            terms, num_local, num_global = loss_at(model, trainee.step)
         (terms.loss * (num_local * worker.num_workers / num_global)).backward()
-        update(trainee.optimizer, trainee.schedule(trainee.step), trainee.clip_norm)
+        momentum = trainee.momentum(trainee.step) if trainee.momentum else None
+        update(trainee.optimizer, trainee.schedule(trainee.step), trainee.clip_norm, momentum)
         trainee.optimizer.zero_grad(set_to_none=True)
         if trainee.ema:
             trainee.ema.update(trainee.model)
@@ -93,7 +83,10 @@ def run_steps(trainee: Trainee, loss_at: LossAt, rhythm: Rhythm, *, seed: int, w
         trainee.step += 1
         checkpoint_due = trainee.step % rhythm.checkpoint_every == 0 or trainee.step == rhythm.num_steps
         if checkpoint_due or trainee.step % rhythm.record_every == 0:
-            record = _record(trainee, rhythm, means.reduce(worker), time.monotonic() - begin)
+            values = means.reduce(worker)
+            if observe:
+                values |= observe(trainee.step)
+            record = _record(trainee, rhythm, values, time.monotonic() - begin)
             report(record, trainee.save if checkpoint_due else None)
             begin = time.monotonic()
 
@@ -117,6 +110,11 @@ class _Means:
         means = {name: value / count for name, value in zip(self.names, sums, strict=True)}
         self.names = []
         return means
+
+
+def _autocast(dtype: torch.dtype | None, device: torch.device) -> AbstractContextManager[object]:
+    """Mixed precision for the forwards of a step."""
+    return nullcontext() if dtype is None else torch.autocast(device.type, dtype)
 
 
 def _record(trainee: Trainee, rhythm: Rhythm, means: dict[str, float], seconds: float) -> Record:

@@ -9,12 +9,20 @@ from typing import Any
 from torch import nn
 
 from advgen_ray.errors import UserError
+from advgen_ray.models.image_classifier import ImageClassifier
+from advgen_ray.models.preact_resnet import PreActResNet
+from advgen_ray.models.resnet import ResNet
 from advgen_ray.models.unet import UNet
 from advgen_ray.models.wide_resnet import WideResNet
 from advgen_ray.training.checkpoint import load_tensors, load_weights, read_json, save_tensors, write_json
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
-KINDS: dict[str, type[nn.Module]] = {"wide_resnet": WideResNet, "unet": UNet}
+CLASSIFIERS: dict[str, type[ImageClassifier]] = {
+    "wide_resnet": WideResNet,
+    "resnet": ResNet,
+    "preact_resnet": PreActResNet,
+}
+KINDS: dict[str, type[nn.Module]] = {**CLASSIFIERS, "unet": UNet}
 PACKAGES = ("advgen_ray", "torch", "ray", "numpy")
 
 
@@ -30,7 +38,7 @@ class LoadedModel:
 def save_model(directory: str | Path, model: nn.Module, card: dict[str, Any]) -> dict[str, Any]:
     """Write the weights, then the card that makes the directory a model; returns the card completed.
 
-    ``card`` holds ``kind`` ("wide_resnet" or "unet"), ``architecture`` (the constructor's arguments) and whatever
+    ``card`` holds ``kind`` (one of ``KINDS``), ``architecture`` (the constructor's arguments) and whatever
     tells the model's origin; the weights' digest and the versions are added.
     """
     directory = Path(directory)

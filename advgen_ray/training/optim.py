@@ -10,9 +10,9 @@ from torch.optim import Optimizer
 Schedule = Callable[[int], float]
 """``schedule(step) -> learning rate`` of the update at ``step`` = 0, 1, ..."""
 
-ONE_CYCLE_RISE = 0.3  # share of the steps before the maximum, where no warmup is given
 ONE_CYCLE_START = 25.0  # the first learning rate is the maximum divided by this
 ONE_CYCLE_END = 1e4  # the last one is the first divided by this
+ONE_CYCLE_MOMENTUM = (0.95, 0.85)  # at the lowest learning rate and at the highest
 
 
 def adam(parameters: Iterable[nn.Parameter], weight_decay: float = 0.0) -> Optimizer:
@@ -34,30 +34,57 @@ def constant(learning_rate: float, warmup_steps: int = 0) -> Schedule:
     return schedule
 
 
-def one_cycle(maximum: float, num_steps: int, warmup_steps: int = 0) -> Schedule:
-    """Cosine up to ``maximum`` over ``warmup_steps`` (0: 30% of the run), cosine down to nearly zero at the end.
+def one_cycle(maximum: float, num_steps: int, warmup_steps: int = 0, rise: float = 0.3) -> Schedule:
+    """Cosine up to ``maximum`` over ``warmup_steps`` (0: the share ``rise`` of the run), then down to nearly zero.
 
-    Smith and Topin (2019) as in ``torch.optim.lr_scheduler.OneCycleLR``, momentum left alone.
+    Smith and Topin (2019) as in ``torch.optim.lr_scheduler.OneCycleLR``, where ``rise`` is called pct_start.
     """
-    top = min(warmup_steps or ONE_CYCLE_RISE * num_steps, num_steps) - 1
+    top = _top(num_steps, warmup_steps, rise)
     first = maximum / ONE_CYCLE_START
 
     def schedule(step: int) -> float:
         if step <= top:
             return _cosine(first, maximum, step / max(top, 1))
-        return _cosine(maximum, first / ONE_CYCLE_END, min(1.0, (step - top) / max(num_steps - 1 - top, 1)))
+        return _cosine(maximum, first / ONE_CYCLE_END, _share_after(step, top, num_steps))
 
     return schedule
 
 
-def update(optimizer: Optimizer, learning_rate: float, clip_norm: float | None) -> None:
+def one_cycle_momentum(num_steps: int, warmup_steps: int = 0, rise: float = 0.3) -> Schedule:
+    """Momentum against the learning rate of ``one_cycle``: from .95 down to .85 where that is highest, and back.
+
+    What ``OneCycleLR`` does unless told not to, so what ran in codes whose papers say momentum 0.9.
+    """
+    top = _top(num_steps, warmup_steps, rise)
+    high, low = ONE_CYCLE_MOMENTUM
+
+    def schedule(step: int) -> float:
+        if step <= top:
+            return _cosine(high, low, step / max(top, 1))
+        return _cosine(low, high, _share_after(step, top, num_steps))
+
+    return schedule
+
+
+def update(optimizer: Optimizer, learning_rate: float, clip_norm: float | None, momentum: float | None = None) -> None:
     """One optimiser step on the gradients at hand, scaled down to ``clip_norm`` where their joint norm exceeds it."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
+        if momentum is not None:
+            group["momentum"] = momentum
     if clip_norm is not None:
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         nn.utils.clip_grad_norm_(parameters, clip_norm)
     optimizer.step()
+
+
+def _top(num_steps: int, warmup_steps: int, rise: float) -> float:
+    """The step of the highest learning rate."""
+    return min(warmup_steps or rise * num_steps, num_steps) - 1
+
+
+def _share_after(step: int, top: float, num_steps: int) -> float:
+    return min(1.0, (step - top) / max(num_steps - 1 - top, 1))
 
 
 def _cosine(start: float, end: float, share: float) -> float:

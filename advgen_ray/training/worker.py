@@ -23,6 +23,11 @@ class Worker:
             dist.all_reduce(values)
         return values
 
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean of all workers' ``values`` ``[N]`` (of numbers N that may differ), on every worker."""
+        total, count = self.total(torch.stack([values.sum(), values.new_tensor(len(values))]))
+        return total / count
+
     def barrier(self) -> None:
         """Wait for the others."""
         if self.num_workers > 1:

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from advgen_ray.models.batch_norm import GlobalBatchNorm2d
+from advgen_ray.models.batch_norm import GlobalBatchNorm2d, _NormalizeByGlobalMoments
 from advgen_ray.models.wide_resnet import WideResNet
 
 SPLITS = [slice(0, 5), slice(5, 8)]  # unequal on purpose
@@ -128,6 +128,25 @@ def test_alone_it_is_batch_norm_bit_for_bit(training: bool) -> None:
     x, output_weights = _inputs()
     mine, reference = _step(ours, x, output_weights), _step(theirs, x, output_weights)
     assert all(torch.equal(mine[name], reference[name]) for name in reference)
+
+
+def test_joint_normalization_takes_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As mixed precision hands it: activations and their gradients in bf16, statistics and weights in float32."""
+    monkeypatch.setattr(dist, "all_reduce", lambda values: None)  # one worker that goes the way of many
+    x, output_weights = _inputs()
+    x[:, 2] -= 195.0  # bf16 has no digits for a deviation of .5 around 200
+    layer, results = _layer(GlobalBatchNorm2d), []
+    for dtype in (torch.float32, torch.bfloat16):
+        mine = x.to(dtype).requires_grad_()
+        variance, mean = torch.var_mean(mine.detach().float(), dim=(0, 2, 3), correction=0)
+        count = torch.tensor([128.0])
+        output = _NormalizeByGlobalMoments.apply(mine, layer.weight, layer.bias, mean, variance, count, 1e-5)
+        gradients = torch.autograd.grad((output * output_weights.to(dtype)).sum(), [mine, layer.weight, layer.bias])
+        assert output.dtype == gradients[0].dtype == dtype
+        assert gradients[1].dtype == gradients[2].dtype == torch.float32
+        results.append([output, *gradients])
+    for exact, rounded in zip(*results, strict=True):
+        assert (rounded.float() - exact).norm() < 0.03 * exact.norm()
 
 
 if __name__ == "__main__":  # a worker of the fixture above

@@ -1,7 +1,9 @@
 """Trainings of a second: a few digits, tiny networks, everything that a checkpoint must hold switched on."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,10 +13,11 @@ from advgen_ray.attacks.threat_model import L2
 from advgen_ray.data.augment import flip_and_crop
 from advgen_ray.data.datasets import LabelledImages, load
 from advgen_ray.diffusion.vp_sde import VPSDE
+from advgen_ray.losses.mail import mail_trades_loss
 from advgen_ray.models.ema import Ema
 from advgen_ray.models.unet import UNet
 from advgen_ray.models.wide_resnet import WideResNet
-from advgen_ray.training.classifier import StartNoise, train_classifier
+from advgen_ray.training.classifier import RobustLoss, StartNoise, train_classifier
 from advgen_ray.training.loop import Record, Report, Save, Trainee
 from advgen_ray.training.optim import adam, constant, one_cycle
 from advgen_ray.training.score_model import train_score_model
@@ -42,20 +45,30 @@ def new_classifier(images: LabelledImages, dropout: float = 0.2) -> Trainee:
     return Trainee(model, adam(model.parameters()), one_cycle(1e-2, 20))
 
 
-def fit_classifier(trainee: Trainee, images: LabelledImages, report: Report, worker: Worker | None = None) -> None:
+def fit_classifier(
+    trainee: Trainee, images: LabelledImages, report: Report, worker: Worker | None = None, **changes: Any
+) -> None:
     """Five epochs of four steps (of 12 or 13 digits), augmented, attacked at a growing eps."""
-    train_classifier(
-        trainee,
-        images,
-        pgd_at,
-        num_epochs=5,
-        batch_size=13,
-        augment=flip_and_crop,
-        eps_warmup_epochs=2,
-        seed=1,
-        worker=worker or Worker(),
-        report=report,
-    )
+    settings: dict[str, Any] = {
+        "num_epochs": 5,
+        "batch_size": 13,
+        "augment": flip_and_crop,
+        "eps_warmup_epochs": 2,
+        "seed": 1,
+        "worker": worker or Worker(),
+        "report": report,
+    }
+    train_classifier(trainee, images, pgd_at, **(settings | changes))
+
+
+def fit_mail(trainee: Trainee, images: LabelledImages, report: Report, worker: Worker | None = None) -> None:
+    """Two epochs on MAIL-TRADES, weighted in the second, by the mean over all workers."""
+    worker = worker or Worker()
+
+    def loss_at_epoch(epoch: int) -> RobustLoss:
+        return partial(mail_trades_loss, beta=2.0, weighted=epoch > 0, batch_mean=worker.mean)
+
+    fit_classifier(trainee, images, report, worker, loss_at_epoch=loss_at_epoch, num_epochs=2)
 
 
 def new_score_model(images: LabelledImages) -> Trainee:

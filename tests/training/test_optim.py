@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from advgen_ray.training.optim import adam, constant, one_cycle, sgd, update
+from advgen_ray.training.optim import adam, constant, one_cycle, one_cycle_momentum, sgd, update
 
 
 def test_one_cycle_is_that_of_torch() -> None:
@@ -50,3 +50,24 @@ def test_adam_is_that_of_the_paper() -> None:
     parameter.grad = torch.tensor([123.0])
     update(optimizer, learning_rate=1e-3, clip_norm=None)
     assert parameter.item() == pytest.approx(1 - 1e-3)  # the first step of Adam is the learning rate
+
+
+def test_one_cycle_and_its_momentum_are_those_of_torch() -> None:
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0, momentum=0.9)
+    reference = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=40, pct_start=0.25)
+    schedule, momentum = one_cycle(0.1, 40, rise=0.25), one_cycle_momentum(40, rise=0.25)
+    for step in range(40):
+        assert schedule(step) == pytest.approx(reference.get_last_lr()[0], rel=1e-9)
+        assert momentum(step) == pytest.approx(optimizer.param_groups[0]["momentum"], rel=1e-9)
+        optimizer.step()
+        if step < 39:
+            reference.step()
+
+
+def test_update_sets_the_momentum_of_the_step() -> None:
+    parameter = nn.Parameter(torch.zeros(1))
+    optimizer = sgd([parameter], momentum=0.9)
+    for momentum in (0.5, 0.25):
+        parameter.grad = torch.ones(1)
+        update(optimizer, learning_rate=1.0, clip_norm=None, momentum=momentum)
+    assert parameter.item() == pytest.approx(-(1 + 1 + 0.25))  # the second step adds a fourth of the first

@@ -1,10 +1,11 @@
-"""Two processes and one, with the same global batches, make the same gradients, records and accuracies."""
+"""Two processes and one, with the same global batches, make the same gradients, records, accuracies and energies."""
 
 import os
 import socket
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
@@ -12,9 +13,10 @@ import torch.multiprocessing as mp
 
 from advgen_ray.data.datasets import load
 from advgen_ray.training.classifier import accuracy
-from advgen_ray.training.loop import Trainee
+from advgen_ray.training.observers import EnergyRecorder
+from advgen_ray.training.trainee import Trainee
 from advgen_ray.training.worker import Worker
-from tests.training.conftest import fit_classifier, fit_score_model, new_classifier, new_score_model, pgd_at
+from tests.training.conftest import fit_classifier, fit_mail, fit_score_model, new_classifier, new_score_model, pgd_at
 
 NUM_WORKERS = 2
 
@@ -32,15 +34,17 @@ class _Gradients:
 
 
 def _train(worker: Worker) -> dict[str, Any]:
-    """Both programs; batches of 12 and 13 are shared unequally by two workers."""
+    """All programs; batches of 12 and 13 are shared unequally by two workers."""
     images = load("digits", "", "train").first(50)
     classifier, score_model = new_classifier(images, dropout=0.0), new_score_model(images)
+    mail = new_classifier(images, dropout=0.0)
     for module in score_model.model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0  # masks are drawn a worker, not an item
     results: dict[str, Any] = {}
     for name, trainee, fit in (
         ("classifier", classifier, fit_classifier),
+        ("mail", mail, fit_mail),
         ("score_model", score_model, fit_score_model),
     ):
         trainee.schedule = gradients = _Gradients(trainee)
@@ -50,6 +54,10 @@ def _train(worker: Worker) -> dict[str, Any]:
             "losses": torch.tensor([record["loss"] for record in trainee.history]),
             "buffers": [b for b in trainee.model.buffers() if b.is_floating_point()],
         }
+    for name, trainee in (("energies_before", new_classifier(images, dropout=0.0)), ("energies", mail)):
+        EnergyRecorder(images, pgd_at, (1,), 8, 0, worker, lambda _, columns: results.update({name: columns}))(  # noqa: B023
+            trainee, 1, False
+        )
     results["accuracy"] = accuracy(classifier.model, images, pgd_at, batch_size=8, seed=0, worker=worker)
     return results
 
@@ -70,10 +78,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     mp.spawn(_process, (port, str(folder)), nprocs=NUM_WORKERS)
-    return [_train(Worker()), *(torch.load(Path(folder) / f"{rank}.pt") for rank in range(NUM_WORKERS))]
+    return [
+        _train(Worker()),
+        *(torch.load(Path(folder) / f"{rank}.pt", weights_only=False) for rank in range(NUM_WORKERS)),
+    ]
 
 
-@pytest.mark.parametrize("name", ["classifier", "score_model"])
+@pytest.mark.parametrize("name", ["classifier", "mail", "score_model"])
 def test_gradients_and_losses_do_not_depend_on_the_workers(name: str, runs: list[dict[str, Any]]) -> None:
     alone, *together = runs
     for other in together:
@@ -88,8 +99,20 @@ def test_gradients_and_losses_do_not_depend_on_the_workers(name: str, runs: list
 
 def test_workers_agree_among_themselves_exactly(runs: list[dict[str, Any]]) -> None:
     _, first, second = runs
-    for name in ("classifier", "score_model"):
+    for name in ("classifier", "mail", "score_model"):
         assert torch.equal(first[name]["losses"], second[name]["losses"])
         for one, two in zip(first[name]["gradients"][1], second[name]["gradients"][1], strict=True):
             assert torch.equal(one, two)
     assert first["accuracy"] == second["accuracy"] == pytest.approx(runs[0]["accuracy"], abs=0.05)
+
+
+def test_energies_do_not_depend_on_the_workers(runs: list[dict[str, Any]]) -> None:
+    alone, first, second = runs
+    for name, values in alone["energies_before"].items():  # the same untrained weights
+        for other in (first, second):
+            if values.dtype.kind == "f":
+                np.testing.assert_allclose(other["energies_before"][name], values, rtol=1e-3, atol=1e-4)
+            else:
+                assert (other["energies_before"][name] == values).all()
+    for name, values in first["energies"].items():
+        assert (second["energies"][name] == values).all()
