@@ -8,6 +8,12 @@ _FASHION = (
     "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
 )  # fmt: skip
 
+_IMAGENETTE = (
+    "tench", "English springer", "cassette player", "chain saw", "church", "French horn", "garbage truck", "gas pump",
+    "golf ball", "parachute",
+)  # fmt: skip
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
 
 @dataclass(frozen=True)
 class DatasetInfo:
@@ -25,7 +31,8 @@ class DatasetInfo:
 
 
 # Channel means and standard deviations over the training images in [0, 1]. CIFAR-10's std is .2470, the
-# deviation over all pixels; the .2023 that also circulates is a mean of per-image deviations.
+# deviation over all pixels; the .2023 that also circulates is a mean of per-image deviations. Imagenette has the
+# published values of ImageNet, of which it is a part.
 CATALOG: dict[str, DatasetInfo] = {
     "digits": DatasetInfo((1, 8, 8), _DIGITS, (0.3053,), (0.3760,)),
     "mnist": DatasetInfo((1, 28, 28), _DIGITS, (0.1307,), (0.3081,)),
@@ -38,4 +45,12 @@ CATALOG: dict[str, DatasetInfo] = {
         (0.2673, 0.2564, 0.2762),
     ),
     "svhn": DatasetInfo((3, 32, 32), _DIGITS, (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)),
+    "tiny_imagenet": DatasetInfo(
+        (3, 64, 64),
+        tuple(f"class-{i}" for i in range(200)),
+        (0.4802, 0.4481, 0.3975),
+        (0.2770, 0.2691, 0.2821),
+    ),
+    "imagenette": DatasetInfo((3, 150, 150), _IMAGENETTE, _IMAGENET_MEAN, _IMAGENET_STD),
+    "imagenette_160": DatasetInfo((3, 160, 160), _IMAGENETTE, _IMAGENET_MEAN, _IMAGENET_STD),
 }

@@ -1,4 +1,4 @@
-"""Labelled image sets behind one interface: scikit-learn's digits, torchvision's sets, and users' own arrays."""
+"""Labelled image sets behind one interface: scikit-learn's digits, torchvision's sets, folders, users' own arrays."""
 
 import gzip
 import importlib.util
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from advgen_ray.data.catalog import CATALOG, DatasetInfo
+from advgen_ray.data.folders import read_imagenette, read_tiny_imagenet
 from advgen_ray.data.user_arrays import read_user_arrays, user_info
 from advgen_ray.errors import UserError
 
@@ -31,6 +32,7 @@ class LabelledImages:
     info: DatasetInfo
     name: str
     split: str
+    rows: np.ndarray | None = None  # where the images lie in the whole split; None: each in its place
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -39,7 +41,12 @@ class LabelledImages:
         """The first images of the split, or all of them; raises UserError for more than there are."""
         if num_images is not None and num_images > len(self):
             raise UserError(f"{num_images} images asked for: the {self.split} split of {self.name} has {len(self)}")
-        return replace(self, images=self.images[:num_images], labels=self.labels[:num_images])
+        return self.subset(slice(num_images))
+
+    def subset(self, indices: Sequence[int] | np.ndarray | slice) -> "LabelledImages":
+        """Some of the images, which keep their names and so their keyed draws."""
+        rows = np.arange(len(self)) if self.rows is None else self.rows
+        return replace(self, images=self.images[indices], labels=self.labels[indices], rows=rows[indices])
 
     def tensor(self, indices: Sequence[int] | np.ndarray | slice = slice(None)) -> Tensor:
         """Images ``[len(indices), C, H, W]``, float32 in [0, 1]."""
@@ -53,14 +60,15 @@ class LabelledImages:
     def item_ids(self, indices: Sequence[int] | np.ndarray) -> list[str]:
         """The name of each image, stable across runs: ``digits-train-000012``."""
         prefix = f"{self.name}-{self.split}-"
-        return [f"{prefix}{index:06d}" for index in indices]
+        return [f"{prefix}{index if self.rows is None else self.rows[index]:06d}" for index in indices]
 
 
 def load(name: str, root: str, split: Split, download: bool = False) -> LabelledImages:
     """Read one split, checked; raises UserError where files are missing or hold what no image set can.
 
-    ``root`` is the folder of torchvision's layout (``root/cifar-10-batches-py``, ...) or, for ``npz``, of
-    ``train.npz`` and ``test.npz``; digits ship with scikit-learn and need none.
+    ``root`` is the folder of torchvision's layout (``root/cifar-10-batches-py``, ...), the one that holds
+    ``tiny-imagenet-200`` or ``imagenette2-160``, or, for ``npz``, that of ``train.npz`` and ``test.npz``; digits ship
+    with scikit-learn and need none.
     """
     if name == "npz":
         images, labels, info = read_user_arrays(Path(root), split)
@@ -128,4 +136,7 @@ _READERS: dict[str, Callable[[str, Split, bool], tuple[np.ndarray, np.ndarray]]]
     "cifar10": partial(_torchvision, "CIFAR10", "cifar-10-batches-py", False),
     "cifar100": partial(_torchvision, "CIFAR100", "cifar-100-python", False),
     "svhn": partial(_torchvision, "SVHN", "", True),
+    "tiny_imagenet": read_tiny_imagenet,
+    "imagenette": partial(read_imagenette, 150),
+    "imagenette_160": partial(read_imagenette, 160),
 }

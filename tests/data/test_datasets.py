@@ -103,3 +103,13 @@ def test_unknown_names_are_refused() -> None:
 
 def test_facts_are_known_without_files() -> None:
     assert dataset_info("cifar100", "/nowhere").num_classes == 100
+
+
+def test_a_subset_keeps_the_names_of_its_images() -> None:
+    train = load("digits", "", "train")
+    some = train.subset([7, 3, 11])
+    assert torch.equal(some.tensor(), train.tensor([7, 3, 11]))
+    assert torch.equal(some.targets([1]), train.targets([3]))
+    assert some.item_ids([0, 2]) == train.item_ids([7, 11])
+    assert some.subset(slice(1, 3)).item_ids([1]) == some.first(3).item_ids([2]) == train.item_ids([11])
+    assert len(train.subset(slice(0))) == 0
