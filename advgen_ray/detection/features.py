@@ -1,0 +1,60 @@
+"""What a classifier's hidden layers make of images, read by forward hooks; the model itself stays as it is."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from advgen_ray.attacks.eval_mode import eval_mode
+
+
+@torch.no_grad()
+def features(model: nn.Module, x: Tensor, layers: Sequence[str]) -> list[Tensor]:
+    """Outputs of the named modules for images ``[N, C, H, W]``, each flattened to ``[N, D]``, in evaluation mode.
+
+    ``layers`` are names as in ``model.named_modules()``: ``"stages.0"``. Raises ValueError for a name that the model
+    lacks, and for a module that a forward pass calls not exactly once.
+    """
+    modules = dict(model.named_modules())
+    if unknown := [name for name in layers if name not in modules]:
+        raise ValueError(f"the model has no layers {unknown}; it has {[name for name in modules if name]}")
+    with eval_mode(model), _outputs({name: modules[name] for name in layers}) as outputs:
+        model(x)
+    if odd := {name: len(outputs[name]) for name in layers if len(outputs[name]) != 1}:
+        raise ValueError(f"a layer must run once in a forward pass, got {odd}")
+    return [outputs[name][0].flatten(1) for name in layers]
+
+
+@torch.no_grad()
+def last_hidden(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits ``[N, K]`` and the last hidden layer ``[N, D]``: the input of the model's last linear module."""
+    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise ValueError("the model has no linear layer whose input could be its last hidden layer")
+    inputs: list[Tensor] = []
+    hook = linear[-1].register_forward_pre_hook(lambda module, arguments: inputs.append(arguments[0]))
+    try:
+        with eval_mode(model):
+            logits = model(x)
+    finally:
+        hook.remove()
+    return logits, inputs[-1].flatten(1)
+
+
+@contextmanager
+def _outputs(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, list[Tensor]]]:
+    outputs: dict[str, list[Tensor]] = {name: [] for name in modules}
+
+    def record(name: str, output: Tensor) -> None:
+        outputs[name].append(output)
+
+    hooks = [
+        module.register_forward_hook(lambda module, arguments, output, name=name: record(name, output))
+        for name, module in modules.items()
+    ]
+    try:
+        yield outputs
+    finally:
+        for hook in hooks:
+            hook.remove()
