@@ -1,0 +1,108 @@
+"""Energies under attacks of every kind: by strength, attack by attack, and under one that hides from the detector."""
+
+import pandas as pd
+
+from advgen_ray.analysis.attacked_energies import AttackedEnergies
+from advgen_ray.analysis.energy_by_steps import energy_shifts
+from advgen_ray.report import numbers
+from advgen_ray.report.blocks import Figure, Section, Table
+from advgen_ray.report.plots_detectors import evasion_panels
+from advgen_ray.report.plots_energy_attacks import attack_panels, energy_by_steps_panel
+
+
+def attack_sections(found: AttackedEnergies) -> list[Section]:
+    """The sections for which the set has attacks, in reading order."""
+    sections = [steps_section(found.by_steps)] if len(found.by_steps) else []
+    sections += [separation_section(found)] if found.separation else []
+    return [*sections, *([evasion_section(found.sweeps)] if found.sweeps else [])]
+
+
+def steps_section(table: pd.DataFrame) -> Section:
+    """Catalogue B2."""
+    shifts = energy_shifts(table)
+    count = numbers.count(int(table["count"].max()))
+    figure = Figure(
+        "Energy by number of steps",
+        f"{count} test images; shaded: one standard deviation over images; beside each point the accuracy. At 0 steps "
+        "the images are natural.",
+        [energy_by_steps_panel(table, energy) for energy in ("energy_x", "energy_xy")],
+        size="wide",
+    )
+    sentences = [
+        f"{one['series']}: {one['num_steps']} steps move the mean of E(x) by {numbers.signed(one['shift'])} "
+        f"({numbers.signed(one['spreads'], 1)} natural standard deviations; "
+        f"{'never up on the way' if one['falling'] else 'not steadily down'}), accuracy falls to "
+        f"{numbers.percent(one['final_accuracy'])}."
+        for _, one in shifts.iterrows()
+    ]
+    return Section("energy-by-steps", "The stronger the attack", sentences, [figure])
+
+
+def separation_section(found: AttackedEnergies) -> Section:
+    """Catalogue B3: every attack against natural images, under the first classifier; a table for all."""
+    first = next(iter(found.separation))
+    table = found.separation[first].set_index("attack")
+    figures = [
+        Figure(
+            f"{name} under every attack",
+            f"Classifier {first}, {numbers.count(int(table['count'].max()))} test images, natural and attacked. Areas "
+            f"under ROC: chance that {meaning}; one half is full overlap.",
+            attack_panels(
+                found.natural[first][column],
+                {attack: rows[column] for attack, rows in found.attacked[first].items()},
+                {str(attack): float(area) for attack, area in table[f"auroc_{column}"].items()},
+                column,
+            ),
+        )
+        for column, name, meaning in (
+            ("energy_x", "E(x)", "an attacked image has the lower E(x)"),
+            ("energy_xy", "E(x, y)", "an attacked image has the higher E(x, y)"),
+        )
+    ]
+    columns = ["Classifier, attack", "misclassified", "E(x) moves by", "AUROC of E(x)", "E(x, y) moves by",
+               "AUROC of E(x, y)", "n"]  # fmt: skip
+    rows = [
+        [
+            f"{name}, {row['attack']}",
+            numbers.percent(row["fooled"]),
+            numbers.signed(row["shift_energy_x"]),
+            numbers.decimal(row["auroc_energy_x"]),
+            numbers.signed(row["shift_energy_xy"]),
+            numbers.decimal(row["auroc_energy_xy"]),
+            numbers.count(int(row["count"])),
+        ]
+        for name, separation in found.separation.items()
+        for _, row in separation.iterrows()
+    ]
+    ordered = table["auroc_energy_x"].sort_values()
+    sentences = [
+        f"Under {first}, {ordered.index[-1]} is told apart best by E(x) (AUROC {numbers.decimal(ordered.iloc[-1])}), "
+        f"{ordered.index[0]} worst ({numbers.decimal(ordered.iloc[0])}).",
+        "Mirza et al. find PGD and APGD far below natural energies on CIFAR-10, targeted attacks, FAB, Square and CW "
+        "over them.",
+    ]
+    means = Table("Energies by attack", "Means over test images.", columns, rows)
+    return Section("energy-by-attack", "Attack by attack", sentences, [*figures, means])
+
+
+def evasion_section(sweeps: dict[str, pd.DataFrame]) -> Section:
+    """Catalogue B5: High-Energy PGD against the detector that expects plain PGD."""
+    name, table = next(iter(sweeps.items()))
+    plain = table.iloc[0]
+    best = table.sort_values("undetected_success", kind="stable").iloc[-1]
+    figure = Figure(
+        "High-Energy PGD by lambda",
+        f"Classifier {name}, {numbers.count(int(plain['count']))} test images; the threshold was chosen against lambda "
+        f"{plain['lambda']:g} on {numbers.count(int(plain['count']))} other images.",
+        evasion_panels(table),
+        size="wide",
+    )
+    sentences = [
+        f"At lambda {plain['lambda']:g} the detector finds {numbers.percent(plain['detection_rate'])} of the attacked "
+        f"images, and {numbers.percent(plain['undetected_success'])} are misclassified without being found; at lambda "
+        f"{best['lambda']:g} it finds {numbers.percent(best['detection_rate'])}, and "
+        f"{numbers.percent(best['undetected_success'])} pass (misclassified in all: "
+        f"{numbers.percent(best['success'])}).",
+        "Beadini and Masi use lambda 1.2 on imagenette; energies then overlap while accuracy still falls to 0.",
+    ]
+    return Section("evasion", "An attack that hides from the detector", sentences, [figure])

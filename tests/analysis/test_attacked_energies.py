@@ -1,0 +1,102 @@
+"""Which attacks belong together, and the three tables from one set of energies."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from advgen_ray.analysis.attacked_energies import attacked_energies, families
+from advgen_ray.config import AttackConfig
+from advgen_ray.recipes.attacks import every_attack, ladder, lambda_sweep
+from advgen_ray.report.energies_page import energies_page
+from advgen_ray.report.page import panels_of, render
+
+NUM_IMAGES = 8
+
+
+def _told(*attacks: AttackConfig) -> list[dict[str, Any]]:
+    return [{**attack.model_dump(), "label": attack.label} for attack in attacks]
+
+
+ATTACKS = _told(
+    *ladder("l2", 2.0, 0.25),
+    *ladder("l2", 2.0, 0.25, "high_energy"),
+    *lambda_sweep("l2", 2.0, 0.25),
+    *every_attack("l2", 2.0, 0.25),
+)
+
+
+@pytest.fixture(scope="module")
+def energies() -> pd.DataFrame:
+    """PGD falls with its steps, HE-PGD ends where natural images are, all others rise; every attack fools."""
+    rows = []
+
+    def add(attack: str, eps: float, shift: float, correct: bool) -> None:
+        for image in range(NUM_IMAGES):
+            energy = -8.0 + 0.1 * image + shift
+            rows.append(
+                {
+                    "classifier": "standard", "view": "attacked" if attack else "clean", "image_set": "test",
+                    "image_id": f"t{image}", "attack": attack, "attack_eps": np.float32(eps), "energy_x": energy,
+                    "energy_xy": energy + (0.0 if correct else 5.0), "correct": correct,
+                }
+            )  # fmt: skip
+
+    add("", 0.0, 0.0, True)
+    for attack in ATTACKS:
+        plain = attack["kind"] == "pgd" and attack["objective"] == "cross_entropy" and attack["start"] == "uniform"
+        weight = attack["energy_weight"] if attack["objective"] == "high_energy" else 0.0
+        shift = -float(attack["num_steps"]) / 10 if plain else 0.0 if weight else 2.0
+        if attack["objective"] == "high_energy":
+            shift = -4.0 + 2 * weight
+        add(attack["label"], attack["eps"], shift, correct=False)
+    return pd.DataFrame(rows)
+
+
+def test_a_ladder_differs_in_steps_alone_and_a_sweep_in_lambda_alone() -> None:
+    ladders = families(ATTACKS, "num_steps")
+    assert [[one["num_steps"] for one in one_ladder] for one_ladder in ladders] == [[1, 2, 5, 10, 20, 40]] * 2
+    assert {one["objective"] for one in ladders[0]} == {"cross_entropy"}
+    (sweep,) = families(ATTACKS, "energy_weight")
+    assert [one["energy_weight"] for one in sweep] == [0.0, 0.3, 0.6, 1.2, 2.4]
+    assert families(ATTACKS[:2], "num_steps") == []
+
+
+def test_every_table_from_one_set(energies: pd.DataFrame) -> None:
+    found = attacked_energies(energies, ATTACKS)
+    steps = found.by_steps[found.by_steps["series"] == "standard, PGD"]
+    assert steps["num_steps"].tolist() == [0, 1, 2, 5, 10, 20, 40]
+    assert set(steps["count"]) == {NUM_IMAGES}
+    np.testing.assert_allclose(steps["mean_energy_x"].diff().iloc[-1], -2.0)
+    assert steps["accuracy"].tolist() == [1.0] + [0.0] * 6
+    table = found.separation["standard"].set_index("attack")
+    assert table.loc["pgd", "shift_energy_x"] == pytest.approx(-4.0)
+    assert table.loc["fgsm", "shift_energy_x"] == pytest.approx(2.0)
+    assert "he-pgd-40" in table.index, "the last rung stands for its ladder and its sweep"
+    assert not {"pgd-1", "pgd-20", "he-pgd-lambda-0"} & set(table.index)
+    assert len(table) == 1 + 1 + 9
+    sweep = found.sweeps["standard"].set_index("lambda")
+    assert sweep.loc[0.0, "detection_rate"] == 1.0
+    assert sweep.loc[2.4, "detection_rate"] == 0.0
+    assert sweep.loc[2.4, "undetected_success"] == 1.0
+
+
+def test_the_page_tells_of_each_part(energies: pd.DataFrame) -> None:
+    config = {"data": {"name": "digits"}}
+    page = energies_page(attacked_energies(energies, ATTACKS), config, "1")
+    assert [section.anchor for section in page.sections] == ["energy-by-steps", "energy-by-attack", "evasion", "run"]
+    assert "pgd moves the mean of E(x) by −4.00" in page.answer
+    html = render(page)
+    assert "8 test images" in html
+    assert len({panel.name for panel in panels_of(page.sections)}) == len(panels_of(page.sections))
+
+
+def test_two_attacks_are_no_ladder_but_still_compared(energies: pd.DataFrame) -> None:
+    few = [attack for attack in ATTACKS if attack["label"] in ("pgd", "square")]
+    found = attacked_energies(energies, few)
+    assert found.by_steps.empty
+    assert not found.sweeps
+    assert found.separation["standard"]["attack"].tolist() == ["pgd", "square"]
+    sections = energies_page(found, {"data": {"name": "digits"}}, "1").sections
+    assert [section.anchor for section in sections] == ["energy-by-attack", "run"]
