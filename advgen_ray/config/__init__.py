@@ -2,14 +2,17 @@
 
 from advgen_ray.config.attacks import AttackConfig
 from advgen_ray.config.base import Config, resolve
+from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
+from advgen_ray.config.comparisons import CompareLossesConfig, CompareSubsetsConfig, LossConfig
+from advgen_ray.config.detectors import CompareDetectorsConfig
+from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.config.jobs import (
     GenerateConfig,
-    ReportConfig,
     ScoreEnergiesConfig,
-    StudyConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
 )
+from advgen_ray.config.models import PreActResNetConfig, ResNetConfig, WideResNetConfig
 from advgen_ray.config.parts import (
     DataConfig,
     NeighborhoodConfig,
@@ -17,21 +20,33 @@ from advgen_ray.config.parts import (
     PoolConfig,
     SamplerConfig,
     UNetConfig,
-    WideResNetConfig,
     WorkersConfig,
 )
+from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
+from advgen_ray.config.study import EnergyViewConfig, ReportConfig, StudyConfig
 
 __all__ = [
     "AttackConfig",
+    "CompareDetectorsConfig",
+    "CompareLossesConfig",
+    "CompareSubsetsConfig",
     "Config",
     "DataConfig",
+    "EnergyViewConfig",
+    "EvaluateRobustnessConfig",
     "GenerateConfig",
+    "GenerateFromClassifierConfig",
+    "LossConfig",
     "NeighborhoodConfig",
     "OptimizerConfig",
+    "ParameterConfig",
     "PoolConfig",
+    "PreActResNetConfig",
     "ReportConfig",
+    "ResNetConfig",
     "SamplerConfig",
     "ScoreEnergiesConfig",
+    "SearchTrainingConfig",
     "StudyConfig",
     "TrainClassifierConfig",
     "TrainScoreModelConfig",

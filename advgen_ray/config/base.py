@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -71,7 +71,7 @@ ConfigT = TypeVar("ConfigT", bound=Config)
 def resolve(base: ConfigT, file: str | None, assignments: list[str]) -> ConfigT:
     """The config a command line asks for: a recipe, then the file's keys over it, then the assignments."""
     if file is not None:
-        values = _deep_update(base.model_dump(mode="json"), _read_yaml(file))
+        values = _deep_update(base, _read_yaml(file))
         base = type(base).parse(values)
     return base.override(assignments)
 
@@ -88,12 +88,20 @@ def _read_yaml(file: str) -> dict[str, Any]:
     return values
 
 
-def _deep_update(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
+def _deep_update(base: Config, changes: dict[str, Any]) -> dict[str, Any]:
+    merged = base.model_dump(mode="json")
     for key, value in changes.items():
-        inner = merged.get(key)
-        merged[key] = _deep_update(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+        inner = getattr(base, key, None)
+        if isinstance(inner, Config) and isinstance(value, dict) and _same_kind(inner, value):
+            value = _deep_update(inner, value)
+        merged[key] = value
     return merged
+
+
+def _same_kind(config: Config, changes: dict[str, Any]) -> bool:
+    """Whether the changes are to a config of this class: another ``kind`` of model is given whole."""
+    kind = type(config).model_fields.get("kind")
+    return "kind" not in changes or kind is None or changes["kind"] in get_args(kind.annotation)
 
 
 def _plain_value(text: str) -> Any:
@@ -124,9 +132,10 @@ def _first_mistake(error: ValidationError, config_type: type[Config]) -> str:
     """The first error as one line: where, what was wrong, what was given."""
     details = error.errors(include_url=False)
     first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
-    where = ".".join(str(part) for part in first["loc"])
+    location, keys = _resolved(config_type, first["loc"])
+    where = ".".join(location)
     if first["type"] == "extra_forbidden":
-        return f"{where}: {_unknown(str(first['loc'][-1]), _keys_at(config_type, first['loc'][:-1]))}"
+        return f"{where}: {_unknown(location[-1], keys)}"
     if first["type"] == "value_error":
         message = str(first["ctx"]["error"])
         return f"{where}: {message}" if where else message
@@ -135,10 +144,25 @@ def _first_mistake(error: ValidationError, config_type: type[Config]) -> str:
     return f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
 
 
-def _keys_at(config_type: type[Config], location: tuple[int | str, ...]) -> list[str]:
-    for part in location:
-        field = config_type.model_fields.get(str(part))
-        annotation = field.annotation if field else None
-        if isinstance(annotation, type) and issubclass(annotation, Config):
-            config_type = annotation
-    return list(config_type.model_fields)
+def _resolved(config_type: type[Config], location: tuple[int | str, ...]) -> tuple[list[str], list[str]]:
+    """The dotted keys of a location without the tags of unions, and the keys that its last level has."""
+    parts: list[str] = []
+    choices: dict[str, type[Config]] = {}
+    for part in map(str, location):
+        if part in choices:
+            config_type, choices = choices[part], {}
+            continue
+        parts.append(part)
+        field = config_type.model_fields.get(part)
+        found = [t for t in _members(field.annotation if field else None) if issubclass(t, Config)]
+        choices = {get_args(t.model_fields["kind"].annotation)[0]: t for t in found} if len(found) > 1 else {}
+        if len(found) == 1:
+            config_type = found[0]
+    return parts, list(config_type.model_fields)
+
+
+def _members(annotation: Any) -> list[type]:
+    """The classes that an annotation names, in a union or alone."""
+    if isinstance(annotation, type):
+        return [annotation]
+    return [found for inner in get_args(annotation) for found in _members(inner)]

@@ -2,10 +2,11 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import AttackConfig, check_names, check_radius, check_training_attack
 from advgen_ray.config.base import Config
+from advgen_ray.config.models import ClassifierModelConfig, WideResNetConfig
 from advgen_ray.config.parts import (
     DataConfig,
     NeighborhoodConfig,
@@ -13,7 +14,6 @@ from advgen_ray.config.parts import (
     PoolConfig,
     SamplerConfig,
     UNetConfig,
-    WideResNetConfig,
     WorkersConfig,
 )
 
@@ -22,31 +22,59 @@ OUTPUT_AND_POOL = frozenset({"output", "pool"})
 
 
 class TrainClassifierConfig(Config):
-    """Adversarial training of a classifier (S000 section 6); ``attack.eps`` 0 is standard training."""
+    """Adversarial training of a classifier (S000 section 6, S001 section A.3).
 
-    PLACEMENT: ClassVar[frozenset[str]] = OUTPUT_AND_WORKERS
+    ``attack.eps`` 0 is standard training, whatever the loss. With ``num_validation_images`` held out of the training
+    split, the model of highest PGD accuracy on them is the one exported; without, the last one.
+    """
+
+    PLACEMENT: ClassVar[frozenset[str]] = OUTPUT_AND_WORKERS | {"exclude"}  # its digest says what is left out
 
     data: DataConfig = DataConfig()
-    model: WideResNetConfig = WideResNetConfig()
+    model: ClassifierModelConfig = WideResNetConfig()
+    loss: Literal["sat", "trades", "mart", "mail_trades", "weat_adv", "weat_nat"] = "sat"
+    beta: NonNegativeFloat = 6.0  # weight of the divergence in every loss but sat
+    mart_constants: Literal["none", "released"] = "none"  # 1.0001 and 1.0000001 for ones, as in the authors' code
+    mail_burn_in_epochs: NonNegativeInt = 75  # until then all weights are 1
+    mail_slope: PositiveFloat = 5.0  # the authors' code: 1
+    mail_bias: float = 0.0  # the authors' code: -1.5
+    mail_scale: Literal["mean_one", "times_three"] = "mean_one"  # times_three: the authors' code
     attack: AttackConfig = AttackConfig()
-    evaluation_attack: AttackConfig = AttackConfig(num_steps=20)
+    evaluation_attack: AttackConfig = AttackConfig(num_steps=20)  # of the test split, and of the validation images
     num_evaluation_images: PositiveInt | None = None  # the first of the test split; null takes all
+    num_validation_images: NonNegativeInt = 0
+    validate_every_epochs: PositiveInt = 1
     optimizer: OptimizerConfig = OptimizerConfig()
+    ema_decay: float = Field(0.0, ge=0.0, lt=1.0)  # above 0, averaged weights are measured and exported
+    precision: Literal["fp32", "bf16"] = "fp32"  # of training; all measurements are in fp32
     num_epochs: PositiveInt = 100
     max_steps: PositiveInt | None = None
     batch_size: PositiveInt = 128  # global, over all workers
     augment: Literal["none", "flip_crop"] = "none"
     eps_warmup_epochs: NonNegativeInt = 0  # eps grows linearly from 0 over these epochs
     checkpoint_every_epochs: PositiveInt = 1
+    record_energies_at_epochs: tuple[NonNegativeInt, ...] = ()  # 0 is before training
+    num_energy_images: PositiveInt = 1000
+    exclude: str = ""  # a JSON file of item ids to train without
+    exclude_digest: str = ""  # of that file; filled in from it
     seed: NonNegativeInt = 0
     output: str = "runs/classifier"
     workers: WorkersConfig = WorkersConfig()
 
     @model_validator(mode="after")
     def _attacks_fit(self) -> Self:
-        check_training_attack(self.attack)
-        check_radius(self.attack, self.data)
-        check_radius(self.evaluation_attack, self.data)
+        for key, attack in {"attack": self.attack, "evaluation_attack": self.evaluation_attack}.items():
+            check_training_attack(attack, key)
+            check_radius(attack, self.data)
+        if self.loss not in ("sat", "mart") and self.attack.start == "image":
+            raise ValueError(f"attack.start: {self.loss} attacks a divergence that is flat at the image; take near")
+        if self.record_energies_at_epochs and self.attack.eps == 0:
+            raise ValueError("record_energies_at_epochs: energies are recorded under attack, but attack.eps is 0")
+        if max(self.record_energies_at_epochs, default=0) > self.num_epochs:
+            raise ValueError(
+                f"record_energies_at_epochs: {max(self.record_energies_at_epochs)} is beyond num_epochs "
+                f"{self.num_epochs}"
+            )
         return self
 
 
@@ -116,51 +144,4 @@ class ScoreEnergiesConfig(Config):
             if attack.eps == 0:
                 raise ValueError(f"attacks: {attack.label} has eps 0, expected a positive radius")
         check_names(self.attacks)
-        return self
-
-
-class ReportConfig(Config):
-    """Where the stored results of a study lie; the report reads them and computes nothing that they do not hold."""
-
-    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output"})
-
-    data: DataConfig = DataConfig()
-    classifiers: tuple[str, ...] = ()  # robust and standard models by eps; the judge apart
-    judge: str = ""  # a standard classifier of another seed, which took no part in anything else
-    score_model: str = ""
-    counterfactuals: str = ""  # the main CE set
-    variants: tuple[str, ...] = ()  # sets to compare, one a neighbourhood, over the sources they share
-    held_out: str = ""  # CEs of test images, for the distance classifier
-    energies: str = ""
-    output: str = "runs/report"
-
-
-class StudyConfig(Config):
-    """The whole study: classifiers, score model, counterfactuals, energies, report."""
-
-    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output"})
-
-    data: DataConfig = DataConfig()  # for every part; theirs must name the same set
-    classifier: TrainClassifierConfig = TrainClassifierConfig()
-    eps: tuple[float, ...] = (0.0, 0.5, 1.0)
-    standard_dropout: float = Field(0.3, ge=0.0, lt=1.0)  # S000 section 6: dropout for the standard model alone
-    judge_seed: PositiveInt = 1000
-    score_model: TrainScoreModelConfig = TrainScoreModelConfig()
-    counterfactuals: GenerateConfig = GenerateConfig()
-    variant_sources: PositiveInt = 1000  # sources of the comparison of neighbourhoods
-    held_out_sources: PositiveInt = 1000  # test images for the distance classifier
-    energies: ScoreEnergiesConfig = ScoreEnergiesConfig()
-    output: str = "runs/study"
-
-    @model_validator(mode="after")
-    def _eps_start_standard(self) -> Self:
-        if not self.eps or self.eps[0] != 0 or list(self.eps) != sorted(set(self.eps)):
-            raise ValueError(f"eps must rise from 0 (the standard model), got {list(self.eps)}")
-        return self
-
-    @model_validator(mode="after")
-    def _one_data_set(self) -> Self:
-        parts = (self, self.classifier, self.score_model, self.counterfactuals, self.energies)
-        if len({part.data.name for part in parts}) > 1:
-            raise ValueError(f"a study has one data set, got {[part.data.name for part in parts]}")
         return self

@@ -1,4 +1,4 @@
-"""The parts that several jobs share: data, models, neighborhoods, optimisers, machines."""
+"""The parts that several jobs share: data, the score model, neighborhoods, optimisers, machines."""
 
 from typing import ClassVar, Literal, Self
 
@@ -10,28 +10,19 @@ Fraction = Field(ge=0.0, le=1.0)
 
 
 class DataConfig(Config):
-    """Which labelled images; ``npz`` reads ``root/train.npz`` and ``root/test.npz`` with ``images`` and ``labels``."""
+    """Which labelled images; ``npz`` reads ``root/train.npz`` and ``root/test.npz`` with ``images`` and ``labels``.
+
+    ``imagenette`` is cropped to 150 pixels as in S003, ``imagenette_160`` to all that there is.
+    """
 
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"root", "download"})
 
-    name: Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "svhn", "npz"] = "digits"
+    name: Literal[
+        "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "svhn", "tiny_imagenet", "imagenette",
+        "imagenette_160", "npz",
+    ] = "digits"  # fmt: skip
     root: str = "data"
     download: bool = False
-
-
-class WideResNetConfig(Config):
-    """WideResNet-(depth)-(widen_factor); depth is 6n + 4."""
-
-    depth: PositiveInt = 40
-    widen_factor: PositiveInt = 2
-    base_channels: PositiveInt = 16
-    dropout: float = Field(0.0, ge=0.0, lt=1.0)
-
-    @model_validator(mode="after")
-    def _depth_is_6n_plus_4(self) -> Self:
-        if self.depth < 10 or (self.depth - 4) % 6:
-            raise ValueError(f"depth must be 6n + 4 (10, 16, 22, 28, 34, 40, ...), got {self.depth}")
-        return self
 
 
 class UNetConfig(Config):
@@ -60,7 +51,11 @@ class SamplerConfig(Config):
 
 
 class OptimizerConfig(Config):
-    """Optimiser and schedule: constant, or linear warmup, or one-cycle with its maximum at ``learning_rate``."""
+    """Optimiser and schedule: constant, or linear warmup, or one-cycle with its maximum at ``learning_rate``.
+
+    ``cycle_momentum`` is what torch's one-cycle does unless told not to: SGD's momentum goes from .95 to .85 and back,
+    and ``momentum`` is not used. The codes of papers that say 0.9 run with it.
+    """
 
     kind: Literal["adam", "sgd"] = "adam"
     learning_rate: PositiveFloat = 1e-3
@@ -68,7 +63,15 @@ class OptimizerConfig(Config):
     momentum: float = Field(0.9, ge=0.0, lt=1.0)
     schedule: Literal["constant", "one_cycle"] = "constant"
     warmup_steps: int = Field(0, ge=0)
+    one_cycle_rise: float = Field(0.3, gt=0.0, lt=1.0)  # share of the steps before the maximum, without warmup_steps
+    cycle_momentum: bool = False
     clip_norm: PositiveFloat | None = None
+
+    @model_validator(mode="after")
+    def _momentum_can_cycle(self) -> Self:
+        if self.cycle_momentum and (self.kind != "sgd" or self.schedule != "one_cycle"):
+            raise ValueError(f"cycle_momentum needs sgd and one_cycle, got {self.kind} and {self.schedule}")
+        return self
 
 
 class WorkersConfig(Config):

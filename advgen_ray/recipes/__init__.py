@@ -9,13 +9,16 @@ from types import ModuleType
 from advgen_ray.config import Config
 from advgen_ray.config.base import ConfigT
 from advgen_ray.errors import UserError
-from advgen_ray.recipes import cifar10, digits, mnist, svhn
+from advgen_ray.recipes import cifar10, cifar100, digits, imagenette, mnist, svhn, tiny_imagenet
 
 _MODULES: tuple[ModuleType, ...] = (
     digits,
     mnist,
     cifar10,
+    cifar100,
     svhn,
+    tiny_imagenet,
+    imagenette,
 )  # the first with a config type is its default
 
 

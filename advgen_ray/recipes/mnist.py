@@ -2,8 +2,12 @@
 
 from advgen_ray.config import (
     AttackConfig,
+    CompareDetectorsConfig,
+    CompareLossesConfig,
+    CompareSubsetsConfig,
     DataConfig,
     GenerateConfig,
+    GenerateFromClassifierConfig,
     NeighborhoodConfig,
     OptimizerConfig,
     SamplerConfig,
@@ -12,8 +16,20 @@ from advgen_ray.config import (
     UNetConfig,
     WideResNetConfig,
 )
+from advgen_ray.recipes.comparisons import every_loss
+from advgen_ray.recipes.robust_training import with_loss
 
 DATA = DataConfig(name="mnist")
+LINF = TrainClassifierConfig(
+    data=DATA,
+    model=WideResNetConfig(depth=16, widen_factor=2),
+    attack=AttackConfig(norm="linf", eps=0.3, num_steps=10, step_size=0.06),
+    evaluation_attack=AttackConfig(norm="linf", eps=0.3, num_steps=20, step_size=0.03),
+    num_validation_images=1000,
+    optimizer=OptimizerConfig(kind="sgd", learning_rate=0.05, weight_decay=5e-4, schedule="one_cycle"),
+    num_epochs=20,
+    eps_warmup_epochs=5,
+)
 
 
 def mnist_classifier() -> TrainClassifierConfig:
@@ -49,3 +65,60 @@ def mnist_counterfactuals() -> GenerateConfig:
         guidance_scale=15.0,
         sampler=SamplerConfig(kind="ancestral", num_steps=40),
     )
+
+
+def mnist_sat() -> TrainClassifierConfig:
+    """Standard AT in Linf 0.3, the radius of Madry et al.; no figure in the documents."""
+    return with_loss(LINF, "sat")
+
+
+def mnist_trades() -> TrainClassifierConfig:
+    """TRADES with beta 6 in Linf 0.3; no figure in the documents."""
+    return with_loss(LINF, "trades")
+
+
+def mnist_mart() -> TrainClassifierConfig:
+    """MART with beta 6 in Linf 0.3; no figure in the documents."""
+    return with_loss(LINF, "mart")
+
+
+def mnist_mail_trades() -> TrainClassifierConfig:
+    """MAIL-TRADES with beta 5 in Linf 0.3, uniform weights for 15 of 20 epochs; no figure in the documents."""
+    return with_loss(LINF, "mail_trades")
+
+
+def mnist_weat_adv() -> TrainClassifierConfig:
+    """WEAT-adv with beta 6 in Linf 0.3; no figure in the documents."""
+    return with_loss(LINF, "weat_adv")
+
+
+def mnist_weat_nat() -> TrainClassifierConfig:
+    """WEAT-nat with beta 6 in Linf 0.3; no figure in the documents."""
+    return with_loss(LINF, "weat_nat")
+
+
+def mnist_detectors() -> CompareDetectorsConfig:
+    """S003 T1 on MNIST in Linf 0.3, PGD and APGD of 40 steps on 2,000 test images; KD's bandwidth was 1.2 there."""
+    attack = AttackConfig(norm="linf", eps=0.3, num_steps=40, step_size=0.01)
+    return CompareDetectorsConfig(
+        data=DATA,
+        num_images=2000,
+        attacks=(attack, attack.override(["kind=apgd", "step_size=null"])),
+        num_reference=2000,
+        shard_images=500,
+    )
+
+
+def mnist_classifier_images() -> GenerateFromClassifierConfig:
+    """S001 A.7 on MNIST by its settings for SAT, 20 steps at momentum 0.5; no figure in the documents."""
+    return GenerateFromClassifierConfig(data=DATA, num_steps=20, momentum=0.5, num_test_images=2000, shard_images=50)
+
+
+def mnist_losses() -> CompareLossesConfig:
+    """S001 A.3 on MNIST, Linf 0.3: six losses under three seeds; no figure in the documents."""
+    return every_loss(LINF.override(["record_energies_at_epochs=[1,10,20]"]), output="runs/mnist-losses")
+
+
+def mnist_subsets() -> CompareSubsetsConfig:
+    """S001 A.4 on MNIST, Linf 0.3, 13% of the images cut by energy; no figure in the documents."""
+    return CompareSubsetsConfig(training=LINF, output="runs/mnist-subsets")

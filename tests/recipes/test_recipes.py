@@ -19,7 +19,9 @@ def test_every_recipe_makes_its_config_and_says_its_aim():
 
 def test_recipe_names_begin_with_their_data_set():
     for recipe in recipes.listing():
-        assert recipe.name.startswith(recipe.make().data.name), recipe.name
+        config = recipe.make()
+        data = getattr(config, "training", config).data  # of a search, that of its trials
+        assert recipe.name.startswith(data.name), recipe.name
 
 
 def test_default_is_the_digits_recipe():
@@ -48,3 +50,39 @@ def test_paper_scale_is_the_papers():
     assert (robust.attack.norm, robust.attack.num_steps, robust.augment) == ("l2", 8, "flip_crop")
     assert recipes.find("svhn_classifier", TrainClassifierConfig).augment == "none"
     assert recipes.find("cifar10_standard_classifier", TrainClassifierConfig).model.dropout == 0.3
+
+
+METHODS = ("sat", "trades", "mart", "mail_trades", "weat_adv", "weat_nat")
+
+
+@pytest.mark.parametrize("data", ["cifar10", "cifar100", "svhn", "tiny_imagenet"])
+def test_robust_trainings_are_those_of_s001(data: str):
+    """S001 section A.3."""
+    for loss in METHODS:
+        config = recipes.find(f"{data}_{loss}", TrainClassifierConfig)
+        svhn = data == "svhn"
+        assert config.loss == loss
+        assert (config.data.name, config.num_epochs) == (data, 30 if svhn else 100)
+        attack = config.attack
+        assert (attack.norm, attack.eps, attack.num_steps) == ("linf", 8 / 255, 10)
+        assert attack.step_size == (1 / 255 if svhn else 2 / 255)
+        assert attack.start == ("uniform" if loss in ("sat", "mart") else "near")
+        optimizer = config.optimizer
+        assert (optimizer.kind, optimizer.momentum, optimizer.weight_decay) == ("sgd", 0.9, 5e-4)
+        assert (optimizer.schedule, optimizer.learning_rate, optimizer.cycle_momentum) == ("one_cycle", 0.1, False)
+        assert config.num_validation_images > 0
+        beta = {"mail_trades": 5.0, "weat_adv": 7.0 if data == "cifar100" else 6.0}.get(loss, 6.0)
+        assert config.beta == beta
+    assert recipes.find("cifar10_mail_trades", TrainClassifierConfig).mail_burn_in_epochs == 75
+    assert recipes.find("svhn_mail_trades", TrainClassifierConfig).mail_burn_in_epochs == 22  # the same share of 30
+
+
+@pytest.mark.parametrize("data", ["digits", "mnist", "imagenette"])
+def test_every_method_has_a_recipe_for_every_data_set(data: str):
+    configs = [recipes.find(f"{data}_{loss}", TrainClassifierConfig) for loss in METHODS]
+    assert [config.loss for config in configs] == list(METHODS)
+    same = {
+        config.override(["loss=sat", "beta=1.0", "mail_burn_in_epochs=0", "attack.start=near"]).digest()
+        for config in configs
+    }
+    assert len(same) == 1  # equal budgets

@@ -1,0 +1,86 @@
+"""A whole study: its stages together, and where a report finds what they stored."""
+
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from advgen_ray.config.base import Config
+from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
+from advgen_ray.config.detectors import CompareDetectorsConfig
+from advgen_ray.config.jobs import (
+    GenerateConfig,
+    ScoreEnergiesConfig,
+    TrainClassifierConfig,
+    TrainScoreModelConfig,
+)
+from advgen_ray.config.parts import DataConfig
+
+
+class ReportConfig(Config):
+    """Where the stored results of a study lie; the report reads them and computes nothing that they do not hold."""
+
+    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output"})
+
+    data: DataConfig = DataConfig()
+    classifiers: tuple[str, ...] = ()  # robust and standard models by eps; the judge apart
+    judge: str = ""  # a standard classifier of another seed, which took no part in anything else
+    score_model: str = ""
+    counterfactuals: str = ""  # the main CE set
+    variants: tuple[str, ...] = ()  # sets to compare, one a neighbourhood, over the sources they share
+    held_out: str = ""  # CEs of test images, for the distance classifier
+    energies: str = ""
+    attacked: str = ""  # energies under attacks of every kind
+    detectors: str = ""  # a comparison of detectors
+    images: str = ""  # what classifiers generate, and their gradients
+    recorded: str = ""  # a training whose energies were recorded by epoch
+    output: str = "runs/report"
+
+
+class EnergyViewConfig(Config):
+    """The energy view of a study's classifiers (S001, S003): the standard one beside the one trained at ``eps``."""
+
+    eps: float = 1.0
+    attacked: ScoreEnergiesConfig = ScoreEnergiesConfig(splits=("test",))
+    detectors: CompareDetectorsConfig = CompareDetectorsConfig()
+    images: GenerateFromClassifierConfig = GenerateFromClassifierConfig()
+    recorded: TrainClassifierConfig = TrainClassifierConfig(loss="trades", record_energies_at_epochs=(1, 50, 100))
+
+
+class StudyConfig(Config):
+    """The whole study: classifiers, score model, counterfactuals, energies, report."""
+
+    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output"})
+
+    data: DataConfig = DataConfig()  # for every part; theirs must name the same set
+    classifier: TrainClassifierConfig = TrainClassifierConfig()
+    eps: tuple[float, ...] = (0.0, 0.5, 1.0)
+    standard_dropout: float = Field(0.3, ge=0.0, lt=1.0)  # S000 section 6: dropout for the standard model alone
+    judge_seed: PositiveInt = 1000
+    score_model: TrainScoreModelConfig = TrainScoreModelConfig()
+    counterfactuals: GenerateConfig = GenerateConfig()
+    variant_sources: PositiveInt = 1000  # sources of the comparison of neighbourhoods
+    held_out_sources: PositiveInt = 1000  # test images for the distance classifier
+    energies: ScoreEnergiesConfig = ScoreEnergiesConfig()
+    energy_view: EnergyViewConfig | None = None
+    output: str = "runs/study"
+
+    @model_validator(mode="after")
+    def _eps_start_standard(self) -> Self:
+        if not self.eps or self.eps[0] != 0 or list(self.eps) != sorted(set(self.eps)):
+            raise ValueError(f"eps must rise from 0 (the standard model), got {list(self.eps)}")
+        return self
+
+    @model_validator(mode="after")
+    def _view_of_a_classifier(self) -> Self:
+        if self.energy_view and self.energy_view.eps not in self.eps:
+            raise ValueError(f"energy_view.eps {self.energy_view.eps} is none of eps {list(self.eps)}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_data_set(self) -> Self:
+        view = self.energy_view
+        parts: tuple[Any, ...] = (self, self.classifier, self.score_model, self.counterfactuals, self.energies)
+        parts += (view.attacked, view.detectors, view.images, view.recorded) if view else ()
+        if len({part.data.name for part in parts}) > 1:
+            raise ValueError(f"a study has one data set, got {[part.data.name for part in parts]}")
+        return self
