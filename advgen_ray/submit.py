@@ -12,10 +12,16 @@ from typing import Any
 
 from advgen_ray import recipes
 from advgen_ray.config import (
+    CompareDetectorsConfig,
+    CompareLossesConfig,
+    CompareSubsetsConfig,
     Config,
+    EvaluateRobustnessConfig,
     GenerateConfig,
+    GenerateFromClassifierConfig,
     ReportConfig,
     ScoreEnergiesConfig,
+    SearchTrainingConfig,
     StudyConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
@@ -36,6 +42,12 @@ JOBS: dict[str, type[Config]] = {
     "train_score_model": TrainScoreModelConfig,
     "generate_counterfactuals": GenerateConfig,
     "score_energies": ScoreEnergiesConfig,
+    "evaluate_robustness": EvaluateRobustnessConfig,
+    "compare_detectors": CompareDetectorsConfig,
+    "generate_from_classifier": GenerateFromClassifierConfig,
+    "search_training": SearchTrainingConfig,
+    "compare_losses": CompareLossesConfig,
+    "compare_subsets": CompareSubsetsConfig,
     "report": ReportConfig,
 }
 

@@ -1,22 +1,19 @@
 """The rows of a set of energies: loads the classifiers and the images, converts around attack and readout."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from advgen_ray.attacks.objectives import cross_entropy
 from advgen_ray.config import AttackConfig, ScoreEnergiesConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.distributed.attacks import build_pgd
+from advgen_ray.distributed.attacks import THREAT_MODELS, build_passes, perturb_all
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.plans import ImageGroup
 from advgen_ray.energy.readout import read_logits
-from advgen_ray.rng import Stream
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import ENERGIES, column_to_images
 
@@ -40,8 +37,10 @@ class EnergyRows:
         inputs = result_set.plan["inputs"]
         self.config, self.groups, self.device = config, groups, device
         self.names = list(inputs["classifiers"])
+        info = datasets.dataset_info(config.data.name, config.data.root)
+        self.num_classes = info.num_classes
         self.loaded = [
-            load_unchanged(uri, inputs["classifiers"][name], device)
+            load_unchanged(uri, inputs["classifiers"][name], device, info)
             for uri, name in zip(config.classifiers, self.names, strict=True)
         ]
         self.splits: dict[str, LabelledImages] = {
@@ -51,7 +50,6 @@ class EnergyRows:
             name: ResultSet.open(uri)
             for uri, name in zip(config.counterfactuals, inputs["counterfactuals"], strict=True)
         }
-        self.stream = Stream(config.seed, "evaluation_attack")
 
     def __call__(self, index: int) -> pa.Table:
         """The rows of one shard, in batches of ``batch_size``."""
@@ -87,10 +85,10 @@ class EnergyRows:
     def _attacked(
         self, model: nn.Module, attack: AttackConfig, x: Tensor, y: Tensor, ids: list[str]
     ) -> tuple[Tensor, Tensor]:
-        """Adversarial versions and their distances; an image's random start is keyed by its id."""
-        pgd = build_pgd(attack, partial(_start_noise, self.stream, ids))
-        x_adv = pgd(model, x, cross_entropy(y))
-        return x_adv, pgd.threat_model.distance(x_adv, x)
+        """Adversarial versions and their distances in the attack's norm."""
+        passes = build_passes(attack, self.num_classes, self.config.seed, until_fallen=False)
+        x_adv = perturb_all(model, x, y, ids, passes)
+        return x_adv, THREAT_MODELS[attack.norm](attack.eps).distance(x_adv, x)
 
     def _table(
         self, group: ImageGroup, images: _Images, rows: slice, logits: Tensor, y: Tensor, distance: Tensor
@@ -121,7 +119,3 @@ class EnergyRows:
             "config_digest": [self.config.digest()] * size,
         }
         return pa.table([pa.array(columns[f.name]).cast(f.type) for f in ENERGIES], schema=ENERGIES)
-
-
-def _start_noise(stream: Stream, ids: list[str], x: Tensor) -> Tensor:
-    return stream.normal(ids, x.shape[1:]).to(x.device)

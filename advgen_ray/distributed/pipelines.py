@@ -18,21 +18,28 @@ from advgen_ray.errors import UserError
 from advgen_ray.storage import ResultSet
 
 
-def run_map(name: str, result_set: ResultSet, load: Callable[[torch.device], RowMaker], pool: PoolConfig) -> None:
+def run_map(
+    name: str,
+    result_set: ResultSet,
+    load: Callable[[torch.device], RowMaker],
+    pool: PoolConfig,
+    note: Callable[[], str] | None = None,
+) -> None:
     """Compute what is missing of one set and commit it; see ``run_maps``."""
-    run_maps(name, [Map(result_set, load)], pool)
+    run_maps(name, [Map(result_set, load)], pool, note)
 
 
-def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig) -> None:
+def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[], str] | None = None) -> None:
     """Compute what is missing of several sets in one pool of actors, which takes seconds to start, and commit each.
 
     Rows go from the actors straight to storage: through the driver pass shard numbers and counts only, so its
-    memory is flat. Raises UserError for a mistake that an actor found, RuntimeError with its traceback for a defect.
+    memory is flat. ``note`` adds to the progress lines. Raises UserError for a mistake that an actor found,
+    RuntimeError with its traceback for a defect.
     """
     missing = [(which, index) for which, one in enumerate(maps) for index in one.result_set.missing()]
     num_shards = sum(one.result_set.num_shards for one in maps)
     left = Counter(which for which, _ in missing)
-    with Progress(name, num_shards, num_shards - len(missing)) as progress:
+    with Progress(name, num_shards, num_shards - len(missing), note) as progress:
         for which, one in enumerate(maps):
             if not left[which]:
                 one.result_set.commit(progress.seconds)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -10,10 +11,13 @@ QUIET_INTERVALS = 6  # a line in which nothing has changed is worth printing thi
 
 
 class Progress:
-    """Counts finished shards and images; prints rate and time left while it is open."""
+    """Counts finished shards and images; prints rate and time left while it is open.
 
-    def __init__(self, name: str, num_shards: int, shards_before: int) -> None:
-        self.name, self.num_shards = name, num_shards
+    ``note`` says more of shards under way, where they take long: asked for each line, "" while it knows nothing.
+    """
+
+    def __init__(self, name: str, num_shards: int, shards_before: int, note: Callable[[], str] | None = None) -> None:
+        self.name, self.num_shards, self.note = name, num_shards, note
         self.shards_before = self.shards_done = shards_before
         self.images_done = 0
         self.begin = time.monotonic()
@@ -53,12 +57,14 @@ class Progress:
         return f"{line}, {_clock(self.seconds * left / here)} left" if left else f"{line}, {_clock(self.seconds)}"
 
     def _print_until_closed(self) -> None:
-        printed, quiet = -1, 0
+        printed: tuple[int, str] | None = None
+        quiet = 0
         while not self._closing.wait(INTERVAL_SECONDS):
             quiet += 1
-            if self.shards_done != printed or quiet == QUIET_INTERVALS:
-                print(self.line(), flush=True)
-                printed, quiet = self.shards_done, 0
+            note = self.note() if self.note else ""
+            if (self.shards_done, note) != printed or quiet == QUIET_INTERVALS:
+                print(self.line() + (f"; {note}" if note else ""), flush=True)
+                printed, quiet = (self.shards_done, note), 0
 
 
 def _clock(seconds: float) -> str:

@@ -8,10 +8,12 @@ import torch
 from advgen_ray.config import AttackConfig, TrainClassifierConfig
 from advgen_ray.data.augment import flip_and_crop
 from advgen_ray.data.batches import BatchOrder
+from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed.attacks import build_pgd
 from advgen_ray.distributed.train import Session, Task
-from advgen_ray.models.wide_resnet import WideResNet
+from advgen_ray.models.ema import Ema
 from advgen_ray.rng import Stream
+from advgen_ray.stages.robust_loss import loss_at_epoch
 from advgen_ray.stages.training import (
     build_trainee,
     check_data,
@@ -19,9 +21,17 @@ from advgen_ray.stages.training import (
     describe_model,
     load_shared,
     run_tracked,
+    store_model,
+    store_table,
 )
-from advgen_ray.training.classifier import AttackAt, accuracy, train_classifier
+from advgen_ray.stages.training_split import energy_images, split_training, with_exclude_digest
+from advgen_ray.storage.filesystem import join
+from advgen_ray.training.classifier import AttackAt, ObserveEpoch, accuracy, train_classifier
 from advgen_ray.training.loop import Record
+from advgen_ray.training.model_directory import CLASSIFIERS
+from advgen_ray.training.observers import EnergyColumns, EnergyRecorder, Validation
+from advgen_ray.training.trainee import Trainee
+from advgen_ray.training.worker import Worker
 
 EVALUATION_BATCH = 256
 
@@ -34,28 +44,40 @@ def run(config: TrainClassifierConfig) -> dict[str, Any]:
 def run_all(configs: Sequence[TrainClassifierConfig]) -> list[dict[str, Any]]:
     """Train several classifiers in one worker group, which costs as much to start as a small one to train."""
     check_data(configs)
-    tasks = [Task(_name(config), train, config, config.output) for config in configs]
-    cards = run_tracked("classifier", tasks, configs[0].workers, _describe)
+    cards = run_tracked("classifier", [task_of(config) for config in configs], configs[0].workers, describe)
     return [
         {"model": f"{config.output}/model", **card["metrics"], "seconds": card["seconds"]}
         for config, card in zip(configs, cards, strict=True)
     ]
 
 
+def task_of(config: TrainClassifierConfig) -> Task:
+    """The training of a config; raises UserError where what it excludes cannot be read."""
+    config = with_exclude_digest(config)
+    return Task(_name(config), train, config, config.output)
+
+
 def train(config: TrainClassifierConfig, session: Session) -> None:
-    """What each worker does: build, resume, train, measure accuracy, finish."""
+    """What each worker does: build, resume, train, measure accuracy, finish.
+
+    Beside the ``model`` it may leave ``last``, the model of the last step where another was best on the validation
+    images, and ``energies/epoch-0050.parquet``, one for each recorded epoch.
+    """
     worker, seed = session.worker, config.seed
-    images = load_shared(config.data, "train", worker)
+    images, validation_images = split_training(load_shared(config.data, "train", worker), config)
     test_images = load_shared(config.data, "test", worker).first(config.num_evaluation_images)
     architecture = describe_architecture(config.model, images.info, mean=images.info.mean, std=images.info.std)
     torch.manual_seed(Stream(seed, "weights").torch_seed(step=0))
-    model = WideResNet(**architecture).to(worker.device)
+    model = CLASSIFIERS[config.model.kind](**architecture).to(worker.device)
     num_steps = config.num_epochs * BatchOrder(len(images), config.batch_size, seed).steps_per_epoch
-    trainee = build_trainee(model, config.optimizer, num_steps, session.resume)
+    ema = Ema(model, config.ema_decay) if config.ema_decay else None
+    trainee = build_trainee(model, config.optimizer, num_steps, session.resume, ema)
+    trainee.autocast = torch.bfloat16 if config.precision == "bf16" else None
     train_classifier(
         trainee,
         images,
         attack_at(config.attack),
+        loss_at_epoch=loss_at_epoch(config, worker),
         num_epochs=config.num_epochs,
         max_steps=config.max_steps,
         batch_size=config.batch_size,
@@ -65,13 +87,39 @@ def train(config: TrainClassifierConfig, session: Session) -> None:
         seed=seed,
         worker=worker,
         report=session.report,
+        observers=_observers(config, images, validation_images, worker),
     )
-    attacks = {"clean_accuracy": None, "pgd_accuracy": attack_at(config.evaluation_attack)}
-    metrics = {
-        name: accuracy(model, test_images, attack, batch_size=EVALUATION_BATCH, seed=seed, worker=worker)
-        for name, attack in attacks.items()
-    }
-    session.finish(model, describe_model("wide_resnet", architecture, config, metrics, trainee))
+
+    def measure(model: torch.nn.Module) -> dict[str, float]:
+        attacks = {"clean_accuracy": None, "pgd_accuracy": attack_at(config.evaluation_attack)}
+        return {
+            name: accuracy(model, test_images, attack, batch_size=EVALUATION_BATCH, seed=seed, worker=worker)
+            for name, attack in attacks.items()
+        }
+
+    def card_of(metrics: dict[str, float]) -> dict[str, Any]:
+        return describe_model(config.model.kind, architecture, config, metrics, trainee)
+
+    model.load_state_dict(trainee.weights_to_keep)
+    selection = _selection(trainee, config)
+    if trainee.best and trainee.best.step < trainee.step:
+        selection["last"] = measure(model)
+        if worker.rank == 0:
+            store_model(join(config.output, "last"), model, card_of(selection["last"]))
+        model.load_state_dict(trainee.best.weights)
+    card = card_of(measure(model))
+    session.finish(model, card | {"selection": selection} if selection else card)
+
+
+def describe(config: TrainClassifierConfig, record: Record) -> str:
+    """How far a training is, in a few words."""
+    validation = record.get("validation_pgd_accuracy")
+    return (
+        f"epoch {record['epoch']:g}/{config.num_epochs}  loss {record['loss']:.3f}  "
+        f"accuracy {record['train_accuracy']:.3f}  "
+        + (f"validation PGD {validation:.3f}  " if validation is not None else "")
+        + f"{record['seconds']:.1f} s"
+    )
 
 
 def attack_at(config: AttackConfig) -> AttackAt | None:
@@ -81,12 +129,53 @@ def attack_at(config: AttackConfig) -> AttackAt | None:
     return lambda share, start_noise: build_pgd(config, start_noise, share)
 
 
+def _observers(
+    config: TrainClassifierConfig, images: LabelledImages, validation_images: LabelledImages, worker: Worker
+) -> list[ObserveEpoch]:
+    """Validation where images are held out, and the recorder of energies where epochs are named."""
+    observers: list[ObserveEpoch] = []
+    if len(validation_images):
+        validation_attack = attack_at(config.evaluation_attack)
+        observers.append(
+            Validation(
+                validation_images,
+                validation_attack,
+                config.validate_every_epochs,
+                EVALUATION_BATCH,
+                config.seed,
+                worker,
+            )
+        )
+    attack = attack_at(config.attack)
+    if config.record_energies_at_epochs and attack:
+
+        def keep(epoch: int, columns: EnergyColumns) -> None:
+            if worker.rank == 0:
+                store_table(join(config.output, "energies", f"epoch-{epoch:04d}.parquet"), {"epoch": epoch, **columns})
+
+        observers.append(
+            EnergyRecorder(
+                energy_images(images, config),
+                attack,
+                config.record_energies_at_epochs,
+                EVALUATION_BATCH,
+                config.seed,
+                worker,
+                keep,
+            )
+        )
+    return observers
+
+
+def _selection(trainee: Trainee, config: TrainClassifierConfig) -> dict[str, Any]:
+    """Which model is exported and why; empty where it is the last one because nothing was validated."""
+    if trainee.best is None:
+        return {}
+    by = "validation_pgd_accuracy" if config.evaluation_attack.eps else "validation_clean_accuracy"
+    best = trainee.best
+    return {"by": by, "value": best.value, "epoch": best.epoch, "step": best.step}
+
+
 def _name(config: TrainClassifierConfig) -> str:
-    return f"classifier eps={config.attack.eps:g} seed={config.seed}"
-
-
-def _describe(config: TrainClassifierConfig, record: Record) -> str:
-    return (
-        f"epoch {record['epoch']:g}/{config.num_epochs}  loss {record['loss']:.3f}  "
-        f"accuracy {record['train_accuracy']:.3f}  {record['seconds']:.1f} s"
-    )
+    loss = "" if config.loss == "sat" else f" {config.loss}"
+    return f"classifier{loss} eps={config.attack.eps:g} seed={config.seed}"

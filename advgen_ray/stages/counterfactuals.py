@@ -11,7 +11,7 @@ from advgen_ray.config import GenerateConfig
 from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows, plan_of
 from advgen_ray.distributed.pipelines import run_maps
-from advgen_ray.stages.inputs import content_digest, load_for, load_images
+from advgen_ray.stages.inputs import content_digest, load_images, load_score_model
 from advgen_ray.storage import ResultSet
 from advgen_ray.tracking import Run, tracked_run
 
@@ -49,7 +49,7 @@ def run_all(configs: Sequence[GenerateConfig]) -> list[dict[str, Any]]:
 def prepare(config: GenerateConfig) -> ResultSet:
     """The set that the config makes, begun or continued, with every input checked."""
     images = load_images(config.data, config.split, config.num_sources, "num_sources")
-    score_model = load_for(config.score_model, "unet", config.data)
+    score_model = load_score_model(config.score_model, config.data)
     inputs = {"score_model": score_model.digest, "images": content_digest(images, config.num_sources)}
     return ResultSet.create(
         config.output,

@@ -1,20 +1,27 @@
 """The stage that scores energies: images, their adversarial versions and counterfactuals under every classifier."""
 
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from advgen_ray.config import ScoreEnergiesConfig
+from advgen_ray.analysis.attacked_energies import AttackedEnergies, attacked_energies
+from advgen_ray.analysis.inputs import ENERGY_COLUMNS
+from advgen_ray.config import AttackConfig, ScoreEnergiesConfig
 from advgen_ray.distributed.energy_rows import EnergyRows
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.distributed.plans import ImageGroup, energy_groups
 from advgen_ray.errors import UserError
-from advgen_ray.stages.inputs import content_digest, load_for, load_images, open_counterfactuals, unique_names
+from advgen_ray.report.energies_page import energies_page
+from advgen_ray.report.page import render
+from advgen_ray.stages.inputs import content_digest, load_classifier, load_images, open_counterfactuals, unique_names
 from advgen_ray.storage import ResultSet
+from advgen_ray.storage.filesystem import join, write_atomic
 from advgen_ray.tracking import tracked_run
 
 ATTACKED_SPLIT = "test"
+PAGE = "report.html"
 GROUP_KEYS = ("view", "attack", "attack_eps", "image_set")
 
 
@@ -27,12 +34,32 @@ def run(config: ScoreEnergiesConfig) -> dict[str, Any]:
     result_set, groups = prepare(config)
     if result_set.finished():
         print(f"energies: {config.output} is complete, nothing to compute", flush=True)
-        return _summary(result_set)
+        return _summary(result_set) | _write_page(config, result_set)
     with tracked_run("energies", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
         run_map("energies", result_set, partial(EnergyRows, config, result_set, groups), config.pool)
         summary = _summary(result_set)
         tracked.log_metrics(_metrics(summary))
-    return summary
+    return summary | _write_page(config, result_set)
+
+
+def attacks_of(result_set: ResultSet) -> list[dict[str, Any]]:
+    """The attacks of a set's config, each with the label under which its rows know it."""
+    attacks = [AttackConfig.parse(attack) for attack in result_set.plan["config"]["attacks"]]
+    return [{**attack.model_dump(), "label": attack.label} for attack in attacks]
+
+
+def read_attacked(result_set: ResultSet) -> AttackedEnergies:
+    """What a finished set says of its attacks."""
+    return attacked_energies(result_set.read(list(ENERGY_COLUMNS)).to_pandas(), attacks_of(result_set))
+
+
+def _write_page(config: ScoreEnergiesConfig, result_set: ResultSet) -> dict[str, str]:
+    """The page beside the set, where something was attacked; where it is."""
+    if not config.attacks or ATTACKED_SPLIT not in config.splits:
+        return {}
+    page = energies_page(read_attacked(result_set), config.model_dump(mode="json"), version("advgen_ray"))
+    write_atomic(join(config.output, PAGE), render(page).encode())
+    return {"report": join(config.output, PAGE)}
 
 
 def prepare(config: ScoreEnergiesConfig) -> tuple[ResultSet, list[ImageGroup]]:
@@ -42,7 +69,7 @@ def prepare(config: ScoreEnergiesConfig) -> tuple[ResultSet, list[ImageGroup]]:
     names = unique_names(config.classifiers, "classifiers", depth=1)
     set_names = unique_names(config.counterfactuals, "counterfactuals", depth=0)
     splits = {split: load_images(config.data, split, config.num_images, "num_images") for split in config.splits}
-    loaded = [load_for(uri, "wide_resnet", config.data) for uri in config.classifiers]
+    loaded = [load_classifier(uri, config.data) for uri in config.classifiers]
     sets = [open_counterfactuals(uri, config.data) for uri in config.counterfactuals]
     inputs = {
         "classifiers": {name: model.digest for name, model in zip(names, loaded, strict=True)},

@@ -1,11 +1,19 @@
 """Finds a study's results again by their places under its output, so that its report can be rendered anew."""
 
 import json
+from typing import get_args
 
-from advgen_ray.config import DataConfig, ReportConfig
+from advgen_ray.config import DataConfig, ReportConfig, TrainClassifierConfig
 from advgen_ray.errors import UserError
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import exists, join, read_bytes
+
+VIEW = {
+    "attacked": "attacked_energies",
+    "detectors": "detectors",
+    "images": "classifier_images",
+}
+LOSSES = get_args(TrainClassifierConfig.model_fields["loss"].annotation)
 
 
 def report_config(output: str) -> ReportConfig:
@@ -28,6 +36,8 @@ def report_config(output: str) -> ReportConfig:
         variants=tuple(sets),
         held_out=held_out if exists(held_out) else "",
         energies=join(root, "energies"),
+        **{key: join(root, name) for key, name in VIEW.items() if exists(join(root, name))},
+        recorded=next((uri for uri in (join(root, "recorded", loss) for loss in LOSSES) if exists(uri)), ""),
         output=root,
     )
 

@@ -11,7 +11,8 @@ from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.errors import UserError
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import local_copy
-from advgen_ray.training.model_directory import LoadedModel, load_model
+from advgen_ray.training import any_classifier
+from advgen_ray.training.model_directory import CLASSIFIERS, LoadedModel, load_model
 
 
 def load_images(data: DataConfig, split: datasets.Split, num_images: int | None, key: str) -> LabelledImages:
@@ -31,15 +32,31 @@ def content_digest(images: LabelledImages, num_images: int | None = None) -> str
     return digest.hexdigest()[:16]
 
 
-def load_for(uri: str, kind: str, data: DataConfig) -> LoadedModel:
-    """The model at ``uri``; raises UserError unless it is of ``kind`` and made for images such as ``data``'s."""
+def load_score_model(uri: str, data: DataConfig) -> LoadedModel:
+    """The score model at ``uri``; raises UserError unless it is one, made for images such as ``data``'s."""
+    return _load_for(uri, ("unet",), data)
+
+
+def load_classifier(uri: str, data: DataConfig) -> LoadedModel:
+    """The classifier at ``uri``, a model directory or a file from elsewhere (``training.any_classifier``).
+
+    Raises UserError unless it is a classifier, made for images such as ``data``'s.
+    """
+    if local_copy(uri).is_file():
+        info = datasets.dataset_info(data.name, data.root)
+        return any_classifier.load_classifier(local_copy(uri), info.image_shape, info.num_classes, info.mean, info.std)
+    return _load_for(uri, tuple(CLASSIFIERS), data)
+
+
+def _load_for(uri: str, kinds: tuple[str, ...], data: DataConfig) -> LoadedModel:
     loaded = load_model(local_copy(uri))
     info = datasets.dataset_info(data.name, data.root)
     architecture: dict[str, Any] = loaded.card["architecture"]
     expected = {"image_shape": list(info.image_shape), "num_classes": info.num_classes}
     found = {"image_shape": list(architecture["image_shape"]), "num_classes": architecture["num_classes"]}
-    if loaded.card["kind"] != kind:
-        raise UserError(f"{uri}: holds a {loaded.card['kind']}, expected a {kind}; give another model directory")
+    if loaded.card["kind"] not in kinds:
+        wanted = kinds[0] if len(kinds) == 1 else f"classifier ({', '.join(kinds)})"
+        raise UserError(f"{uri}: holds a {loaded.card['kind']}, expected a {wanted}; give another model directory")
     if found != expected:
         raise UserError(f"{uri}: made for {found}, {data.name} has {expected}; give a model of this data set")
     trained_on = loaded.card.get("data", {}).get("name", data.name)

@@ -22,6 +22,7 @@ from advgen_ray.report.page import panels_of, render
 from advgen_ray.report.study import RunRecord, Study
 from advgen_ray.report.study_page import result_sections, study_page
 from advgen_ray.report.text import summary_text
+from advgen_ray.stages import energy_view
 from advgen_ray.stages.inputs import load_images
 from advgen_ray.stages.report_inputs import Stored, pictures, read_stored
 from advgen_ray.storage.filesystem import ensure_writable, join, write_atomic
@@ -44,7 +45,7 @@ def run(config: ReportConfig, elapsed_seconds: Mapping[str, float] | None = None
         tables = analyze(stored.inputs)
         elapsed = dict(elapsed_seconds) if elapsed_seconds else stored_seconds(stored.records)
         study = Study(tables, stored.records, _grid(config, tables, stored), elapsed, version("advgen_ray"))
-        sections = result_sections(study)
+        sections = [*result_sections(study), *energy_view.sections(config)]
         drawings = {panel.name: panel.svg for panel in panels_of(sections)}
         elapsed["report"] = time.monotonic() - begin
         summary = summarize(tables, elapsed)

@@ -12,9 +12,10 @@ from advgen_ray.config import ReportConfig
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.errors import UserError
 from advgen_ray.report.study import RunRecord
+from advgen_ray.stages.classifier_images import GENERATED, GRADIENTS
 from advgen_ray.stages.inputs import open_counterfactuals, unique_names
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import local_copy
+from advgen_ray.storage.filesystem import join, local_copy
 from advgen_ray.storage.schemas import column_to_images
 from advgen_ray.training.model_directory import read_card
 
@@ -67,7 +68,7 @@ def read_stored(config: ReportConfig) -> Stored:
         name = unique_names((config.score_model,), "score_model", depth=1)[0]
         records.append(_model_record("score model", name, _card(config.score_model)))
     records += [_set_record("counterfactuals", one) for one in _distinct([main, *compared, held_out])]
-    return Stored(inputs, [*records, _set_record("energies", energies)], main)
+    return Stored(inputs, [*records, _set_record("energies", energies), *_view_records(config)], main)
 
 
 def pictures(result_set: ResultSet, item_ids: Iterable[str]) -> np.ndarray:
@@ -141,6 +142,17 @@ def _model_record(stage: str, name: str, card: dict[str, Any]) -> RunRecord:
         versions=card.get("versions", {}),
         history=card.get("history", []),
     )
+
+
+def _view_records(config: ReportConfig) -> list[RunRecord]:
+    """What the energy view stored."""
+    images = [join(config.images, name) for name in (GENERATED, GRADIENTS)] if config.images else []
+    records = (
+        [_model_record("classifier", "recorded", _card(join(config.recorded, "model")))] if config.recorded else []
+    )
+    return records + [
+        _set_record("energy view", ResultSet.open(uri)) for uri in (config.attacked, config.detectors, *images) if uri
+    ]
 
 
 def _set_record(stage: str, result_set: ResultSet) -> RunRecord:

@@ -15,6 +15,7 @@ from advgen_ray.config import (
 )
 from advgen_ray.distributed.cluster import connect
 from advgen_ray.stages import classifier, counterfactuals, energies, report, score_model
+from advgen_ray.stages.energy_view import plan_of, stages_of
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
 from advgen_ray.tracking import tracked_run
 
@@ -26,13 +27,16 @@ def run(config: StudyConfig) -> dict[str, Any]:
     """Every stage in turn under one tracked parent run; finished stages are reused, a killed one continues."""
     plan = StudyPlan(config)
     ensure_writable(config.output)
-    clock = StageClock(config.output, num_stages=5)
+    view = stages_of(plan.view) if plan.view else []
+    clock = StageClock(config.output, num_stages=5 + len(view))
     with tracked_run("study", config.model_dump(mode="json"), tags={"config_digest": config.digest()}):
         connect()  # while the tracker starts in its own thread
-        clock.run("classifiers", lambda: classifier.run_all([*plan.classifiers, plan.judge]))
+        clock.run("classifiers", lambda: classifier.run_all(plan.trainings))
         clock.run("score_model", lambda: score_model.run(plan.score_model))
         clock.run("counterfactuals", lambda: counterfactuals.run_all(plan.counterfactuals))
         clock.run("energies", lambda: energies.run(plan.energies))
+        for name, stage in view:
+            clock.run(name, stage)
         clock.run("report", lambda: report.run(plan.report, elapsed_seconds=clock.seconds))
     return {"report": join(config.output, report.REPORT), "summary": join(config.output, report.SUMMARY)}
 
@@ -68,6 +72,7 @@ class StudyPlan:
             counterfactuals=by_neighborhood,
             output=f"{root}/energies",
         )
+        self.view = plan_of(config, root)
         self.report = ReportConfig(
             data=config.data,
             classifiers=classifiers[:-1],
@@ -77,8 +82,17 @@ class StudyPlan:
             variants=by_neighborhood,
             held_out=self.held_out.output,
             energies=self.energies.output,
+            attacked=self.view.attacked.output if self.view else "",
+            detectors=self.view.detectors.output if self.view else "",
+            images=self.view.images.output if self.view else "",
+            recorded=self.view.recorded.output if self.view else "",
             output=root,
         )
+
+    @property
+    def trainings(self) -> list[TrainClassifierConfig]:
+        """Every classifier of the study, for one group of workers."""
+        return [*self.classifiers, self.judge, *([self.view.recorded] if self.view else [])]
 
     @property
     def counterfactuals(self) -> list[GenerateConfig]:

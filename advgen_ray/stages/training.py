@@ -1,10 +1,12 @@
 """What both training stages share: optimisers from configs, data on every worker, tracking around the run."""
 
+import io
+import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from torch import nn
 
 from advgen_ray.config import (
@@ -21,9 +23,12 @@ from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed.train import Describe, Task, run_training
 from advgen_ray.models.ema import Ema
-from advgen_ray.tracking import Run, check_tracking, tracked_run
-from advgen_ray.training.loop import Record, Trainee
-from advgen_ray.training.optim import adam, constant, one_cycle, sgd
+from advgen_ray.stages.training_split import split_training
+from advgen_ray.storage.filesystem import join, write_atomic
+from advgen_ray.tracking import SideBySide, check_tracking
+from advgen_ray.training.model_directory import CARD, WEIGHTS, save_model
+from advgen_ray.training.optim import adam, constant, one_cycle, one_cycle_momentum, sgd
+from advgen_ray.training.trainee import Record, Trainee
 from advgen_ray.training.worker import Worker
 
 TrainingConfig = TrainClassifierConfig | TrainScoreModelConfig
@@ -36,9 +41,11 @@ def check_data(configs: Sequence[TrainingConfig]) -> None:
         test = datasets.load(data.name, data.root, "test", data.download)
         for config in configs:
             if config.data == data:
-                BatchOrder(len(train), config.batch_size, config.seed, num_workers=config.workers.num_workers)
+                num_images = len(train)
                 if isinstance(config, TrainClassifierConfig):
                     test.first(config.num_evaluation_images)
+                    num_images = len(split_training(train, config)[0])
+                BatchOrder(num_images, config.batch_size, config.seed, num_workers=config.workers.num_workers)
 
 
 def load_shared(data: DataConfig, split: datasets.Split, worker: Worker) -> LabelledImages:
@@ -61,11 +68,14 @@ def build_trainee(
         else sgd(model.parameters(), config.momentum, config.weight_decay)
     )
     schedule = (
-        one_cycle(config.learning_rate, num_steps, config.warmup_steps)
+        one_cycle(config.learning_rate, num_steps, config.warmup_steps, config.one_cycle_rise)
         if config.schedule == "one_cycle"
         else constant(config.learning_rate, config.warmup_steps)
     )
-    trainee = Trainee(model, optimizer, schedule, config.clip_norm, ema)
+    momentum = one_cycle_momentum(num_steps, config.warmup_steps, config.one_cycle_rise)
+    trainee = Trainee(
+        model, optimizer, schedule, config.clip_norm, ema, momentum=momentum if config.cycle_momentum else None
+    )
     if resume:
         trainee.resume(resume)
     return trainee
@@ -75,7 +85,7 @@ def describe_architecture(model: Config, info: DatasetInfo, **more: Any) -> dict
     """The constructor's arguments, as plain JSON values that rebuild the model anywhere."""
     facts = {"image_shape": info.image_shape, "num_classes": info.num_classes, **more}
     plain = {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}
-    return plain | model.model_dump(mode="json")
+    return plain | model.model_dump(mode="json", exclude={"kind"})
 
 
 def describe_model(
@@ -94,6 +104,21 @@ def describe_model(
     }
 
 
+def store_model(uri: str, model: nn.Module, card: dict[str, Any]) -> None:
+    """Write a model directory, its card last."""
+    with tempfile.TemporaryDirectory(prefix="advgen-model-") as directory:
+        save_model(directory, model, card)
+        for name in (WEIGHTS, CARD):
+            write_atomic(join(uri, name), (Path(directory) / name).read_bytes())
+
+
+def store_table(uri: str, columns: dict[str, Any]) -> None:
+    """Write a small Parquet file at once."""
+    buffer = io.BytesIO()
+    pd.DataFrame(columns).to_parquet(buffer, index=False)
+    write_atomic(uri, buffer.getvalue())
+
+
 def run_tracked(stage: str, tasks: Sequence[Task], workers: WorkersConfig, describe: Describe) -> list[dict[str, Any]]:
     """Train the tasks, each recorded as a run of its own while it trains; returns their model cards.
 
@@ -106,48 +131,35 @@ def run_tracked(stage: str, tasks: Sequence[Task], workers: WorkersConfig, descr
         for task, card in zip(tasks, cards, strict=True):
             recorder.complete(task, card)
     except BaseException as error:
-        recorder.close(error)
+        recorder.runs.close_all(error)
         raise
-    recorder.close(None)
     return cards
 
 
 class _Recorder:
-    """Passes records on to the tracked run of their task, which opens at its first record.
+    """Passes records on to the tracked run of their task, which opens at its first record and ends with the group.
 
-    Tasks train one after the other, so at most one run is open. The watcher may miss a record between two looks;
-    the card holds all, and those not yet passed on follow in the end. Records from before this process began were
-    passed on by the one that was killed then.
+    The watcher may miss a record between two looks; the card holds all, and those not yet passed on follow in the
+    end. Records from before this process began were passed on by the one that was killed then.
     """
 
     def __init__(self, stage: str) -> None:
         self.stage = stage
         self.steps: dict[str, set[int]] = {}  # recorded here, by output
-        self.task: Task | None = None
-        self.run: Run | None = None
-        self.open = ExitStack()
+        self.runs = SideBySide()
 
     def add(self, task: Task, record: Record) -> None:
-        if task is not self.task:
-            self.close(None)
-            tags = {"config_digest": task.digest, "model": task.name}
-            tracked = tracked_run(self.stage, task.config.model_dump(mode="json"), tags=tags)
-            self.task, self.run = task, self.open.enter_context(tracked)
-        assert self.run is not None, "opened above or by an earlier record"
-        self.run.log_history([record])
+        tags = {"config_digest": task.digest, "model": task.name}
+        run = self.runs.run(task.output, self.stage, task.config.model_dump(mode="json"), tags)
+        run.log_history([record])
         self.steps.setdefault(task.output, set()).add(record["step"])
 
     def complete(self, task: Task, card: dict[str, Any]) -> None:
-        """Pass on what the watcher missed, and the results."""
+        """Pass on what the watcher missed, and the results; the task's run is over."""
         recorded = self.steps.get(task.output)
         if recorded is None:
             return
         missed = [r for r in card["history"] if r["step"] > min(recorded) and r["step"] not in recorded]
-        for record in missed:
+        for record in [*missed, {"step": card["num_steps"], **card["metrics"]}]:
             self.add(task, record)
-        self.add(task, {"step": card["num_steps"], **card["metrics"]})
-
-    def close(self, error: BaseException | None) -> None:
-        """End the open run, as failed if there is an error."""
-        self.open.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
-        self.open, self.task = ExitStack(), None
+        self.runs.close(task.output)

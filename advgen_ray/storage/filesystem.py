@@ -104,7 +104,7 @@ def remove_tree(uri: str) -> None:
 
 
 def local_copy(uri: str) -> Path:
-    """A local directory with the files of ``uri``: itself, or a download that lives as long as this process."""
+    """A local directory with the files of ``uri``, or the file it is: itself, or a download as long as we live."""
     filesystem, path = resolve(uri)
     if isinstance(filesystem, fs.LocalFileSystem):
         return Path(path)
@@ -112,6 +112,10 @@ def local_copy(uri: str) -> Path:
         raise UserError(f"{uri}: not found; check the address and AWS_ENDPOINT_URL")
     directory = tempfile.mkdtemp(prefix="advgen-copy-")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    if filesystem.get_file_info(path).type == fs.FileType.File:
+        copy = Path(directory) / path.rsplit("/", 1)[-1]
+        copy.write_bytes(read_bytes(uri))
+        return copy
     fs.copy_files(path, directory, source_filesystem=filesystem, destination_filesystem=_local())
     return Path(directory)
 

@@ -47,7 +47,95 @@ ENERGIES = pa.schema(
     ]
 )
 
-SCHEMAS = {"counterfactuals": COUNTERFACTUALS, "energies": ENERGIES}
+ROBUSTNESS = pa.schema(
+    [
+        ("item_id", pa.string()),  # the image's
+        ("label", pa.int16()),
+        ("predicted_clean", pa.int16()),
+        ("fallen_to", pa.string()),  # the attack it fell to; "clean" if wrong before any, "" if it stands
+        ("x_adv", pa.binary()),  # little-endian float32, C * H * W, in [0, 1]; the image itself unless it fell
+        ("predicted", pa.int16()),  # on x_adv, read again from these bytes
+        ("distance", pa.float64()),  # of x_adv from the image, in the evaluation's norm; likewise
+        *_PROVENANCE,
+    ]
+)
+
+DETECTIONS = pa.schema(
+    [
+        ("item_id", pa.string()),  # "natural/{image_id}", "{view}/{attack}-{attack_eps}/{image_id}"
+        ("image_id", pa.string()),
+        ("half", pa.string()),  # "validation": thresholds and fits are chosen on it; "test": measured
+        ("view", pa.string()),  # "natural", "attacked", or "noisy": random noise as large as the attack's
+        ("attack", pa.string()),  # its name; "" for a natural image
+        ("attack_eps", pa.float32()),
+        ("attack_distance", pa.float32()),  # in the attack's norm; 0 for a natural image
+        ("label", pa.int16()),
+        ("predicted", pa.int16()),
+        ("correct", pa.bool_()),
+        ("confidence", pa.float32()),
+        ("energy_x", pa.float32()),
+        ("energy_xy", pa.float32()),
+        ("logits", pa.list_(pa.float32())),
+        ("kd_bu", pa.list_(pa.float64())),  # log density, and Bayesian uncertainty if the model has dropout
+        ("bandwidth", pa.float64()),  # of the density; 0 where it was not asked for
+        ("lid", pa.list_(pa.float64())),  # one a layer
+        *_PROVENANCE,
+    ]
+)
+
+CLASSIFIER_IMAGES = pa.schema(
+    [
+        ("item_id", pa.string()),  # "{classifier}/{y_target}/{replicate}"; without the classifier, its noise's key
+        ("classifier", pa.string()),
+        ("classifier_eps", pa.float32()),
+        ("classifier_seed", pa.int64()),
+        ("y_target", pa.int16()),  # the class asked for
+        ("replicate", pa.int16()),
+        ("x_start", pa.binary()),  # little-endian float32, C * H * W, in [0, 1]
+        ("x_generated", pa.binary()),  # likewise
+        ("start_predicted", pa.int16()),
+        ("predicted", pa.int16()),
+        ("label_confidence", pa.float32()),  # softmax of y_target
+        ("start_energy_x", pa.float32()),
+        ("start_energy_xy", pa.float32()),
+        ("energy_x", pa.float32()),
+        ("energy_xy", pa.float32()),
+        ("energy_path", pa.list_(pa.float32())),  # E(x, y) before the first step and after each
+        ("judge_start_predicted", pa.int16()),  # what the judge sees in the start; -1 without a judge
+        ("judge_predicted", pa.int16()),  # and in the image
+        ("start_ssim", pa.float32()),  # of the start, with the test image that is nearest to it
+        ("neighbor_ids", pa.list_(pa.string())),  # test images of largest SSIM, nearest first
+        ("neighbor_labels", pa.list_(pa.int16())),
+        ("neighbor_ssim", pa.list_(pa.float32())),
+        *_PROVENANCE,
+    ]
+)
+
+INPUT_GRADIENTS = pa.schema(
+    [
+        ("item_id", pa.string()),  # "{classifier}/{image_id}"
+        ("classifier", pa.string()),
+        ("classifier_eps", pa.float32()),
+        ("classifier_seed", pa.int64()),
+        ("image_id", pa.string()),
+        ("label", pa.int16()),
+        ("predicted", pa.int16()),
+        ("gradient", pa.binary()),  # little-endian float32, C * H * W: of the cross-entropy by the image
+        ("gradient_norm", pa.float32()),  # L2
+        ("alignment", pa.float32()),  # cosine with the way out of the class
+        ("sparsity", pa.float32()),  # Gini index of the absolute values
+        *_PROVENANCE,
+    ]
+)
+
+SCHEMAS = {
+    "counterfactuals": COUNTERFACTUALS,
+    "energies": ENERGIES,
+    "robustness": ROBUSTNESS,
+    "detections": DETECTIONS,
+    "classifier_images": CLASSIFIER_IMAGES,
+    "input_gradients": INPUT_GRADIENTS,
+}
 
 ImageShape = tuple[int, int, int]
 

@@ -14,8 +14,13 @@ from advgen_ray.storage.result_set import ResultSet
 from advgen_ray.storage.schemas import column_to_images
 
 # Columns by what their values may be; a column that a kind does not have is not looked at.
+IMAGES = ("x_ce", "x_adv", "x_start", "x_generated")
+SIGNED_IMAGES = ("gradient",)  # any finite values
 FRACTIONS = ("l0", "linf", "confidence", "label_confidence")
-NOT_NEGATIVE = ("l1", "l2", "attack_distance", "source_index", "source_label", "label", "y_target", "replicate")
+NOT_NEGATIVE = (
+    "l1", "l2", "attack_distance", "distance", "source_index", "source_label", "label", "y_target", "replicate",
+)  # fmt: skip
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def validate(uri: str) -> dict[str, Any]:
@@ -54,21 +59,48 @@ def _problems(table: pa.Table, result_set: ResultSet) -> Iterator[str]:
         if pc.any(pc.equal(table[name], "")).as_py():
             yield f"column {name} has empty values"
     for name in table.column_names:
-        if pa.types.is_floating(table.schema.field(name).type) and not pc.all(pc.is_finite(table[name])).as_py():
+        values = pc.list_flatten(table[name]) if pa.types.is_list(table.schema.field(name).type) else table[name]
+        if pa.types.is_floating(values.type) and not pc.all(pc.is_finite(values), min_count=0).as_py():
             yield f"column {name} has values that are not finite"
     for name in columns.intersection(FRACTIONS):
         yield from _outside(name, table[name].to_numpy(), 0.0, 1.0)
     for name in columns.intersection(NOT_NEGATIVE):
         yield from _outside(name, table[name].to_numpy(), 0.0, np.inf)
-    if "x_ce" in columns:
+    for name in columns.intersection(IMAGES + SIGNED_IMAGES):
         shape = result_set.image_shape
         assert shape is not None
+        low, high = (-LARGEST, LARGEST) if name in SIGNED_IMAGES else (0.0, 1.0)
         try:
-            yield from _outside("x_ce", column_to_images(table["x_ce"], shape), 0.0, 1.0)
+            yield from _outside(name, column_to_images(table[name], shape), low, high)
         except ValueError as error:
             yield str(error)
+    if "fallen_to" in columns:
+        yield from _falls_beyond_the_rules(table, float(result_set.plan["config"]["eps"]))
+    if "energy_path" in columns:
+        yield from _path_to_elsewhere(table)
     if "logits" in columns:
         yield from _inconsistent_energies(table)
+
+
+def _falls_beyond_the_rules(table: pa.Table, eps: float) -> Iterator[str]:
+    """Images that fell without being misclassified, stand although they are, or fell outside the ball."""
+    fallen_to, distance = table["fallen_to"].to_numpy(zero_copy_only=False), table["distance"].to_numpy()
+    wrong = table["predicted"].to_numpy() != table["label"].to_numpy()
+    if not np.array_equal(wrong, fallen_to != ""):
+        yield "column fallen_to does not follow from predicted and label"
+    attacked = ~np.isin(fallen_to, ["", "clean"])
+    if (distance[~attacked] != 0).any():
+        yield "column distance is not zero for an image that no attack changed"
+    if (distance > eps * (1 + 1e-6)).any():
+        yield f"column distance goes up to {distance.max():g}, beyond eps {eps:g}"
+
+
+def _path_to_elsewhere(table: pa.Table) -> Iterator[str]:
+    """Descents that do not begin and end at the energies stored beside them."""
+    for name, place in (("start_energy_xy", 0), ("energy_xy", -1)):
+        ends = [path[place] for path in table["energy_path"].to_pylist()]
+        if not np.allclose(table[name].to_numpy(), ends, rtol=1e-4, atol=1e-4):
+            yield f"column {name} is not the {'last' if place else 'first'} of energy_path"
 
 
 def _outside(name: str, values: np.ndarray, low: float, high: float) -> Iterator[str]:

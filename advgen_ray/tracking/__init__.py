@@ -2,5 +2,6 @@
 
 from advgen_ray.tracking.runs import Run, tracked_run
 from advgen_ray.tracking.server import check_tracking, tracking_uri
+from advgen_ray.tracking.side_by_side import SideBySide
 
-__all__ = ["Run", "check_tracking", "tracked_run", "tracking_uri"]
+__all__ = ["Run", "SideBySide", "check_tracking", "tracked_run", "tracking_uri"]

@@ -16,3 +16,9 @@ def classifiers(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Two classifiers, called eps-0.0 and eps-0.5."""
     root = tmp_path_factory.mktemp("classifiers")
     return save_classifier(root / "eps-0.0" / "model"), save_classifier(root / "eps-0.5" / "model", eps=0.5, seed=7)
+
+
+@pytest.fixture(scope="session")
+def trained_classifier(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A classifier worth attacking."""
+    return save_classifier(tmp_path_factory.mktemp("trained") / "model", num_steps=60)

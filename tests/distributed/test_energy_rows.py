@@ -78,7 +78,7 @@ def test_attacked_rows_are_the_attack_of_each_image_alone(
     attacked = rows[(rows["attack"] == "pgd") & (rows["classifier"] == "eps-0.0")].set_index("image_id")
     assert set(attacked["image_set"]) == {"test"}
     model, data = load_model(classifiers[0]).model, datasets.load("digits", "", "test")
-    stream = Stream(11, "evaluation_attack")
+    stream = Stream(11, "pgd/0")
     for index in (0, 17, 29):
         (image_id,), x, y = data.item_ids([index]), data.tensor([index]), data.targets([index])
         noise = stream.normal([image_id], x.shape[1:])

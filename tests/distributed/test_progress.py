@@ -31,3 +31,15 @@ def test_lines_come_while_nothing_is_done_and_stop_afterwards(
     assert 3 <= len(lines) <= 7  # about thirty intervals; one line in six of them, and the last
     time.sleep(0.05)
     assert capsys.readouterr().out == ""
+
+
+def test_a_note_is_added_and_printed_when_it_changes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "INTERVAL_SECONDS", 0.01)
+    notes = iter(["", "3 stand", "3 stand", "2 stand"] + ["2 stand"] * 1000)
+    with Progress("robustness", num_shards=2, shards_before=0, note=lambda: next(notes)):
+        time.sleep(0.5)
+    notes_printed = [line.partition("; ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert [note for note in dict.fromkeys(notes_printed) if note] == ["3 stand", "2 stand"]
+    assert notes_printed.count("3 stand") == 1, "a line is printed when the note changes, not each time it is asked"

@@ -10,9 +10,9 @@ from advgen_ray.config import PoolConfig
 from advgen_ray.distributed.actors import RowMaker
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
 from advgen_ray.distributed.energy_rows import EnergyRows
-from advgen_ray.stages import counterfactuals, energies
+from advgen_ray.stages import counterfactuals, energies, robustness
 from advgen_ray.storage import ResultSet
-from tests.models_on_disk import energies_config, generate_config
+from tests.models_on_disk import energies_config, generate_config, robustness_config
 
 pytestmark = pytest.mark.ray
 
@@ -58,3 +58,17 @@ def test_energies_do_not_depend_on_actors(classifiers: tuple[str, str], tmp_path
     config = energies_config(classifiers, tmp_path / "actors", pool=_pool(2))
     energies.run(config)
     assert _bytes(ResultSet.open(config.output)) == _bytes(expected)
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_robustness_does_not_depend_on_actors(trained_classifier: str, tmp_path: Path) -> None:
+    one, three = (
+        robustness_config(trained_classifier, tmp_path / f"actors-{n}", shard_images=14, pool=_pool(n)) for n in (1, 3)
+    )
+    summaries = [robustness.run(config) for config in (one, three)]
+    assert _bytes(ResultSet.open(one.output)) == _bytes(ResultSet.open(three.output))
+    assert summaries[0]["robust_accuracy"] == summaries[1]["robust_accuracy"]
+    assert summaries[0]["robust_accuracy"] < summaries[0]["clean_accuracy"]
+    assert "How many images stand?" in (tmp_path / "actors-1" / "report.html").read_text()
+    assert not (tmp_path / "actors-1" / "progress").exists()
+    assert robustness.run(one) == summaries[0]  # finished: nothing is computed, the same is told

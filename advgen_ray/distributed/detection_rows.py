@@ -1,0 +1,170 @@
+"""The rows of a comparison of detectors: images, attacked and noisy versions, and what each detector reads of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from advgen_ray.config.detectors import CompareDetectorsConfig
+from advgen_ray.data import datasets
+from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.detection.features import features, last_hidden
+from advgen_ray.detection.kernel_density import KernelDensity, choose_bandwidth, fit_kernel_density, kd_bu
+from advgen_ray.detection.lid import lid_columns
+from advgen_ray.detection.mc_dropout import has_dropout
+from advgen_ray.distributed.attacks import THREAT_MODELS, build_passes, perturb_all
+from advgen_ray.distributed.loading import load_unchanged
+from advgen_ray.energy.readout import read_logits
+from advgen_ray.rng import Stream
+from advgen_ray.storage import ResultSet
+from advgen_ray.storage.schemas import DETECTIONS
+
+
+@dataclass(frozen=True)
+class DetectionGroup:
+    """Images ``start`` to ``stop`` of the test split, natural or under one attack (an index into the config's list)."""
+
+    attack: int | None
+    start: int
+    stop: int
+
+
+def detection_groups(num_images: int, num_attacks: int, shard_images: int) -> list[DetectionGroup]:
+    """What each shard holds: the natural images first, then attack by attack."""
+    return [
+        DetectionGroup(attack, start, min(start + shard_images, num_images))
+        for attack in (None, *range(num_attacks))
+        for start in range(0, num_images, shard_images)
+    ]
+
+
+def reference_images(train: LabelledImages, num_reference: int) -> LabelledImages:
+    """``num_reference`` training images, evenly spaced, so that no class is left out where they lie sorted."""
+    return train.subset(np.arange(num_reference) * len(train) // num_reference)
+
+
+def layers_of(model: nn.Module, layers: Sequence[str]) -> list[str]:
+    """The layers given, else stem, every stage and the logits; raises ValueError for one that the model lacks."""
+    names = [name for name, _ in model.named_modules() if name]
+    if unknown := [layer for layer in layers if layer not in names]:
+        raise ValueError(f"the model has no {unknown[0]!r}; it has {', '.join(names)}")
+    stages = [name for name in names if name.startswith("stages.") and name.count(".") == 1]
+    return list(layers) or ["stem", *stages, "head"]
+
+
+class DetectionRows:
+    """``shard index -> table``; the reference and the bandwidth follow from the config, so all actors have the same."""
+
+    def __init__(self, config: CompareDetectorsConfig, result_set: ResultSet, device: torch.device) -> None:
+        self.config, self.device = config, device
+        self.loaded = load_unchanged(config.classifier, result_set.plan["inputs"]["classifier"], device)
+        self.data = datasets.load(config.data.name, config.data.root, "test").first(config.num_images)
+        train = datasets.load(config.data.name, config.data.root, "train")
+        reference = reference_images(train, config.num_reference)
+        self.groups = detection_groups(len(self.data), len(config.attacks), config.shard_images)
+        self.density = self._density(reference) if "kd_bu" in config.detectors else None
+        self.layers = layers_of(self.loaded.model, config.layers) if "lid" in config.detectors else []
+        self.reference = self._features(reference) if self.layers else []
+
+    def __call__(self, index: int) -> pa.Table:
+        """The rows of one shard, in batches of ``batch_size``: of an attack, attacked images and their noisy twins."""
+        group = self.groups[index]
+        starts = range(group.start, group.stop, self.config.batch_size)
+        batches = [np.arange(start, min(start + self.config.batch_size, group.stop)) for start in starts]
+        return pa.concat_tables([table for indices in batches for table in self._batch(group.attack, indices)])
+
+    def _batch(self, attack: int | None, indices: np.ndarray) -> list[pa.Table]:
+        x, y = self.data.tensor(indices).to(self.device), self.data.targets(indices).to(self.device)
+        if attack is None:
+            return [self._table("natural", None, indices, x, x, y)]
+        passes = build_passes(
+            self.config.attacks[attack], self.data.info.num_classes, self.config.seed, until_fallen=False
+        )
+        x_adv = perturb_all(self.loaded.model, x, y, self.data.item_ids(indices), passes)
+        tables = [self._table("attacked", attack, indices, x_adv, x, y)]
+        if self.config.noisy_images:
+            tables.append(self._table("noisy", attack, indices, self._noisy(attack, indices, x_adv, x), x, y))
+        return tables
+
+    def _noisy(self, attack: int, indices: np.ndarray, x_adv: Tensor, x: Tensor) -> Tensor:
+        """The images with Gaussian noise of the L2 norm of the attack on each (Feinman et al. 2017 section 4)."""
+        stream = Stream(self.config.seed, f"noise/{self.config.attacks[attack].label}")
+        noise = stream.normal(self.data.item_ids(indices), x.shape[1:]).to(self.device)
+        size = (x_adv - x).flatten(1).norm(dim=1) / noise.flatten(1).norm(dim=1)
+        return (x + size.view(-1, 1, 1, 1) * noise).clamp(0, 1)
+
+    def _table(
+        self, view: str, attack_index: int | None, indices: np.ndarray, images: Tensor, x: Tensor, y: Tensor
+    ) -> pa.Table:
+        config, image_ids, size = self.config, self.data.item_ids(indices), len(indices)
+        attack = None if attack_index is None else config.attacks[attack_index]
+        with torch.no_grad():
+            logits = self.loaded.model(images)
+        readout = {key: value.cpu().numpy() for key, value in vars(read_logits(logits, y)).items()}
+        distance = THREAT_MODELS[attack.norm](attack.eps).distance(images, x) if attack else torch.zeros(size)
+        where = f"{view}/{attack.label}-{attack.eps:g}" if attack else view
+        columns = {
+            "item_id": [f"{where}/{image}" for image in image_ids],
+            "image_id": image_ids,
+            "half": ["validation" if index % 2 == 0 else "test" for index in indices],
+            "view": [view] * size,
+            "attack": [attack.label if attack else ""] * size,
+            "attack_eps": np.full(size, attack.eps if attack else 0.0),
+            "attack_distance": distance.cpu().numpy(),
+            "label": y.cpu().numpy(),
+            **readout,
+            "logits": list(logits.cpu().numpy()),
+            "kd_bu": list(self._kd_bu(images, image_ids).cpu().numpy()),
+            "bandwidth": np.full(size, self.density.bandwidth if self.density else 0.0),
+            "lid": list(self._lid(images, image_ids).cpu().numpy()),
+            "seed": np.full(size, config.seed),
+            "model_digest": [self.loaded.digest] * size,
+            "config_digest": [config.digest()] * size,
+        }
+        return pa.table([pa.array(columns[f.name]).cast(f.type) for f in DETECTIONS], schema=DETECTIONS)
+
+    def _kd_bu(self, images: Tensor, image_ids: Sequence[str]) -> Tensor:
+        """``[N, 2]``; ``[N, 1]``, density alone, without dropout; ``[N, 0]`` where it was not asked for."""
+        if self.density is None:
+            return torch.empty(len(images), 0)
+        if not has_dropout(self.loaded.model):
+            logits, hidden = last_hidden(self.loaded.model, images)
+            return self.density.log_density(hidden, logits.argmax(dim=1))[:, None]
+        stream = Stream(self.config.seed, "dropout")
+        return kd_bu(self.loaded.model, self.density, images, image_ids, stream, self.config.num_passes)
+
+    def _lid(self, images: Tensor, image_ids: Sequence[str]) -> Tensor:
+        """``[N, len(layers)]``; ``[N, 0]`` where it was not asked for."""
+        if not self.layers:
+            return torch.empty(len(images), 0)
+        return lid_columns(
+            self.loaded.model,
+            images,
+            image_ids,
+            self.layers,
+            self.reference,
+            Stream(self.config.seed, "lid"),
+            num_neighbors=self.config.num_neighbors,
+            batch_size=self.config.num_candidates,
+        )
+
+    def _density(self, reference: LabelledImages) -> KernelDensity:
+        """Of the bandwidth under which the natural validation images are likeliest."""
+        validation = self.data.subset(slice(0, None, 2))
+        (hidden, y), (held_out, held_out_y) = self._hidden(reference), self._hidden(validation)
+        bandwidth = choose_bandwidth(hidden, y, held_out, held_out_y, self.config.bandwidths)
+        return fit_kernel_density(hidden, y, self.data.info.num_classes, bandwidth)
+
+    def _hidden(self, images: LabelledImages) -> tuple[Tensor, Tensor]:
+        batches = self._batches(images)
+        return torch.cat([last_hidden(self.loaded.model, x)[1] for x in batches]), images.targets().to(self.device)
+
+    def _features(self, images: LabelledImages) -> list[Tensor]:
+        by_batch = [features(self.loaded.model, x, self.layers) for x in self._batches(images)]
+        return [torch.cat(layer) for layer in zip(*by_batch, strict=True)]
+
+    def _batches(self, images: LabelledImages) -> list[Tensor]:
+        return [batch.to(self.device) for batch in images.tensor().split(self.config.batch_size)]

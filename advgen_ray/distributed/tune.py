@@ -1,0 +1,170 @@
+"""The search shape: trials proposed by Optuna, each a job of its own, stopped early by ASHA, continued after a kill."""
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import optuna
+import pyarrow.fs
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search.optuna import OptunaSearch
+
+from advgen_ray.config.search import ParameterConfig
+from advgen_ray.distributed import cluster
+from advgen_ray.storage.filesystem import join, resolve
+
+TRIAL_CPUS = 0.01  # a trial only waits for its own workers or actors, whose CPUs are counted by themselves
+PROGRESS = "epoch"  # what a trial's reports say of how far it is
+RUN = "tune"
+
+Parameters = Mapping[str, Any]
+Report = Callable[[dict[str, Any]], None]
+RunTrial = Callable[[Parameters, str, Report], None]
+"""``run_trial(parameters, trial id, report)``: pickled into an actor of its own; reports rise in ``epoch``."""
+
+
+@dataclass
+class Trial:
+    """What is known of one trial."""
+
+    id: str
+    parameters: dict[str, Any]
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    status: str = "running"  # "finished", "stopped" (early) or "failed"
+
+
+class Watcher(Protocol):
+    """Told of trials in the driver, as they go on."""
+
+    def reported(self, trial: Trial, report: dict[str, Any]) -> None:
+        """A trial got this far."""
+
+    def ended(self, trial: Trial) -> None:
+        """A trial is over, one way or another."""
+
+
+_watcher: ContextVar[Watcher] = ContextVar("watcher")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How many trials, how many at once, and when a poor one is stopped."""
+
+    num_trials: int
+    max_concurrent_trials: int
+    metric: str  # the larger the better
+    max_epochs: int
+    grace_epochs: int
+    reduction_factor: float
+    seed: int
+
+
+def run_search(
+    run_trial: RunTrial, space: Sequence[ParameterConfig], schedule: Schedule, root: str, watcher: Watcher
+) -> list[Trial]:
+    """Run the search, or what is left of one that was killed under the same ``root``; returns every trial.
+
+    Trials that were running when the driver died start again and continue from what they had stored.
+    """
+    _quiet()
+    cluster.connect()
+    filesystem, path = resolve(root)
+    storage = None if isinstance(filesystem, pyarrow.fs.LocalFileSystem) else filesystem
+    trainable = tune.with_resources(
+        tune.with_parameters(_run, run_trial=run_trial, directory=os.getcwd()), {"CPU": TRIAL_CPUS}
+    )
+    _watcher.set(watcher)
+    former = join(path, RUN)
+    if tune.Tuner.can_restore(former, storage_filesystem=storage):
+        tuner = tune.Tuner.restore(
+            former, trainable, resume_errored=True, param_space=_domains(space), storage_filesystem=storage
+        )
+    else:
+        tuner = tune.Tuner(
+            trainable,
+            param_space=_domains(space),
+            tune_config=tune.TuneConfig(
+                metric=schedule.metric,
+                mode="max",
+                num_samples=schedule.num_trials,
+                max_concurrent_trials=schedule.max_concurrent_trials,
+                search_alg=OptunaSearch(seed=schedule.seed),
+                scheduler=ASHAScheduler(
+                    time_attr=PROGRESS,
+                    max_t=schedule.max_epochs + 1,  # the last report must not count as the end: the model follows it
+                    grace_period=min(schedule.grace_epochs, schedule.max_epochs),
+                    reduction_factor=schedule.reduction_factor,
+                ),
+            ),
+            run_config=tune.RunConfig(
+                name=RUN,
+                storage_path=path,
+                storage_filesystem=storage,
+                callbacks=[_Watch(schedule.max_epochs)],
+                verbose=0,
+            ),
+        )
+    results = tuner.fit()
+    return [_trial(result, schedule) for result in results]
+
+
+def _quiet() -> None:
+    """The watcher says what Tune's tables and Optuna's log would."""
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+
+
+def _run(parameters: Parameters, run_trial: RunTrial, directory: str) -> None:
+    """What runs in a trial's actor."""
+    cluster.enter(directory)
+    run_trial(parameters, tune.get_context().get_trial_id(), tune.report)
+
+
+def _domains(space: Sequence[ParameterConfig]) -> dict[str, Any]:
+    def domain(parameter: ParameterConfig) -> Any:
+        if parameter.kind == "choice":
+            return tune.choice(list(parameter.values))
+        return (tune.uniform if parameter.kind == "uniform" else tune.loguniform)(parameter.low, parameter.high)
+
+    return {parameter.key: domain(parameter) for parameter in space}
+
+
+def _trial(result: Any, schedule: Schedule) -> Trial:
+    history = result.metrics_dataframe
+    reports = [] if history is None else history.to_dict("records")
+    status = "failed" if result.error is not None else _status(result.metrics, schedule.max_epochs)
+    return Trial(str(result.metrics["trial_id"]), dict(result.config), reports, status)
+
+
+def _status(last: Mapping[str, Any], max_epochs: int) -> str:
+    return "finished" if last.get(PROGRESS, 0) >= max_epochs else "stopped"
+
+
+class _Watch(tune.Callback):
+    """Passes on what Tune's loop tells; Tune pickles it with its state, so it finds the watcher where it wakes up."""
+
+    def __init__(self, max_epochs: int) -> None:
+        self.max_epochs = max_epochs
+        self.trials: dict[str, Trial] = {}
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
+        _watcher.get().reported(self._known(trial), result)
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        self._end(trial, _status(trial.last_result, self.max_epochs))
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        self._end(trial, "failed")
+
+    def _end(self, trial: Any, status: str) -> None:
+        known = self._known(trial)
+        known.status = status
+        _watcher.get().ended(known)
+
+    def _known(self, trial: Any) -> Trial:
+        return self.trials.setdefault(trial.trial_id, Trial(trial.trial_id, dict(trial.config)))

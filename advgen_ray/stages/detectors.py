@@ -1,0 +1,166 @@
+"""The stage that compares detectors: checks, Ray Data map, fits and thresholds on stored numbers, page."""
+
+import json
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from advgen_ray.analysis.detector_scores import compare, detector_inputs, names_of, only_fooled
+from advgen_ray.config import AttackConfig
+from advgen_ray.config.detectors import CompareDetectorsConfig
+from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.distributed.detection_rows import DetectionRows, detection_groups, layers_of, reference_images
+from advgen_ray.distributed.pipelines import run_map
+from advgen_ray.errors import UserError
+from advgen_ray.report.detectors_page import DetectorResults, detectors_page
+from advgen_ray.report.page import Page, render
+from advgen_ray.stages.inputs import content_digest, load_classifier, load_images
+from advgen_ray.storage import ResultSet
+from advgen_ray.storage.filesystem import join, read_bytes, write_atomic
+from advgen_ray.tracking import tracked_run
+
+COLUMNS = [
+    "image_id", "half", "view", "attack", "attack_eps", "correct", "energy_x", "energy_xy", "kd_bu", "bandwidth", "lid",
+]  # fmt: skip
+RATES = ("detection_rate", "false_positive_rate", "noisy_positive_rate", "auroc")
+PAGE, SUMMARY, CONFIG = "report.html", "summary.json", "config.json"
+
+
+def run(config: CompareDetectorsConfig) -> dict[str, Any]:
+    """Read what is missing of the set at ``config.output``, fit and measure; returns the rates of every detector.
+
+    Raises UserError, before work starts, for a missing or foreign classifier, too many images, a layer that the model
+    lacks, a reference without some class, another set in the same place or a place that cannot be written.
+    """
+    result_set = prepare(config)
+    with tracked_run("detectors", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+        if result_set.finished():
+            print(f"detectors: {config.output} is complete, nothing to compute but the fits", flush=True)
+        else:
+            run_map("detectors", result_set, partial(DetectionRows, config, result_set), config.pool)
+        results = _results(config, result_set)
+        summary = _summary(config, result_set, results)
+        write_atomic(join(config.output, CONFIG), config.model_dump_json(indent=1).encode())
+        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
+        write_atomic(join(config.output, PAGE), render(_page(config, results)).encode())
+        tracked.log_metrics(
+            {f"{row['detector']}/{row['attack']}/{key}": row[key] for row in summary["detectors"] for key in RATES}
+        )
+    for warning in results.warnings:
+        print(f"warning: {warning}", flush=True)
+    return summary
+
+
+def read_page(uri: str) -> Page:
+    """The page of a finished comparison, from what is stored; raises UserError where there is none."""
+    result_set = ResultSet.open(uri)
+    config = CompareDetectorsConfig.parse(json.loads(read_bytes(join(uri, CONFIG))))
+    return _page(config, _results(config, result_set))
+
+
+def prepare(config: CompareDetectorsConfig) -> ResultSet:
+    """The set that the config makes, begun or continued, with every input checked."""
+    images = load_images(config.data, "test", config.num_images, "num_images").first(config.num_images)
+    train = load_images(config.data, "train", config.num_reference, "num_reference")
+    loaded = load_classifier(config.classifier, config.data)
+    reference = reference_images(train, config.num_reference)
+    _check_reference(config, reference)
+    try:
+        layers_of(loaded.model, config.layers)
+    except ValueError as error:
+        raise UserError(f"layers: {error}") from None
+    return ResultSet.create(
+        config.output,
+        kind="detections",
+        config=config.content(),
+        inputs={
+            "classifier": loaded.digest,
+            "images": content_digest(images),
+            "reference": content_digest(reference),
+        },
+        num_shards=len(detection_groups(len(images), len(config.attacks), config.shard_images)),
+    )
+
+
+def _check_reference(config: CompareDetectorsConfig, reference: LabelledImages) -> None:
+    missing = sorted(set(range(reference.info.num_classes)) - set(reference.labels.tolist()))
+    if missing and "kd_bu" in config.detectors:
+        name = reference.info.class_names[missing[0]]
+        raise UserError(
+            f"num_reference={config.num_reference}: no training image of class {name!r} among them, so that it has no "
+            "density; raise it"
+        )
+
+
+def _page(config: CompareDetectorsConfig, results: DetectorResults) -> Page:
+    return detectors_page(results, config.model_dump(mode="json"), version("advgen_ray"))
+
+
+def _results(config: CompareDetectorsConfig, result_set: ResultSet) -> DetectorResults:
+    rows = result_set.read(COLUMNS).to_pandas()
+    dropout = len(rows["kd_bu"].iloc[0]) > 1  # else there is no uncertainty beside the density
+    names = attack_names(config.attacks)
+    inputs = detector_inputs(rows, names)
+    detectors = names_of(config.detectors, dropout)
+    everything = compare(inputs, detectors)
+    first = next(iter(names.values()))
+    return DetectorResults(
+        inputs=inputs,
+        everything=everything,
+        fooled=compare(only_fooled(inputs), detectors),
+        unprepared=compare(inputs, detectors, fitted_on=first) if len(names) > 1 else None,
+        warnings=_warnings(config, rows, everything.table, dropout),
+    )
+
+
+def attack_names(attacks: tuple[AttackConfig, ...]) -> dict[tuple[str, float], str]:
+    """Each attack by its label and radius, and what a page calls it: ``PGD (8/255)``."""
+    names = {}
+    for attack in attacks:
+        kind, *words = attack.label.replace("_", " ").split("-")
+        in_255ths = attack.norm == "linf" and abs(255 * attack.eps - round(255 * attack.eps)) < 1e-6
+        radius = f"{255 * attack.eps:.0f}/255" if in_255ths else f"{attack.eps:g}"
+        name = attack.name or " ".join([kind.upper(), *words])
+        names[attack.label, attack.eps] = f"{name} ({radius})"
+    return names
+
+
+def _warnings(config: CompareDetectorsConfig, rows: pd.DataFrame, table: pd.DataFrame, dropout: bool) -> list[str]:
+    """What a reader of the rates should know."""
+    found = []
+    if "kd_bu" in config.detectors and not dropout:
+        found.append("The classifier has no dropout and so no Bayesian uncertainty: KD+BU is run as KD alone.")
+    bandwidth = float(rows["bandwidth"].iloc[0])
+    if len(config.bandwidths) > 1 and bandwidth in (min(config.bandwidths), max(config.bandwidths)):
+        found.append(f"The bandwidth chosen for KD, {bandwidth:g}, is at the end of the candidates: widen bandwidths.")
+    for _, row in table[table["auroc"] < 0.5].iterrows():
+        found.append(
+            f"{row['detector']} points the wrong way on {row['attack']}: area under ROC {row['auroc']:.2f}, below the "
+            ".5 of chance."
+        )
+    return found
+
+
+def _summary(config: CompareDetectorsConfig, result_set: ResultSet, results: DetectorResults) -> dict[str, Any]:
+    attacked = results.inputs.attacked
+    return {
+        "output": config.output,
+        "report": join(config.output, PAGE),
+        "identity": result_set.identity,
+        "count": len(results.inputs.natural),
+        "clean_accuracy": _rounded(results.inputs.natural["correct"].mean()),
+        "accuracy_under_attack": {name: _rounded(table["correct"].mean()) for name, table in attacked.items()},
+        "detectors": [
+            {"detector": row["detector"], "attack": row["attack"], **{key: _rounded(row[key]) for key in RATES}}
+            for _, row in results.everything.table.iterrows()
+        ],
+        "warnings": list(results.warnings),
+        "seconds": result_set.manifest["seconds"],
+    }
+
+
+def _rounded(value: float) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None

@@ -1,0 +1,141 @@
+"""The stage that evaluates a classifier's robustness: checks, Ray Data map, worst case, page."""
+
+import json
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from advgen_ray.analysis.worst_case import CLEAN, WorstCase, worst_case
+from advgen_ray.attacks.masking import probe, probe_warnings, suite_warnings
+from advgen_ray.attacks.suite import MISCLASSIFIED, STANDING, SuiteAttack, SuiteState
+from advgen_ray.config.evaluation import EvaluateRobustnessConfig
+from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.distributed.pipelines import run_map
+from advgen_ray.distributed.robustness_rows import (
+    PROGRESS,
+    RobustnessRows,
+    labels_of,
+    num_shards,
+    shards_under_way,
+    suite_of,
+)
+from advgen_ray.report.page import render
+from advgen_ray.report.robustness_page import FallenImages, robustness_page
+from advgen_ray.stages.inputs import content_digest, load_classifier, load_images
+from advgen_ray.storage import ResultSet
+from advgen_ray.storage.filesystem import join, remove_tree, write_atomic
+from advgen_ray.storage.schemas import column_to_images
+from advgen_ray.tracking import tracked_run
+from advgen_ray.training.model_directory import LoadedModel
+
+NUM_PROBED = 64  # images on which the model itself is examined before it is attacked
+NUM_PICTURES = 6
+PAGE, SUMMARY = "report.html", "summary.json"
+
+
+def run(config: EvaluateRobustnessConfig) -> dict[str, Any]:
+    """Evaluate what is missing of the set at ``config.output``; returns the accuracies and what casts doubt on them.
+
+    Raises UserError, before work starts, for a missing or foreign classifier, too many images, another set in the
+    same place or a place that cannot be written.
+    """
+    images = load_images(config.data, config.split, config.num_images, "num_images").first(config.num_images)
+    loaded = load_classifier(config.classifier, config.data)
+    result_set = _prepare(config, images, loaded)
+    doubts = _probe(loaded, images)
+    with tracked_run("robustness", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+        if result_set.finished():
+            print(f"robustness: {config.output} is complete, nothing to compute", flush=True)
+        else:
+            load = partial(RobustnessRows, config, result_set)
+            run_map("robustness", result_set, load, config.pool, note=partial(shards_under_way, result_set))
+            remove_tree(join(config.output, PROGRESS))
+        rows = result_set.read(["fallen_to", "distance"]).to_pandas()
+        attacks = suite_of(config, images.info.num_classes)
+        result = worst_case(rows, labels_of(attacks))
+        doubts += _masking(rows["fallen_to"], attacks)
+        summary = _summary(config, result_set, result, doubts)
+        page = robustness_page(
+            result, _fallen(result_set, images), doubts, config.model_dump(mode="json"), version("advgen_ray")
+        )
+        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
+        write_atomic(join(config.output, PAGE), render(page).encode())
+        tracked.log_metrics(summary | {f"after/{a['attack']}": a["accuracy_after"] for a in summary["attacks"]})
+    for doubt in doubts:
+        print(f"warning: {doubt}", flush=True)
+    return summary
+
+
+def _prepare(config: EvaluateRobustnessConfig, images: LabelledImages, loaded: LoadedModel) -> ResultSet:
+    return ResultSet.create(
+        config.output,
+        kind="robustness",
+        config=config.content(),
+        inputs={"classifier": loaded.digest, "images": content_digest(images)},
+        num_shards=num_shards(config, len(images)),
+        image_shape=images.info.image_shape,
+    )
+
+
+def _probe(loaded: LoadedModel, images: LabelledImages) -> list[str]:
+    indices = range(min(NUM_PROBED, len(images)))
+    found = probe(loaded.model, images.tensor(indices), images.targets(indices))
+    return probe_warnings(found, images.info.num_classes)
+
+
+def _masking(fallen_to: pd.Series, attacks: list[SuiteAttack]) -> list[str]:
+    """What the falls of all images together say; the parts of an attack count as one."""
+    whole = list({attack.name.partition("/")[0]: attack for attack in attacks}.items())
+    numbers = {"": STANDING, CLEAN: MISCLASSIFIED} | {name: index for index, (name, _) in enumerate(whole)}
+    fallen_by = torch.tensor([numbers[name] for name in fallen_to])
+    names = tuple(name for name, _ in whole)
+    return suite_warnings(
+        SuiteState(names, fallen_by, torch.empty(0)), [replace(attack, name=name) for name, attack in whole]
+    )
+
+
+def _summary(
+    config: EvaluateRobustnessConfig, result_set: ResultSet, result: WorstCase, doubts: list[str]
+) -> dict[str, Any]:
+    return {
+        "output": config.output,
+        "report": join(config.output, PAGE),
+        "identity": result_set.identity,
+        "count": result.clean.count,
+        "norm": config.norm,
+        "eps": config.eps,
+        "clean_accuracy": round(result.clean.value, 6),
+        "robust_accuracy": round(result.robust.value, 6),
+        "attacks": [
+            {**row, "accuracy_after": round(row["accuracy_after"], 6)} for row in result.attacks.to_dict("records")
+        ],
+        "warnings": doubts,
+        "seconds": result_set.manifest["seconds"],
+    }
+
+
+def _fallen(result_set: ResultSet, images: LabelledImages) -> FallenImages:
+    """The first images of the set that fell to an attack; reads no further than the last of them."""
+    clean: list[np.ndarray] = []
+    adversarial: list[np.ndarray] = []
+    names: list[str] = []
+    start = 0
+    for table in result_set.tables(["label", "predicted", "fallen_to", "x_adv"]):
+        fallen_to = table["fallen_to"].to_pylist()
+        chosen = [row for row, name in enumerate(fallen_to) if name not in ("", CLEAN)][: NUM_PICTURES - len(clean)]
+        taken = table.take(chosen)
+        adversarial += list(column_to_images(taken["x_adv"], images.info.image_shape))
+        clean += list(images.tensor([start + row for row in chosen]).numpy())
+        for row in taken.select(["label", "predicted", "fallen_to"]).to_pylist():
+            label, predicted = (images.info.class_names[row[key]] for key in ("label", "predicted"))
+            names.append(f"{label} → {predicted}\n{row['fallen_to']}")
+        start += table.num_rows
+        if len(clean) == NUM_PICTURES:
+            break
+    empty = np.zeros((0, *images.info.image_shape), dtype=np.float32)
+    return FallenImages(np.stack(clean) if clean else empty, np.stack(adversarial) if clean else empty, names)
