@@ -17,7 +17,7 @@ PACKAGE = ROOT / "advgen_ray"
 
 # Leaves that everything may use; the maths never sees a config.
 COMMON = {"errors", "rng", "data.catalog"}
-MATHS = {"models", "attacks", "losses", "energy", "diffusion", "counterfactuals", "detection"}
+MATHS = {"models", "attacks", "losses", "energy", "diffusion", "counterfactuals", "detection", "synthesis"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "rng": set(),
@@ -31,8 +31,9 @@ ALLOWED: dict[str, set[str]] = {
     "losses": {"attacks.objectives", "energy"},
     "counterfactuals": {"diffusion", "energy", "attacks"},
     "detection": {"attacks", "energy", "counterfactuals", "models"},
+    "synthesis": {"attacks", "energy", "counterfactuals", "models"},
     "analysis": {"attacks", "energy", "counterfactuals", "models", "detection"},
-    "training": {"losses", "attacks", "diffusion", "data", "models", "config"},
+    "training": {"losses", "attacks", "diffusion", "data", "models", "config", "energy"},
     "storage": set(),
     "tracking": set(),
     "report": {"analysis"},
@@ -168,7 +169,8 @@ def declared() -> tuple[set[str], set[str]]:
     def names(requirements: list[str]) -> set[str]:
         return {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=!~; ]", text)[0]).lower() for text in requirements}
 
-    return names(project["dependencies"]), names(project["optional-dependencies"]["dev"])
+    extras = project["optional-dependencies"].values()
+    return names(project["dependencies"]), names([requirement for extra in extras for requirement in extra])
 
 
 @pytest.mark.parametrize("part", ["advgen_ray", "jobs", "tests"])
