@@ -60,8 +60,8 @@ def build_passes(config: AttackConfig, num_classes: int, seed: int, *, until_fal
     stops = until_fallen or config.kind == "square"  # Square has no more to do then, here as in its released code
     targets: Sequence[int | None] = range(min(config.num_targets, num_classes - 1)) if config.targeted else (None,)
     runs = [(restart, target) for restart in range(config.num_restarts) for target in targets]
-    return [partial(_perturb, config, target, Stream(seed, f"{config.label}/{run}"), stops)
-            for run, (_, target) in enumerate(runs)]  # fmt: skip
+    return [partial(_perturb, config, restart, target, Stream(seed, f"{config.label}/{run}"), stops)
+            for run, (restart, target) in enumerate(runs)]  # fmt: skip
 
 
 def build_suite(config: AttackConfig, num_classes: int, seed: int) -> list[SuiteAttack]:
@@ -87,6 +87,7 @@ def perturb_all(model: nn.Module, x: Tensor, y: Tensor, item_ids: Sequence[str],
 
 def _perturb(
     config: AttackConfig,
+    restart: int,
     target: int | None,
     stream: Stream,
     stops: bool,
@@ -100,7 +101,9 @@ def _perturb(
     until = misclassified(y) if stops else None
     ball = THREAT_MODELS[config.norm](config.eps)
     if config.kind in NEAREST:
-        nearest = _nearest(config, model, x, y, item_ids, y_target, stream, within=config.eps if stops else 0.0)
+        start_noise = noise if restart else None  # FAB begins at the image, its restarts beside it
+        within = config.eps if stops else 0.0
+        nearest = _nearest(config, model, x, y, item_ids, y_target, stream, start_noise, within)
         return _within(ball, nearest, x) if stops else nearest
     if config.kind == "square":
         draws = partial(_uniform, stream, item_ids)
@@ -119,13 +122,13 @@ def _nearest(
     item_ids: Sequence[str],
     y_target: Tensor | None,
     stream: Stream,
+    start_noise: Callable[[Tensor], Tensor] | None,
     within: float,
 ) -> Tensor:
     """The nearest adversarial image that was found, however far; FAB and CW stop at the first one ``within``."""
     if config.kind == "fab":
-        noise = partial(_noise, stream, item_ids) if config.num_restarts > 1 else None
         fab = FAB(ORDERS[config.norm], config.num_steps)
-        return fab(model, x, y, y_target, within=within, start_noise=noise)
+        return fab(model, x, y, y_target, within=within, start_noise=start_noise)
     if config.kind == "cw":
         return CW(config.num_steps)(model, x, y, within=within)
     if config.kind == "boundary":

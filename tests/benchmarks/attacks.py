@@ -39,7 +39,8 @@ def autoattack_vs_pyautoattack() -> list[dict[str, Any]]:
     """Time of our job over pyautoattack's ``standard`` on the same images and cores; medians over parts of them.
 
     Ours: the evaluation job on a cluster that is up, a pool of 2 actors of 1 thread, its start counted. Theirs: one
-    process of 2 threads. ``value`` is our robust accuracy; the peer's stands in ``peer_robust_accuracy``.
+    process of 2 threads. The ratio holds both how the cores are used and the attacks themselves; ``value`` is our
+    robust accuracy, the peer's stands in ``peer_robust_accuracy``.
     """
     from pyautoattack import AutoAttack  # the extra "bench"
 
@@ -55,14 +56,14 @@ def autoattack_vs_pyautoattack() -> list[dict[str, Any]]:
         for part, rows in enumerate(np.arange(NUM_IMAGES).reshape(NUM_PARTS, -1)):
             config = _job(Path(folder), part, images, rows)
             x, y = images.tensor(rows), images.targets(rows)
-            peer = AutoAttack(model, norm="Linf", eps=EPS, version="standard", device="cpu", verbose=False, seed=0)
+            peer = AutoAttack(model, norm="Linf", eps=EPS, version="standard", device="cpu", seed=0)
 
             def attack_ours(config: EvaluateRobustnessConfig = config) -> None:
                 summary = robustness.run(config)
                 standing[0] += round(summary["robust_accuracy"] * summary["count"])
 
             def attack_theirs(x: Tensor = x, y: Tensor = y, peer: Any = peer) -> None:
-                x_adv = peer.run_standard_evaluation(x, y, bs=len(x))
+                x_adv, _ = peer.run_standard_evaluation(x, y, batch_size=len(x))
                 standing[1] += len(x) - round(_success(model, x_adv, y) * len(x))
 
             sides = [(ours, attack_ours), (theirs, attack_theirs)]
