@@ -111,6 +111,7 @@ def run_tasks(tasks: list[Task], cpus_per_worker: int, fallback: str | None) -> 
                 task.program(task.config, Session(task, worker, resume))
         except UserError as error:
             return f"{task.name}: {error}"
+        checkpoint = None  # it was of this task, if of any, and Ray Train removes it while the others train
     return None
 
 

@@ -178,4 +178,5 @@ def _selection(trainee: Trainee, config: TrainClassifierConfig) -> dict[str, Any
 
 def _name(config: TrainClassifierConfig) -> str:
     loss = "" if config.loss == "sat" else f" {config.loss}"
-    return f"classifier{loss} eps={config.attack.eps:g} seed={config.seed}"
+    without = f" without {config.exclude.rpartition('/')[2].removesuffix('.json')}" if config.exclude else ""
+    return f"classifier{loss}{without} eps={config.attack.eps:g} seed={config.seed}"

@@ -1,0 +1,31 @@
+"""A resumed worker group asks for its checkpoint once: Ray Train removes it while later tasks train."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import ray.train
+
+from advgen_ray.config import TrainClassifierConfig
+from advgen_ray.distributed import session
+from advgen_ray.distributed.session import Session, Task, run_tasks
+from advgen_ray.training.worker import Worker
+
+
+def test_only_the_first_unfinished_task_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "checkpoint"
+    place.mkdir()
+    first, second = (TrainClassifierConfig(seed=seed, output=str(tmp_path / str(seed))) for seed in (0, 1))
+    (place / session.OWNER).write_text(json.dumps({"config_digest": first.digest()}))
+    resumed: list[bool] = []
+
+    def train(config: TrainClassifierConfig, on: Session) -> None:
+        resumed.append(on.resume is not None)
+        shutil.rmtree(place, ignore_errors=True)
+
+    monkeypatch.setattr(session, "_worker", Worker)
+    monkeypatch.setattr(ray.train, "get_checkpoint", lambda: ray.train.Checkpoint(str(place)))
+    tasks = [Task(config.output, train, config, config.output) for config in (first, second)]
+    assert run_tasks(tasks, cpus_per_worker=1, fallback=None) is None
+    assert resumed == [True, False]
