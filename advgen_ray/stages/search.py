@@ -1,6 +1,5 @@
 """The stage that searches a training's settings: Ray Tune over Ray Train, every trial tracked, ending in a page."""
 
-import json
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -15,8 +14,9 @@ from advgen_ray.errors import UserError
 from advgen_ray.report.page import render
 from advgen_ray.report.search_page import search_page
 from advgen_ray.stages import classifier
+from advgen_ray.stages.claims import claim
 from advgen_ray.stages.training import check_data
-from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
+from advgen_ray.storage.filesystem import join, write_atomic
 from advgen_ray.tracking import Run, SideBySide, tracked_run
 from advgen_ray.training.loop import Record
 
@@ -30,8 +30,7 @@ def run(config: SearchTrainingConfig) -> dict[str, Any]:
     Raises UserError, before any trial starts, for data that is missing or another search in the same place.
     """
     check_data([config.training])
-    ensure_writable(config.output)
-    _claim(config)
+    claim(config, config.output, PLAN, "search")
     with tracked_run("search", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
         trials = run_search(
             partial(run_trial, config.training, config.output),
@@ -97,21 +96,6 @@ def trial_table(trials: list[Trial], config: SearchTrainingConfig) -> pd.DataFra
                 }
             )
     return pd.DataFrame(rows).sort_values("robust_accuracy", ascending=False) if rows else pd.DataFrame()
-
-
-def _claim(config: SearchTrainingConfig) -> None:
-    """Note whose place this is; raises UserError where it is another search's."""
-    place = join(config.output, PLAN)
-    mine = {"digest": config.digest(), "config": config.content()}
-    if exists(place):
-        found = json.loads(read_bytes(place))["digest"]
-        if found != config.digest():
-            raise UserError(
-                f"output {config.output}: holds the search of config {found}, this one is {config.digest()}; choose "
-                "another place with --set output=... or remove that one"
-            )
-    else:
-        write_atomic(place, json.dumps(mine).encode())
 
 
 class _Follower:

@@ -12,6 +12,7 @@ from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
 from advgen_ray.distributed.tune import Trial
 from advgen_ray.errors import UserError
 from advgen_ray.stages import search
+from advgen_ray.stages.claims import claim
 from tests.small_training import classifier_config
 
 SPACE = (
@@ -57,10 +58,13 @@ def test_a_search_trains_tracks_and_ends_in_a_page(tmp_path: Path) -> None:
 
 
 def test_another_search_in_the_same_place_is_refused(tmp_path: Path) -> None:
-    search._claim(_config(tmp_path))
-    search._claim(_config(tmp_path, max_concurrent_trials=1))  # where it runs is not what it computes
-    with pytest.raises(UserError, match="holds the search of config"):
-        search._claim(_config(tmp_path, seed=1))
+    def begin(**changes: Any) -> None:
+        claim(_config(tmp_path, **changes), str(tmp_path), search.PLAN, "search")
+
+    begin()
+    begin(max_concurrent_trials=1)  # where it runs is not what it computes
+    with pytest.raises(UserError, match="seed"):
+        begin(seed=1)
 
 
 def test_a_trial_counts_at_its_best_epoch(tmp_path: Path) -> None:
