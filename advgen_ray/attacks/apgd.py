@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from advgen_ray.attacks.apgd_ascent import MomentumAscent, SparseAscent
 from advgen_ray.attacks.checks import check_finite, check_images, check_logits, one_value_a_sample
 from advgen_ray.attacks.eval_mode import eval_mode
+from advgen_ray.attacks.forward import forward
 from advgen_ray.attacks.live_rows import LiveRows
 from advgen_ray.attacks.objectives import Objective, Until
 from advgen_ray.attacks.threat_model import L1, Ball
@@ -80,7 +81,7 @@ def _ascend(
     with eval_mode(model), torch.enable_grad():
         for step in range(num_steps + 1):
             x_adv = ascent.x_adv.detach().requires_grad_(step < num_steps)
-            outputs = live.spread(model(x_adv))
+            outputs = live.spread(forward(model, x_adv))
             if step == 0:
                 check_logits(outputs)
             values = live.take(one_value_a_sample(objective(outputs), num_samples))

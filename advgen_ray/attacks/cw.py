@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from advgen_ray.attacks.checks import check_finite, check_images, check_logits
 from advgen_ray.attacks.eval_mode import eval_mode
+from advgen_ray.attacks.forward import forward
 from advgen_ray.attacks.labels import check_labels
 from advgen_ray.attacks.live_rows import per_sample
 from advgen_ray.attacks.objectives import margin
@@ -56,7 +57,7 @@ class CW:
         check_images(x)
         x = x.detach()
         with eval_mode(model), torch.no_grad():
-            logits = model(x)
+            logits = forward(model, x)
             check_logits(logits)
             check_labels(y, logits)
             x_adv, distance = x.clone(), torch.where(logits.argmax(dim=1) == y, torch.inf, 0.0).to(x.dtype)
@@ -108,7 +109,7 @@ class CW:
         with torch.enable_grad():
             leaf = w.detach().requires_grad_()
             image = (torch.tanh(leaf) + 1) / 2
-            logits = model(image)
+            logits = forward(model, image)
             lead = margin(y)(logits) - self.confidence
             squared_distance = (image - x).flatten(1).square().sum(dim=1)
             loss = squared_distance + c * functional.relu(-lead)

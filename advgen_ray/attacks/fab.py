@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from advgen_ray.attacks.checks import check_finite, check_images, check_logits
 from advgen_ray.attacks.eval_mode import eval_mode
+from advgen_ray.attacks.forward import forward
 from advgen_ray.attacks.hyperplane import NORMS, distance_to_hyperplane, step_to_hyperplane, vector_norm
 from advgen_ray.attacks.labels import check_labels, wrong_classes
 from advgen_ray.attacks.live_rows import per_sample
@@ -73,7 +74,7 @@ class FAB:
         origin = point = x_adv = x.detach()
         ends, rows = x.detach().clone(), torch.arange(len(x), device=x.device)
         with eval_mode(model), torch.no_grad():
-            logits = model(x)
+            logits = forward(model, x)
             check_logits(logits)
             check_labels(y if y_target is None else torch.cat([y, y_target]), logits)
             distance = torch.where(logits.argmax(dim=1) == y, torch.inf, 0.0).to(x.dtype)
@@ -91,7 +92,7 @@ class FAB:
                         break
                 normal, lead = self._boundary(model, point, y, y_target)
                 point = self._step(point, origin, normal, lead)
-                fooled = model(point).argmax(dim=1) != y
+                fooled = forward(model, point).argmax(dim=1) != y
                 farness = vector_norm((point - origin).flatten(1), self.norm)
                 nearer = fooled & (farness < distance) & (distance > within)
                 x_adv = torch.where(per_sample(nearer, x), point, x_adv)
@@ -105,7 +106,7 @@ class FAB:
         """The linearised boundary to reach: its normal ``[N, D]`` and by how much ``y`` leads, ``[N]``."""
         with torch.enable_grad():
             leaf = point.detach().requires_grad_()
-            logits = model(leaf)
+            logits = forward(model, leaf)
             classes = wrong_classes(logits.detach(), y) if y_target is None else y_target[:, None]
             behind = logits.gather(1, classes) - logits.gather(1, y[:, None])
             totals = behind.sum(dim=0).unbind()

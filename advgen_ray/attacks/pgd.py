@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from advgen_ray.attacks.checks import check_finite, check_images, check_logits, one_value_a_sample
 from advgen_ray.attacks.eval_mode import eval_mode
+from advgen_ray.attacks.forward import forward
 from advgen_ray.attacks.live_rows import LiveRows, per_sample
 from advgen_ray.attacks.objectives import Objective, Until
 from advgen_ray.attacks.threat_model import ThreatModel
@@ -60,7 +61,7 @@ class PGD:
             best = x.new_full((num_samples,), -math.inf) if self.keep_best else None
             for step in range(num_passes):
                 x_adv = x_adv.detach().requires_grad_(step < self.num_steps)
-                outputs = live.spread(model(x_adv))
+                outputs = live.spread(forward(model, x_adv))
                 if step == 0:
                     check_logits(outputs)
                 values = live.take(one_value_a_sample(objective(outputs), num_samples))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from advgen_ray.attacks.checks import check_finite, check_images, check_logits, one_value_a_sample
 from advgen_ray.attacks.eval_mode import eval_mode
+from advgen_ray.attacks.forward import forward
 from advgen_ray.attacks.live_rows import LiveRows
 from advgen_ray.attacks.objectives import Objective, Until
 from advgen_ray.attacks.square_moves import Patterns, Stripes
@@ -73,7 +74,7 @@ class Square:
                 if position == 0:
                     draws = live.take(self.draws(1 + block, (BLOCK, moves.query_draws)).to(x.device))
                 candidate = moves.propose(x, x_best, self._share(query - 1), draws[:, position])
-            outputs = live.spread(model(candidate))
+            outputs = live.spread(forward(model, candidate))
             if query == 0:
                 check_logits(outputs)
             values = live.take(one_value_a_sample(objective(outputs), num_samples))

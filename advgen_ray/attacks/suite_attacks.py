@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.fab import FAB
+from advgen_ray.attacks.forward import forward
 from advgen_ray.attacks.labels import wrong_classes
 from advgen_ray.attacks.objectives import Objective, Until, margin, misclassified
 from advgen_ray.attacks.square import Square
@@ -72,4 +73,4 @@ def _normal(stream: Stream, item_ids: Sequence[str], x: Tensor) -> Tensor:
 
 def _clean_logits(model: nn.Module, x: Tensor) -> Tensor:
     with eval_mode(model), torch.no_grad():
-        return model(x)
+        return forward(model, x)

@@ -7,6 +7,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
+from advgen_ray.attacks.forward import forward
 from advgen_ray.config import AttackConfig, ScoreEnergiesConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
@@ -79,7 +80,7 @@ class EnergyRows:
         if group.attack is not None:
             x, distance = self._attacked(model, self.config.attacks[group.attack], x, y, images.ids[rows])
         with torch.no_grad():
-            logits = model(x)
+            logits = forward(model, x)
         return self._table(group, images, rows, logits, y, distance)
 
     def _attacked(
