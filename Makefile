@@ -8,8 +8,9 @@ INSTALLED := .venv/.installed
 demo: $(INSTALLED)  ## the whole study on scikit-learn's digits; ends in runs/demo/report.html
 	$(BIN)/advgen demo
 
+# Two processes: tests of a cluster mostly wait for its processes to start. By file, as tests of one share trainings.
 test: $(INSTALLED) lint  ## lint, types and the test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -154,6 +153,8 @@ class LBFGS:
         return nearest
 
     def _minimiser(self, model: nn.Module, x: Tensor, target: Tensor, c: float) -> Tensor:
+        from scipy.optimize import minimize  # a third of a second that every actor would pay
+
         def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
             with torch.enable_grad():
                 leaf = torch.from_numpy(flat).to(x).view_as(x).requires_grad_()

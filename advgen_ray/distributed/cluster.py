@@ -2,6 +2,8 @@
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from advgen_ray.errors import UserError
 
@@ -15,6 +17,9 @@ _ANYWHERE = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a relative output means the same place to a worker as to the driver
 }
+# No dashboard runs beside a cluster started here. Without an address Ray Train's workers seek one for twelve seconds at
+# the end of every training; at one where nobody listens they give up at once.
+_NO_STATE_API = {"RAY_API_SERVER_ADDRESS": "http://127.0.0.1:9"}
 # Machinery for clusters that a cluster on one machine only pays for, a Python process or a second at a time.
 _LOCAL = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -75,14 +80,15 @@ def _start(num_cpus: int) -> None:
 
     if ray.is_initialized():
         return
-    ray.init(
-        address="local",  # never a head that happens to run on this machine
-        num_cpus=num_cpus,
-        object_store_memory=OBJECT_STORE_BYTES,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-    )
+    with _environment(_NO_STATE_API):  # for the processes of this cluster; this one may submit jobs to others
+        ray.init(
+            address="local",  # never a head that happens to run on this machine
+            num_cpus=num_cpus,
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
 
 
 def _join(address: str) -> None:
@@ -121,6 +127,21 @@ def _hint(error: Exception) -> str:
     if "auth" in str(error).lower():
         return "set RAY_AUTH_MODE to the cluster's (token or disabled) and provide its token"
     return "check the address, or unset RAY_ADDRESS to start a local cluster"
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set for a while what child processes inherit."""
+    former = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _set_environment(values: dict[str, str]) -> None:

@@ -55,3 +55,13 @@ def test_connecting_twice_is_connecting_once(ray_session: None) -> None:
     assert ray.get_runtime_context().get_node_id() == node
     assert ray.cluster_resources()["CPU"] >= 4
     assert cluster.is_local()
+
+
+@pytest.mark.ray
+def test_workers_do_not_seek_the_dashboard_that_is_not_there(ray_session: None) -> None:
+    import ray
+
+    name = "RAY_API_SERVER_ADDRESS"
+    inherited = ray.get(ray.remote(lambda: os.environ.get(name)).remote())
+    assert inherited == cluster._NO_STATE_API[name]
+    assert os.environ.get(name) != inherited  # this process may submit jobs to a cluster that has one
