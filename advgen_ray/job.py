@@ -5,6 +5,7 @@ import inspect
 import os
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -47,7 +48,7 @@ def run_job(
     except KeyboardInterrupt:
         print("interrupted; the same command continues where this one stopped", file=sys.stderr)
         return INTERRUPTED
-    print(yaml.safe_dump(summary, sort_keys=False), end="")
+    _print_summary(summary)
     return 0
 
 
@@ -61,6 +62,17 @@ def _parser(config_type: type[ConfigT]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--dry-run", action="store_true", help="print the config and the resources; run nothing")
     return parser
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    """A line a number and a table a list of rows, so that it fits a screen."""
+    import pandas as pd
+
+    for key, value in summary.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            print(f"{key}:", textwrap.indent(pd.DataFrame(value).to_string(index=False), "  "), sep="\n")
+        else:
+            print(yaml.safe_dump({key: value}, sort_keys=False), end="")
 
 
 def _print_plan(config: ConfigT) -> None:

@@ -20,6 +20,14 @@ def test_success_prints_the_summary(capsys):
     assert capsys.readouterr().out == "seed: 5\n"
 
 
+def test_rows_of_a_summary_are_a_table(capsys):
+    rows = [{"attack": "pgd", "accuracy": 0.5}, {"attack": "square", "accuracy": 0.625}]
+    assert run_job(GenerateConfig, lambda _: {"count": 8, "groups": rows}, []) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["count: 8", "groups:"]
+    assert [line.split() for line in lines[2:]] == [["attack", "accuracy"], ["pgd", "0.500"], ["square", "0.625"]]
+
+
 def test_a_mistake_is_one_line_and_exit_code_2(capsys):
     assert run_job(GenerateConfig, _never, ["--set", "sed=5"]) == 2
     captured = capsys.readouterr()

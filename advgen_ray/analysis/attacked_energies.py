@@ -24,7 +24,7 @@ MIN_MEMBERS = 3  # of a ladder or a sweep: two points are no curve
 class AttackedEnergies:
     """What a set of energies says of its attacks; parts for which it has no attacks are empty."""
 
-    by_steps: pd.DataFrame  # as of ``energy_by_steps``; series: classifier and attack
+    by_steps: dict[str, pd.DataFrame]  # as of ``energy_by_steps``, by attack or, of one classifier, by classifier
     separation: dict[str, pd.DataFrame]  # by classifier, as of ``energy_separation``: every attack once
     sweeps: dict[str, pd.DataFrame] = field(default_factory=dict)  # by classifier, as of ``evasion``
     natural: dict[str, pd.DataFrame] = field(default_factory=dict)  # by classifier: rows of the natural images
@@ -40,9 +40,8 @@ def attacked_energies(energies: pd.DataFrame, attacks: Sequence[Attack]) -> Atta
     shown = [one for one in attacks if id(one) not in members or id(one) in chosen]
     rows = {name: rows_of(energies, name, "clean", "test") for name in classifiers}
     attacked = {name: {_name(one, shown): _rows(energies, name, one) for one in shown} for name in classifiers}
-    steps = [_ladder(energies, name, ladder, rows[name]) for name in classifiers for ladder in ladders]
     return AttackedEnergies(
-        by_steps=energy_by_steps(pd.concat(steps)) if steps else pd.DataFrame(),
+        by_steps=_by_steps(energies, rows, ladders),
         separation={name: energy_separation(rows[name], attacked[name]) for name in classifiers if shown},
         sweeps={name: _sweep(energies, name, sweep, rows[name]) for name in classifiers for sweep in sweeps[:1]},
         natural=rows,
@@ -71,11 +70,25 @@ def _chosen(ladders: Sequence[Sequence[Attack]], sweeps: Sequence[Sequence[Attac
     return ends | middles
 
 
-def _ladder(energies: pd.DataFrame, classifier: str, ladder: Sequence[Attack], natural: pd.DataFrame) -> pd.DataFrame:
-    series = f"{classifier}, {objective_name(ladder[0])}"
-    parts = [natural.assign(num_steps=0)]
-    parts += [_rows(energies, classifier, one).assign(num_steps=one["num_steps"]) for one in ladder]
-    return pd.concat(parts)[["num_steps", "energy_x", "energy_xy", "correct"]].assign(series=series)
+def _by_steps(
+    energies: pd.DataFrame, natural: Mapping[str, pd.DataFrame], ladders: Sequence[Sequence[Attack]]
+) -> dict[str, pd.DataFrame]:
+    """A table an attack, in which classifiers are compared; of a single classifier one table, of its attacks."""
+    parts = []
+    for ladder in ladders:
+        attack = _ladder_name(ladder, ladders)
+        for classifier, rows in natural.items():
+            rungs = [rows.assign(num_steps=0)]
+            rungs += [_rows(energies, classifier, one).assign(num_steps=one["num_steps"]) for one in ladder]
+            columns = ["num_steps", "energy_x", "energy_xy", "correct"]
+            parts.append(pd.concat(rungs)[columns].assign(classifier=classifier, attack=attack))
+    if not parts:
+        return {}
+    table, series = ("classifier", "attack") if len(natural) == 1 else ("attack", "classifier")
+    return {
+        str(name): energy_by_steps(rows.rename(columns={series: "series"}))
+        for name, rows in pd.concat(parts).groupby(table, sort=False)
+    }
 
 
 def _sweep(energies: pd.DataFrame, classifier: str, sweep: Sequence[Attack], natural: pd.DataFrame) -> pd.DataFrame:
@@ -92,6 +105,13 @@ def _name(attack: Attack, among: Sequence[Attack]) -> str:
     """The label, with the radius where several have it."""
     alike = [one for one in among if one["label"] == attack["label"]]
     return str(attack["label"]) if len(alike) == 1 else f"{attack['label']} at {attack['eps']:g}"
+
+
+def _ladder_name(ladder: Sequence[Attack], among: Sequence[Sequence[Attack]]) -> str:
+    """What it ascends, with the radius where several ascend the same."""
+    name = objective_name(ladder[0])
+    alike = [one for one in among if objective_name(one[0]) == name]
+    return name if len(alike) == 1 else f"{name} at {ladder[0]['eps']:g}"
 
 
 def objective_name(attack: Attack) -> str:

@@ -1,5 +1,7 @@
 """MNIST at 28x28: between the laptop and the paper; needs ``data.root`` or ``data.download=true``."""
 
+from typing import Literal
+
 from advgen_ray.config import (
     AttackConfig,
     CompareDetectorsConfig,
@@ -10,25 +12,32 @@ from advgen_ray.config import (
     GenerateFromClassifierConfig,
     NeighborhoodConfig,
     OptimizerConfig,
+    PoolConfig,
     SamplerConfig,
+    ScoreEnergiesConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
     UNetConfig,
     WideResNetConfig,
 )
+from advgen_ray.config.evaluation import EvaluateRobustnessConfig
+from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
+from advgen_ray.recipes.attacks import every_attack, ladder, lambda_sweep
 from advgen_ray.recipes.comparisons import every_loss
 from advgen_ray.recipes.robust_training import with_loss
 
 DATA = DataConfig(name="mnist")
+EPS, STEP_SIZE = 0.3, 0.03  # Linf, the radius of Madry et al.
+# Half an hour a training on two cores.
 LINF = TrainClassifierConfig(
     data=DATA,
-    model=WideResNetConfig(depth=16, widen_factor=2),
-    attack=AttackConfig(norm="linf", eps=0.3, num_steps=10, step_size=0.06),
-    evaluation_attack=AttackConfig(norm="linf", eps=0.3, num_steps=20, step_size=0.03),
+    model=WideResNetConfig(depth=10, widen_factor=1),
+    attack=AttackConfig(norm="linf", eps=EPS, num_steps=7, step_size=0.08),
+    evaluation_attack=AttackConfig(norm="linf", eps=EPS, num_steps=20, step_size=STEP_SIZE),
     num_validation_images=1000,
-    optimizer=OptimizerConfig(kind="sgd", learning_rate=0.05, weight_decay=5e-4, schedule="one_cycle"),
-    num_epochs=20,
-    eps_warmup_epochs=5,
+    optimizer=OptimizerConfig(learning_rate=4e-3, schedule="one_cycle"),
+    num_epochs=6,
+    eps_warmup_epochs=3,
 )
 
 
@@ -83,7 +92,7 @@ def mnist_mart() -> TrainClassifierConfig:
 
 
 def mnist_mail_trades() -> TrainClassifierConfig:
-    """MAIL-TRADES with beta 5 in Linf 0.3, uniform weights for 15 of 20 epochs; no figure in the documents."""
+    """MAIL-TRADES with beta 5 in Linf 0.3, uniform weights for 4 of 6 epochs; no figure in the documents."""
     return with_loss(LINF, "mail_trades")
 
 
@@ -97,9 +106,54 @@ def mnist_weat_nat() -> TrainClassifierConfig:
     return with_loss(LINF, "weat_nat")
 
 
+def mnist_robustness() -> EvaluateRobustnessConfig:
+    """AutoAttack's standard in Linf 0.3 on the first 1,000 test images; no figure in the documents."""
+    return EvaluateRobustnessConfig(
+        data=DATA,
+        num_images=1000,
+        norm="linf",
+        eps=EPS,
+        shard_images=250,
+        pool=PoolConfig(min_actors=2, max_actors=2),
+    )
+
+
+def mnist_attacked_energies() -> ScoreEnergiesConfig:
+    """S003 figures 2 and 3, S001 figures A to C, on 500 MNIST test images in Linf 0.3; no figure in the documents."""
+    ball: tuple[Literal["linf"], float, float] = ("linf", EPS, STEP_SIZE)
+    return ScoreEnergiesConfig(
+        data=DATA,
+        splits=("test",),
+        num_images=500,
+        attacks=(
+            *ladder(*ball),
+            *ladder(*ball, "kl"),
+            *ladder(*ball, "high_energy"),
+            *lambda_sweep(*ball),
+            *every_attack(*ball),
+        ),
+        shard_images=125,
+        pool=PoolConfig(min_actors=2, max_actors=2),
+    )
+
+
+def mnist_search() -> SearchTrainingConfig:
+    """TRADES' eps and beta on MNIST, ranked by PGD(20) at Linf 0.3 on 1,000 images held out."""
+    return SearchTrainingConfig(
+        training=mnist_trades(),
+        space=(
+            ParameterConfig(key="attack.eps", kind="log_uniform", low=0.1, high=0.4),
+            ParameterConfig(key="beta", kind="choice", values=(1.0, 3.0, 6.0)),
+        ),
+        num_trials=8,
+        grace_epochs=2,
+        output="runs/mnist-search",
+    )
+
+
 def mnist_detectors() -> CompareDetectorsConfig:
     """S003 T1 on MNIST in Linf 0.3, PGD and APGD of 40 steps on 2,000 test images; KD's bandwidth was 1.2 there."""
-    attack = AttackConfig(norm="linf", eps=0.3, num_steps=40, step_size=0.01)
+    attack = AttackConfig(norm="linf", eps=EPS, num_steps=40, step_size=0.01)
     return CompareDetectorsConfig(
         data=DATA,
         num_images=2000,
@@ -116,7 +170,7 @@ def mnist_classifier_images() -> GenerateFromClassifierConfig:
 
 def mnist_losses() -> CompareLossesConfig:
     """S001 A.3 on MNIST, Linf 0.3: six losses under three seeds; no figure in the documents."""
-    return every_loss(LINF.override(["record_energies_at_epochs=[1,10,20]"]), output="runs/mnist-losses")
+    return every_loss(LINF.override(["record_energies_at_epochs=[1,3,6]"]), output="runs/mnist-losses")
 
 
 def mnist_subsets() -> CompareSubsetsConfig:

@@ -27,10 +27,10 @@ from advgen_ray.report.style import (
 NUM_BINS = 40
 
 
-def energy_by_steps_panel(table: pd.DataFrame, energy: str = "energy_x") -> Panel:
+def energy_by_steps_panel(table: pd.DataFrame, name: str, energy: str = "energy_x") -> Panel:
     """Mean energy against steps of the attack, shaded by one standard deviation, the accuracy written at each point.
 
-    ``table`` is that of ``analysis.energy_by_steps``: one line a series, a model or an attack or both.
+    ``table`` is that of ``analysis.energy_by_steps``, a line a series; ``name`` says what all of them are of.
     """
     steps = sorted(set(table["num_steps"]))
 
@@ -55,7 +55,8 @@ def energy_by_steps_panel(table: pd.DataFrame, energy: str = "energy_x") -> Pane
         axes.margins(x=0.06, y=0.1)
         legend_above(axes, num_columns=2)
 
-    return draw(f"{energy.replace('_', '-')}-by-steps", _told_by_steps(table, energy), WIDE, paint)
+    file = f"{energy.replace('_', '-')}-by-steps-{_file_name(name)}"
+    return draw(file, f"{name}: {_told_by_steps(table, energy)}", WIDE, paint)
 
 
 def _told_by_steps(table: pd.DataFrame, energy: str) -> str:
@@ -67,7 +68,7 @@ def _told_by_steps(table: pd.DataFrame, energy: str) -> str:
             f"{numbers.decimal(last[f'mean_{energy}'])} at {last['num_steps']}, accuracy from "
             f"{numbers.percent(first['accuracy'])} to {numbers.percent(last['accuracy'])}."
         )
-    return "Mean energy by number of attack steps. " + " ".join(told)
+    return "mean energy by number of attack steps. " + " ".join(told)
 
 
 def attack_panels(
@@ -106,5 +107,8 @@ def _histogram(
         f"Histograms of {AXIS_NAMES[energy]}: mean {numbers.decimal(float(natural.mean()))} for {len(natural)} natural "
         f"images, {numbers.decimal(float(attacked.mean()))} under {attack}; area under ROC {numbers.decimal(auroc)}."
     )
-    name = "-".join("".join(c if c.isalnum() else " " for c in attack.lower()).split())
-    return draw(f"{energy.replace('_', '-')}-under-{name}", alt, SMALL, paint)
+    return draw(f"{energy.replace('_', '-')}-under-{_file_name(attack)}", alt, SMALL, paint)
+
+
+def _file_name(name: str) -> str:
+    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())

@@ -12,30 +12,44 @@ from advgen_ray.report.plots_energy_attacks import attack_panels, energy_by_step
 
 def attack_sections(found: AttackedEnergies) -> list[Section]:
     """The sections for which the set has attacks, in reading order."""
-    sections = [steps_section(found.by_steps)] if len(found.by_steps) else []
+    sections = [steps_section(found.by_steps)] if found.by_steps else []
     sections += [separation_section(found)] if found.separation else []
     return [*sections, *([evasion_section(found.sweeps)] if found.sweeps else [])]
 
 
-def steps_section(table: pd.DataFrame) -> Section:
-    """Catalogue B2."""
-    shifts = energy_shifts(table)
-    count = numbers.count(int(table["count"].max()))
-    figure = Figure(
-        "Energy by number of steps",
-        f"{count} test images; shaded: one standard deviation over images; beside each point the accuracy. At 0 steps "
-        "the images are natural.",
-        [energy_by_steps_panel(table, energy) for energy in ("energy_x", "energy_xy")],
-        size="wide",
-    )
-    sentences = [
-        f"{one['series']}: {one['num_steps']} steps move the mean of E(x) by {numbers.signed(one['shift'])} "
-        f"({numbers.signed(one['spreads'], 1)} natural standard deviations; "
-        f"{'never up on the way' if one['falling'] else 'not steadily down'}), accuracy falls to "
-        f"{numbers.percent(one['final_accuracy'])}."
-        for _, one in shifts.iterrows()
+def steps_section(tables: dict[str, pd.DataFrame]) -> Section:
+    """Catalogue B2: a figure a table, and how far each line goes."""
+    figures = [
+        Figure(
+            f"Energy by number of steps: {name}",
+            f"{numbers.count(int(table['count'].max()))} test images; shaded: one standard deviation over images; "
+            "beside each point the accuracy. At 0 steps the images are natural.",
+            [energy_by_steps_panel(table, name, energy) for energy in ("energy_x", "energy_xy")],
+            size="wide",
+        )
+        for name, table in tables.items()
     ]
-    return Section("energy-by-steps", "The stronger the attack", sentences, [figure])
+    shifts = [(name, one) for name, table in tables.items() for _, one in energy_shifts(table).iterrows()]
+    columns = ["", "steps", "E(x) moves by", "in natural deviations", "on the way", "accuracy"]
+    rows = [
+        [
+            f"{name}, {one['series']}",
+            numbers.count(int(one["num_steps"])),
+            numbers.signed(one["shift"]),
+            numbers.signed(one["spreads"], 1),
+            "never up" if one["falling"] else "not steadily down",
+            numbers.percent(one["final_accuracy"]),
+        ]
+        for name, one in shifts
+    ]
+    name, lowest = min(shifts, key=lambda entry: float(entry[1]["shift"]))
+    falling = sum(one["shift"] < 0 for _, one in shifts)
+    sentences = [
+        f"{falling} of {len(shifts)} end below the natural images in mean E(x); {name}, {lowest['series']} goes "
+        f"farthest, {numbers.signed(lowest['shift'])} in {lowest['num_steps']} steps."
+    ]
+    table = Table("How far the mean of E(x) goes", "From the natural images to the most steps.", columns, rows)
+    return Section("energy-by-steps", "The stronger the attack", sentences, [*figures, table])
 
 
 def separation_section(found: AttackedEnergies) -> Section:

@@ -65,7 +65,9 @@ def test_a_ladder_differs_in_steps_alone_and_a_sweep_in_lambda_alone() -> None:
 
 def test_every_table_from_one_set(energies: pd.DataFrame) -> None:
     found = attacked_energies(energies, ATTACKS)
-    steps = found.by_steps[found.by_steps["series"] == "standard, PGD"]
+    steps = found.by_steps["standard"]
+    assert list(steps["series"].unique()) == ["PGD", "HE-PGD lambda 1.2"]
+    steps = steps[steps["series"] == "PGD"]
     assert steps["num_steps"].tolist() == [0, 1, 2, 5, 10, 20, 40]
     assert set(steps["count"]) == {NUM_IMAGES}
     np.testing.assert_allclose(steps["mean_energy_x"].diff().iloc[-1], -2.0)
@@ -92,10 +94,27 @@ def test_the_page_tells_of_each_part(energies: pd.DataFrame) -> None:
     assert len({panel.name for panel in panels_of(page.sections)}) == len(panels_of(page.sections))
 
 
+def test_several_classifiers_share_a_table_for_each_ladder(energies: pd.DataFrame) -> None:
+    both = pd.concat([energies, energies.assign(classifier="robust", energy_x=energies["energy_x"] + 1)])
+    found = attacked_energies(both, ATTACKS).by_steps
+    assert list(found) == ["PGD", "HE-PGD lambda 1.2"]
+    means = found["PGD"].pivot(index="num_steps", columns="series", values="mean_energy_x")
+    assert list(means.columns) == ["robust", "standard"]
+    np.testing.assert_allclose(means["robust"] - means["standard"], 1.0)
+
+
+def test_ladders_of_one_objective_are_told_apart_by_radius(energies: pd.DataFrame) -> None:
+    wider = energies[energies["attack"].str.startswith("pgd")].assign(attack_eps=np.float32(3.0))
+    attacks = [*ATTACKS, *_told(*ladder("l2", 3.0, 0.25))]
+    found = attacked_energies(pd.concat([energies, wider.assign(energy_x=-1.0)]), attacks).by_steps["standard"]
+    assert set(found["series"]) == {"PGD at 2", "PGD at 3", "HE-PGD lambda 1.2"}
+    assert set(found["count"]) == {NUM_IMAGES}
+
+
 def test_two_attacks_are_no_ladder_but_still_compared(energies: pd.DataFrame) -> None:
     few = [attack for attack in ATTACKS if attack["label"] in ("pgd", "square")]
     found = attacked_energies(energies, few)
-    assert found.by_steps.empty
+    assert not found.by_steps
     assert not found.sweeps
     assert found.separation["standard"]["attack"].tolist() == ["pgd", "square"]
     sections = energies_page(found, {"data": {"name": "digits"}}, "1").sections

@@ -28,7 +28,7 @@ def _table(series: tuple[str, ...], steps: tuple[int, ...], num_images: int = 20
 
 def test_a_line_and_a_band_a_series_with_the_accuracy_at_each_point() -> None:
     table = _table(("PGD", "TRADES", "HE-PGD"), (0, 1, 4))
-    panel = energy_by_steps_panel(table)
+    panel = energy_by_steps_panel(table, "eps 0")
     (axes,) = painted(panel)
     assert legend_of(axes) == ["PGD", "TRADES", "HE-PGD"]
     assert len(axes.lines) == len(axes.collections) == 3
@@ -41,7 +41,7 @@ def test_a_line_and_a_band_a_series_with_the_accuracy_at_each_point() -> None:
 
 @pytest.mark.parametrize("num_images", [1, 2])
 def test_one_series_at_one_number_of_steps(num_images: int) -> None:
-    (axes,) = painted(energy_by_steps_panel(_table(("PGD",), (5,), num_images), "energy_xy"))
+    (axes,) = painted(energy_by_steps_panel(_table(("PGD",), (5,), num_images), "eps 0", "energy_xy"))
     assert list(axes.lines[0].get_ydata()) == [0]
     assert "E(x, y)" in axes.get_ylabel()
 
