@@ -70,7 +70,11 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
     for key, value in summary.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            print(f"{key}:", textwrap.indent(pd.DataFrame(value).to_string(index=False), "  "), sep="\n")
+            print(
+                f"{key}:",
+                textwrap.indent(pd.DataFrame(value).dropna(axis=1, how="all").to_string(index=False), "  "),
+                sep="\n",
+            )
         else:
             print(yaml.safe_dump({key: value}, sort_keys=False), end="")
 

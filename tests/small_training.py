@@ -36,5 +36,8 @@ class KeptSession:
     def report(self, record: Record, save: Save | None) -> None:
         self.records.append(record)
 
+    def on_step(self, step: int, num_steps: int) -> None:
+        pass
+
     def finish(self, model: torch.nn.Module, card: dict[str, Any]) -> None:
         self.model, self.card = model, card

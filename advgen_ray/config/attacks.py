@@ -85,6 +85,15 @@ def check_names(attacks: tuple[AttackConfig, ...]) -> None:
         seen.add((attack.label, attack.eps))
 
 
+def check_attacks(attacks: tuple[AttackConfig, ...], data: DataConfig) -> None:
+    """Raise ValueError unless each has a positive radius that fits the images, and none another's name and radius."""
+    for attack in attacks:
+        check_radius(attack, data)
+        if attack.eps == 0:
+            raise ValueError(f"attacks: {attack.label} has eps 0, expected a positive radius")
+    check_names(attacks)
+
+
 def check_training_attack(attack: AttackConfig, key: str = "attack") -> None:
     """Raise ValueError for an attack that training does not make: it takes one run of PGD on what the loss says."""
     if attack.kind != "pgd":

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.attacks import AttackConfig, check_names, check_radius
+from advgen_ray.config.attacks import AttackConfig, check_attacks
 from advgen_ray.config.base import Config
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
@@ -45,11 +45,7 @@ class CompareDetectorsConfig(Config):
     def _attacks_can_be_told_apart(self) -> Self:
         if not self.attacks:
             raise ValueError("attacks is empty: expected the attacks that the detectors are to find")
-        for attack in self.attacks:
-            check_radius(attack, self.data)
-            if attack.eps == 0:
-                raise ValueError(f"attacks: {attack.label} has eps 0, expected a positive radius")
-        check_names(self.attacks)
+        check_attacks(self.attacks, self.data)
         return self
 
     @model_validator(mode="after")

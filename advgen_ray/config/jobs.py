@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.attacks import AttackConfig, check_names, check_radius, check_training_attack
+from advgen_ray.config.attacks import AttackConfig, check_attacks, check_radius, check_training_attack
 from advgen_ray.config.base import Config
 from advgen_ray.config.models import ClassifierModelConfig, WideResNetConfig
 from advgen_ray.config.parts import (
@@ -139,9 +139,5 @@ class ScoreEnergiesConfig(Config):
 
     @model_validator(mode="after")
     def _eps_within_image(self) -> Self:
-        for attack in self.attacks:
-            check_radius(attack, self.data)
-            if attack.eps == 0:
-                raise ValueError(f"attacks: {attack.label} has eps 0, expected a positive radius")
-        check_names(self.attacks)
+        check_attacks(self.attacks, self.data)
         return self

@@ -1,7 +1,9 @@
 """What a training program sees inside a Ray Train worker: its place, where to resume, how to report and finish."""
 
 import json
+import math
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ from advgen_ray.training.model_directory import CARD, WEIGHTS, save_model
 from advgen_ray.training.worker import Worker
 
 PROGRESS = "progress.json"
+STEP_SECONDS = 5.0  # between two looks at a training that has nothing to record
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,9 @@ class Task:
         """What rank 0 last wrote of this output; empty at first."""
         return _read_json(join(self.output, PROGRESS)) or {}
 
-    def write_progress(self, record: Record | None) -> None:
-        """Replace ``progress.json``, small and at once, for whoever watches."""
-        content = {"name": self.name, "config_digest": self.digest, "record": record}
+    def write_progress(self, record: Record | None, steps: tuple[int, int] | None = None) -> None:
+        """Replace ``progress.json``, small and at once, for whoever watches; ``steps``: how many of how many."""
+        content = {"name": self.name, "config_digest": self.digest, "record": record, "steps": steps}
         write_atomic(join(self.output, PROGRESS), json.dumps(content).encode())
 
 
@@ -65,11 +68,20 @@ class Session:
 
     def __init__(self, task: Task, worker: Worker, resume: Path | None) -> None:
         self.task, self.worker, self.resume = task, worker, resume
+        self._record: Record | None = None
+        self._told_at = -math.inf
+
+    def on_step(self, step: int, num_steps: int) -> None:
+        """Show how far a long way to the next record is."""
+        if self.worker.rank == 0 and time.monotonic() - self._told_at > STEP_SECONDS:
+            self._told_at = time.monotonic()
+            self.task.write_progress(self._record, (step, num_steps))
 
     def report(self, record: Record, save: Save | None) -> None:
         """Show a record; with ``save``, hand Ray Train a checkpoint. Every worker calls it equally often."""
         leads = self.worker.rank == 0
         if leads:
+            self._record = record
             self.task.write_progress(record)
         if save is None:
             return  # Ray Train keeps the latest metrics only, the history travels in the checkpoints

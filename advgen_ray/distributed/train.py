@@ -143,24 +143,32 @@ def _watch(fit: Callable[[], Any], tasks: Sequence[Task], describe: Describe, on
 
     thread = threading.Thread(target=run, name="ray-train-fit", daemon=True)
     thread.start()
-    shown = {task.output: task.progress().get("record") for task in tasks}
+    former = {task.output: task.progress() for task in tasks}
+    shown = {output: progress.get("record") for output, progress in former.items()}
     begin = told_at = time.monotonic()
     told: Task | None = None
     working = True
     while working:
         thread.join(POLL_SECONDS)
         working = thread.is_alive()  # asked before the look, so that the last record is seen
+        steps: tuple[Task, list[int]] | None = None
         for task in tasks:
-            record = task.progress().get("record")
+            progress = task.progress()
+            record = progress.get("record")
+            if progress.get("steps") and progress != former[task.output]:
+                steps = (task, progress["steps"])
             if record and record != shown[task.output]:
                 shown[task.output] = record
                 on_record(task, record)
                 if task is not told or time.monotonic() - told_at > LINE_SECONDS:
                     told, told_at = task, time.monotonic()
                     print(f"{task.name}  {describe(task.config, record)}", flush=True)
-        if told is None and working and time.monotonic() - told_at > WAITING_LINE_SECONDS:
+        if working and time.monotonic() - told_at > WAITING_LINE_SECONDS:
             told_at = time.monotonic()
-            print(f"training  workers starting, {told_at - begin:.0f} s", flush=True)
+            if steps:
+                print(f"{steps[0].name}  step {steps[1][0]} of {steps[1][1]}", flush=True)
+            elif told is None:
+                print(f"training  workers starting, {told_at - begin:.0f} s", flush=True)
     if "error" in outcome:
         raise outcome["error"]
     return outcome["result"]

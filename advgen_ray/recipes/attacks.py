@@ -61,3 +61,14 @@ def lambda_sweep(norm: Norm, eps: float, step_size: float, num_steps: int = 40) 
         )
         for weight in LAMBDAS
     )
+
+
+def energy_view(norm: Norm, eps: float, step_size: float, num_queries: int = 1000) -> tuple[AttackConfig, ...]:
+    """S003 figures 2 and 3, S001 figures A to C: three ladders, the sweep of lambda, and every other attack."""
+    return (
+        *ladder(norm, eps, step_size),
+        *ladder(norm, eps, step_size, "kl"),
+        *ladder(norm, eps, step_size, "high_energy"),
+        *lambda_sweep(norm, eps, step_size),
+        *every_attack(norm, eps, step_size, num_queries=num_queries),
+    )

@@ -1,7 +1,5 @@
 """CIFAR-10 at paper scale: S000 sections 6 and 7, table 1."""
 
-from typing import Literal
-
 from advgen_ray.config import (
     AttackConfig,
     CompareDetectorsConfig,
@@ -26,7 +24,7 @@ from advgen_ray.config import (
     WideResNetConfig,
     WorkersConfig,
 )
-from advgen_ray.recipes.attacks import every_attack, ladder, lambda_sweep
+from advgen_ray.recipes.attacks import energy_view
 from advgen_ray.recipes.comparisons import every_loss
 from advgen_ray.recipes.robust_training import s001
 
@@ -152,17 +150,10 @@ def cifar10_robustness() -> EvaluateRobustnessConfig:
 
 def cifar10_attacked_energies() -> ScoreEnergiesConfig:
     """S003 figures 2b, 3b, S001 figures B, C: Linf 8/255, steps of 2/255; PGD separates; FAB, CW, Square overlap."""
-    ball: tuple[Literal["linf"], float, float] = ("linf", 8 / 255, 2 / 255)
     return ScoreEnergiesConfig(
         data=DATA,
         splits=("test",),
-        attacks=(
-            *ladder(*ball),
-            *ladder(*ball, "kl"),
-            *ladder(*ball, "high_energy"),
-            *lambda_sweep(*ball),
-            *every_attack(*ball),
-        ),
+        attacks=energy_view("linf", 8 / 255, 2 / 255),
         shard_images=1000,
         pool=PoolConfig(min_actors=1, max_actors=8, cpus_per_actor=4),
     )

@@ -3,8 +3,6 @@
 from advgen_ray.config import (
     AttackConfig,
     CompareDetectorsConfig,
-    CompareLossesConfig,
-    CompareSubsetsConfig,
     DataConfig,
     EnergyViewConfig,
     GenerateConfig,
@@ -21,10 +19,7 @@ from advgen_ray.config import (
     UNetConfig,
     WideResNetConfig,
 )
-from advgen_ray.config.evaluation import EvaluateRobustnessConfig
-from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
-from advgen_ray.recipes.attacks import every_attack, ladder, lambda_sweep
-from advgen_ray.recipes.comparisons import every_loss
+from advgen_ray.recipes.attacks import energy_view, ladder
 from advgen_ray.recipes.robust_training import with_loss
 
 DATA = DataConfig(name="digits")
@@ -87,18 +82,11 @@ def digits_energies() -> ScoreEnergiesConfig:
 
 def digits_attacked_energies() -> ScoreEnergiesConfig:
     """S003 figures 2 and 3, S001 figures A to C, on 200 test scans in L2 at 2.0: energies by strength and by attack."""
-    eps, step_size = 2.0, 0.25
     return ScoreEnergiesConfig(
         data=DATA,
         splits=("test",),
         num_images=200,
-        attacks=(
-            *ladder("l2", eps, step_size),
-            *ladder("l2", eps, step_size, "kl"),
-            *ladder("l2", eps, step_size, "high_energy"),
-            *lambda_sweep("l2", eps, step_size),
-            *every_attack("l2", eps, step_size, num_queries=500),
-        ),
+        attacks=energy_view("l2", eps=2.0, step_size=0.25, num_queries=500),
         shard_images=100,
         pool=PoolConfig(min_actors=2, max_actors=2),
     )
@@ -119,27 +107,6 @@ def digits_energies_by_steps() -> ScoreEnergiesConfig:
         shard_images=400,
         output="runs/digits/energies-by-steps",
         pool=PoolConfig(min_actors=2, max_actors=2),
-    )
-
-
-def digits_robustness() -> EvaluateRobustnessConfig:
-    """AutoAttack's standard in L2 at 0.5 on the first 100 test scans."""
-    return EvaluateRobustnessConfig(
-        data=DATA, num_images=100, norm="l2", eps=0.5, shard_images=50, pool=PoolConfig(min_actors=2, max_actors=2)
-    )
-
-
-def digits_search() -> SearchTrainingConfig:
-    """TRADES' eps and beta on digits, ranked by PGD(20) at 0.5 on 200 scans held out from training."""
-    return SearchTrainingConfig(
-        training=digits_classifier().override(["loss=trades", "num_validation_images=200", "validate_every_epochs=2"]),
-        space=(
-            ParameterConfig(key="attack.eps", kind="log_uniform", low=0.1, high=1.5),
-            ParameterConfig(key="beta", kind="choice", values=(1.0, 3.0, 6.0)),
-        ),
-        num_trials=8,
-        grace_epochs=6,
-        output="runs/digits-search",
     )
 
 
@@ -164,44 +131,12 @@ def digits_study() -> StudyConfig:
             attacked=digits_attacked_energies().override(["num_images=150"]),
             detectors=digits_detectors().override(["num_images=240"]),
             images=digits_classifier_images(),
-            recorded=digits_trades().override(["record_energies_at_epochs=[1, 10, 20]", "num_energy_images=400"]),
+            recorded=with_loss(digits_classifier(), "trades").override(
+                ["record_energies_at_epochs=[1, 10, 20]", "num_energy_images=400"]
+            ),
         ),
         output="runs/demo",
     )
-
-
-def digits_trades() -> TrainClassifierConfig:
-    """TRADES with beta 6 on the budget of digits_classifier, L2 at 0.5.
-
-    Nothing is held out: PGD accuracy of 100 scans is known to 4 points, and chose models of 83.4% under PGD(20) on the
-    test scans where the last one had 87.9% (WEAT-adv: 84.4% and 87.2%; SAT, MART, MAIL: within 1 point).
-    """
-    return with_loss(digits_classifier(), "trades")
-
-
-def digits_mart() -> TrainClassifierConfig:
-    """MART with beta 6, else as digits_trades."""
-    return with_loss(digits_classifier(), "mart")
-
-
-def digits_mail_trades() -> TrainClassifierConfig:
-    """MAIL-TRADES with beta 5, uniform weights for 15 of 20 epochs, else as digits_trades."""
-    return with_loss(digits_classifier(), "mail_trades")
-
-
-def digits_weat_adv() -> TrainClassifierConfig:
-    """WEAT-adv with beta 6, else as digits_trades."""
-    return with_loss(digits_classifier(), "weat_adv")
-
-
-def digits_weat_nat() -> TrainClassifierConfig:
-    """WEAT-nat with beta 6, else as digits_trades."""
-    return with_loss(digits_classifier(), "weat_nat")
-
-
-def digits_sat() -> TrainClassifierConfig:
-    """Standard AT beside digits_trades: digits_classifier under the name that the other data sets have for it."""
-    return with_loss(digits_classifier(), "sat")
 
 
 def digits_detectors() -> CompareDetectorsConfig:
@@ -238,25 +173,4 @@ def digits_classifier_images() -> GenerateFromClassifierConfig:
         momentum=0.5,
         shard_images=100,
         pool=PoolConfig(min_actors=2, max_actors=2),
-    )
-
-
-# S001's norm, on scans of 17 grey levels: its 8/255 is half a level, 0.2 three. One radius to train and to measure.
-LINF = ["attack.norm=linf", "evaluation_attack.norm=linf", "num_epochs=15", "eps_warmup_epochs=9"]
-
-
-def digits_losses() -> CompareLossesConfig:
-    """S001 A.3 on digits: six losses under three seeds, 15 epochs in Linf 0.2, where SAT keeps 55% of scans."""
-    radius = ["attack.eps=0.2", "evaluation_attack.eps=0.2"]
-    recording = ["record_energies_at_epochs=[1,8,15]", "num_energy_images=300"]
-    return every_loss(digits_classifier().override([*LINF, *radius, *recording]), output="runs/digits-losses")
-
-
-def digits_subsets() -> CompareSubsetsConfig:
-    """S001 A.4 on digits, 15 epochs in Linf 0.25: there standard AT gets 3.6% of its scans wrong (at 0.2: 1.1%)."""
-    radius = ["attack.eps=0.25", "evaluation_attack.eps=0.25"]
-    return CompareSubsetsConfig(
-        training=digits_classifier().override([*LINF, *radius]),
-        output="runs/digits-subsets",
-        pool=PoolConfig(min_actors=1, max_actors=1),
     )

@@ -1,7 +1,5 @@
 """MNIST at 28x28: between the laptop and the paper; needs ``data.root`` or ``data.download=true``."""
 
-from typing import Literal
-
 from advgen_ray.config import (
     AttackConfig,
     CompareDetectorsConfig,
@@ -22,7 +20,7 @@ from advgen_ray.config import (
 )
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
-from advgen_ray.recipes.attacks import every_attack, ladder, lambda_sweep
+from advgen_ray.recipes.attacks import energy_view
 from advgen_ray.recipes.comparisons import every_loss
 from advgen_ray.recipes.robust_training import with_loss
 
@@ -120,18 +118,11 @@ def mnist_robustness() -> EvaluateRobustnessConfig:
 
 def mnist_attacked_energies() -> ScoreEnergiesConfig:
     """S003 figures 2 and 3, S001 figures A to C, on 500 MNIST test images in Linf 0.3; no figure in the documents."""
-    ball: tuple[Literal["linf"], float, float] = ("linf", EPS, STEP_SIZE)
     return ScoreEnergiesConfig(
         data=DATA,
         splits=("test",),
         num_images=500,
-        attacks=(
-            *ladder(*ball),
-            *ladder(*ball, "kl"),
-            *ladder(*ball, "high_energy"),
-            *lambda_sweep(*ball),
-            *every_attack(*ball),
-        ),
+        attacks=energy_view("linf", EPS, STEP_SIZE),
         shard_images=125,
         pool=PoolConfig(min_actors=2, max_actors=2),
     )

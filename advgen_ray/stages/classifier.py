@@ -87,6 +87,7 @@ def train(config: TrainClassifierConfig, session: Session) -> None:
         seed=seed,
         worker=worker,
         report=session.report,
+        on_step=session.on_step,
         observers=_observers(config, images, validation_images, worker),
     )
 

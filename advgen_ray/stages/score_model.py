@@ -51,6 +51,7 @@ def train(config: TrainScoreModelConfig, session: Session) -> None:
         seed=seed,
         worker=worker,
         report=session.report,
+        on_step=session.on_step,
     )
     model.load_state_dict(ema.shadow)
     metrics = {"loss": trainee.history[-1]["loss"]}

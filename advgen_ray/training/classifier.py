@@ -15,7 +15,7 @@ from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.losses import InnerAttack, LossTerms
 from advgen_ray.losses.sat import sat_loss
 from advgen_ray.rng import Stream
-from advgen_ray.training.loop import Report, Rhythm, StepTerms, items_on, run_steps
+from advgen_ray.training.loop import OnStep, Report, Rhythm, StepTerms, items_on, run_steps
 from advgen_ray.training.trainee import Trainee
 from advgen_ray.training.worker import Worker
 
@@ -65,6 +65,7 @@ def train_classifier(
     worker: Worker,
     report: Report,
     observers: Sequence[ObserveEpoch] = (),
+    on_step: OnStep | None = None,
 ) -> None:
     """Train in place on the losses of ``loss_at_epoch`` (epochs from 0); without an attack this is standard training.
 
@@ -103,7 +104,7 @@ def train_classifier(
     )
     if trainee.step == 0:
         observe(0)
-    run_steps(trainee, loss_at, rhythm, seed=seed, worker=worker, report=report, observe=observe)
+    run_steps(trainee, loss_at, rhythm, seed=seed, worker=worker, report=report, observe=observe, on_step=on_step)
 
 
 def accuracy(

@@ -16,7 +16,19 @@ from advgen_ray.training.optim import update
 from advgen_ray.training.trainee import Record, Save, Trainee
 from advgen_ray.training.worker import Worker
 
-__all__ = ["LossAt", "Observe", "Record", "Report", "Rhythm", "Save", "StepTerms", "Trainee", "items_on", "run_steps"]
+__all__ = [
+    "LossAt",
+    "Observe",
+    "OnStep",
+    "Record",
+    "Report",
+    "Rhythm",
+    "Save",
+    "StepTerms",
+    "Trainee",
+    "items_on",
+    "run_steps",
+]
 
 Report = Callable[[Record, Save | None], None]
 """``report(record, save)``: all workers call it equally often; ``save(directory)`` writes the checkpoint now due."""
@@ -29,6 +41,9 @@ class StepTerms(NamedTuple):
     num_local: int
     num_global: int
 
+
+OnStep = Callable[[int, int], None]
+"""``on_step(step, num_steps)``: told after every step, on all workers, how far the training is."""
 
 LossAt = Callable[[nn.Module, int], StepTerms]
 """``loss_at(model, step)``: the model may be a DDP wrapper, to be called once."""
@@ -56,6 +71,7 @@ def run_steps(
     worker: Worker,
     report: Report,
     observe: Observe | None = None,
+    on_step: OnStep | None = None,
 ) -> None:
     """Train from ``trainee.step`` to the end of the rhythm.
 
@@ -81,6 +97,8 @@ def run_steps(
             trainee.ema.update(trainee.model)
         means.add(terms, num_local)
         trainee.step += 1
+        if on_step:
+            on_step(trainee.step, rhythm.num_steps)
         checkpoint_due = trainee.step % rhythm.checkpoint_every == 0 or trainee.step == rhythm.num_steps
         if checkpoint_due or trainee.step % rhythm.record_every == 0:
             values = means.reduce(worker)

@@ -9,7 +9,7 @@ from advgen_ray.diffusion.score_matching import denoising_loss, drop_labels, tra
 from advgen_ray.diffusion.vp_sde import VPSDE
 from advgen_ray.losses import LossTerms
 from advgen_ray.rng import Stream
-from advgen_ray.training.loop import Report, Rhythm, StepTerms, Trainee, items_on, run_steps
+from advgen_ray.training.loop import OnStep, Report, Rhythm, StepTerms, Trainee, items_on, run_steps
 from advgen_ray.training.worker import Worker
 
 NUM_RECORDS = 200  # about as many points as a curve can show
@@ -28,6 +28,7 @@ def train_score_model(
     seed: int,
     worker: Worker,
     report: Report,
+    on_step: OnStep | None = None,
 ) -> None:
     """Train in place; the model to keep is ``trainee.ema``'s shadow.
 
@@ -57,4 +58,4 @@ def train_score_model(
         record_every=max(1, min(checkpoint_every_steps, num_steps // NUM_RECORDS)),
         checkpoint_every=checkpoint_every_steps,
     )
-    run_steps(trainee, loss_at, rhythm, seed=seed, worker=worker, report=report)
+    run_steps(trainee, loss_at, rhythm, seed=seed, worker=worker, report=report, on_step=on_step)

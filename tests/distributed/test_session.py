@@ -13,6 +13,25 @@ from advgen_ray.distributed.session import Session, Task, run_tasks
 from advgen_ray.training.worker import Worker
 
 
+def test_steps_are_told_between_records_and_not_every_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = TrainClassifierConfig(output=str(tmp_path))
+    task = Task("one", lambda *_: None, config, config.output)
+    now = [100.0]
+    monkeypatch.setattr(session.time, "monotonic", lambda: now[0])
+    leader, other = Session(task, Worker(), None), Session(task, Worker(rank=1, num_workers=2), None)
+    other.on_step(7, 60)
+    assert task.progress() == {}
+    leader.on_step(1, 60)
+    leader.on_step(2, 60)
+    assert task.progress()["steps"] == [1, 60]
+    leader.report({"step": 2, "loss": 0.5}, None)
+    assert task.progress()["steps"] is None
+    now[0] += session.STEP_SECONDS + 1
+    leader.on_step(3, 60)
+    assert task.progress()["steps"] == [3, 60]
+    assert task.progress()["record"] == {"step": 2, "loss": 0.5}, "what was recorded stays in sight"
+
+
 def test_only_the_first_unfinished_task_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "checkpoint"
     place.mkdir()
