@@ -105,6 +105,8 @@ def _same_kind(config: Config, changes: dict[str, Any]) -> bool:
 
 
 def _plain_value(text: str) -> Any:
+    if not text.strip():
+        return ""  # for YAML it would be null: to name nothing is `judge=`, to have none `max_steps=null`
     value = yaml.safe_load(text)
     if isinstance(value, str):  # YAML reads 1e-3 as text; a number is what was meant
         try:

@@ -2,7 +2,14 @@
 
 import pytest
 
-from advgen_ray.config import GenerateConfig, ScoreEnergiesConfig, StudyConfig, TrainClassifierConfig, resolve
+from advgen_ray.config import (
+    GenerateConfig,
+    GenerateFromClassifierConfig,
+    ScoreEnergiesConfig,
+    StudyConfig,
+    TrainClassifierConfig,
+    resolve,
+)
 from advgen_ray.errors import UserError
 
 
@@ -103,3 +110,8 @@ def test_digest_is_what_is_computed_not_where():
 def test_configs_are_frozen():
     with pytest.raises(ValueError, match="frozen"):
         GenerateConfig().seed = 3
+
+
+def test_an_empty_value_is_empty_text_and_null_is_none():
+    assert GenerateFromClassifierConfig(judge="a/model").override(["judge="]).judge == ""
+    assert TrainClassifierConfig(max_steps=2).override(["max_steps=null"]).max_steps is None
