@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from advgen_ray.analysis.over_seeds import paired_differences, spread
-from advgen_ray.recipes.digits import digits_losses
+from advgen_ray.recipes.digits_robust import digits_losses
 from advgen_ray.report.loss_page import LossResults, loss_page
 from advgen_ray.report.page import Page, panels_of, render
 

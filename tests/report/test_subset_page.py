@@ -8,7 +8,7 @@ import pytest
 
 from advgen_ray.analysis.over_seeds import paired_differences
 from advgen_ray.analysis.training_subsets import composition, energy_strata, error_rates, select_subsets
-from advgen_ray.recipes.digits import digits_subsets
+from advgen_ray.recipes.digits_robust import digits_subsets
 from advgen_ray.report.page import Page, panels_of, render
 from advgen_ray.report.subset_page import SubsetResults, subset_page
 from advgen_ray.rng import Stream
