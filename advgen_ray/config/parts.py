@@ -37,17 +37,25 @@ class UNetConfig(Config):
 
 
 class NeighborhoodConfig(Config):
-    """The distribution around a source that holds its counterfactuals; ``sigma_ce`` in [0, 1] pixel units."""
+    """The distribution around a source that holds its counterfactuals; ``sigma_ce`` in [0, 1] pixel units.
 
-    kind: Literal["gaussian", "boltzmann_hardtanh", "boltzmann_exact"] = "boltzmann_hardtanh"
+    Its geometry: L2 (gaussian), L1 (boltzmann, as printed or exact) or Linf (bounded: within sqrt(3) sigma_ce).
+    """
+
+    kind: Literal["gaussian", "boltzmann_hardtanh", "boltzmann_exact", "bounded"] = "boltzmann_hardtanh"
     sigma_ce: PositiveFloat = 0.2
 
 
 class SamplerConfig(Config):
-    """How the reverse process is discretised; ``euler_maruyama`` with 1000 steps is the paper's."""
+    """How the reverse process is discretised; ``euler_maruyama`` with 1000 steps is the paper's.
 
-    kind: Literal["euler_maruyama", "ancestral"] = "ancestral"
+    A step is one evaluation of the guided score, of ``heun`` two (its last one again one). Where ``times`` is null the
+    steps lie as the sampler's authors have them: linear, of ancestral quadratic, of the solvers equal in log-SNR.
+    """
+
+    kind: Literal["euler_maruyama", "ancestral", "dpm_solver_sde", "dpm_solver_ode", "heun"] = "ancestral"
     num_steps: PositiveInt = 40
+    times: Literal["linear", "quadratic", "log_snr"] | None = None
 
 
 class OptimizerConfig(Config):

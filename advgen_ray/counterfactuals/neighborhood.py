@@ -21,6 +21,8 @@ Neighborhood = Callable[[Tensor, float, VPSDE], NeighborhoodScore]
 _ERFCX_MIN = -9.0
 # Where |v| < this * (1 + u), the difference of two erfcx in fp32 is rounding; the slope at 0 errs by 6e-6 or less.
 _LINEAR_BELOW = 4e-3
+# Where a box is narrower than this in units of the noise, its diffused density is Gaussian to 1e-6.
+_NARROW = 0.05
 
 
 def gaussian(mu: Tensor, sigma: float, sde: VPSDE) -> NeighborhoodScore:
@@ -70,6 +72,37 @@ def boltzmann_exact(mu: Tensor, sigma: float, sde: VPSDE) -> NeighborhoodScore:
         slope = per_image(gamma(t, sigma, sde) * math.sqrt(2) * sigma_t, x_t)
         pull = torch.where(distance < _LINEAR_BELOW * (1 + u), slope * v, pull)
         return per_image(math.sqrt(2) / (alpha * sigma), x_t) * pull
+
+    return neighborhood_score
+
+
+def bounded(mu: Tensor, sigma: float, sde: VPSDE) -> NeighborhoodScore:
+    """The score of a uniform density convolved with the Gaussian: no element farther than ``sqrt(3) sigma`` from mu.
+
+    The geometry of Linf, which S000 leaves open; ``sigma`` is the density's standard deviation, as everywhere here.
+    With ``h = sqrt(3) alpha_t sigma`` and ``a, b = (d -+ h) / (sqrt(2) sigma_t)``, ``d = |x_t - alpha_t mu|``, it is
+    ``sqrt(2/pi) / sigma_t (exp(-b^2) - exp(-a^2)) / (erf(b) - erf(a))``, pointing to mu: nothing well inside the
+    box, ``(d - h) / sigma_t^2`` far outside. Beyond its wall numerator and denominator are divided by ``exp(-a^2)``;
+    where h is small beside sigma_t the quotient is rounding and the density Gaussian. Its relative error in fp32 stays
+    below 1e-4.
+    """
+    _check_sigma(sigma)
+
+    def neighborhood_score(x_t: Tensor, t: Tensor) -> Tensor:
+        alpha, sigma_t = sde.alpha(t), sde.sigma(t)
+        offset = x_t - per_image(alpha, x_t) * mu
+        distance, ratio = offset.abs(), math.sqrt(3) * alpha * sigma / sigma_t  # h / sigma_t
+        far, half = distance / per_image(sigma_t, x_t), per_image(ratio, x_t)  # d and h in units of sigma_t
+        a, b = (far - half) / math.sqrt(2), (far + half) / math.sqrt(2)
+        gap = -2 * half * far  # a^2 - b^2
+        outside = torch.special.erfcx(a.clamp(min=0)) - gap.exp() * torch.special.erfcx(b)
+        inside = torch.erf(b) - torch.erf(a)
+        denominator = torch.where(a > 0, outside, inside)
+        numerator = gap.expm1() * torch.where(a > 0, 1.0, (-a.square()).exp())
+        box = math.sqrt(2 / math.pi) * numerator / denominator
+        normal = -far / per_image(1 + ratio.square() / 3, x_t)
+        pull = torch.where(half < _NARROW, normal, box)
+        return torch.copysign(pull, -offset) / per_image(sigma_t, x_t)
 
     return neighborhood_score
 

@@ -47,8 +47,7 @@ def _walk(
     coefficients: tuple[Tensor, Tensor, Tensor],
 ) -> Tensor:
     """``x <- keep x + pull score(x) + deviation noise`` over the steps; both samplers differ in these three only."""
-    if times.dim() != 1 or len(times) < 2 or not bool((times[1:] < times[:-1]).all()):
-        raise ValueError(f"times must fall strictly, with at least two of them, got {times.tolist()}")
+    check_times(times)
     keep, pull, deviation = (values.tolist() for values in coefficients)
     x = x_T
     last = len(keep) - 1
@@ -58,3 +57,9 @@ def _walk(
         if step < last:
             x = x + deviation[step] * noise_fn(step)
     return x
+
+
+def check_times(times: Tensor) -> None:
+    """Raise ValueError unless ``times`` ``[num_steps + 1]`` fall strictly."""
+    if times.dim() != 1 or len(times) < 2 or not bool((times[1:] < times[:-1]).all()):
+        raise ValueError(f"times must fall strictly, with at least two of them, got {times.tolist()}")

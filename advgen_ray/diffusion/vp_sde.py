@@ -45,6 +45,12 @@ class VPSDE:
         """``log(alpha^2 / sigma^2)``; infinite at t = 0."""
         return 2 * (self.log_alpha(t) - self.sigma(t).log())
 
+    def time_of(self, log_snr: Tensor) -> Tensor:
+        """The time at which ``log_snr`` has these values; in fp64, one without cancellation for any beta."""
+        fall = torch.nn.functional.softplus(-log_snr.double()) / 2  # -log_alpha
+        slope, curvature = self.beta_min / 2, (self.beta_max - self.beta_min) / 4
+        return 2 * fall / (slope + torch.sqrt(slope**2 + 4 * curvature * fall))
+
 
 def per_image(values: Tensor, like: Tensor) -> Tensor:
     """Values ``[N]``, one an image, in the type of ``like`` and shaped to multiply it: ``[N, 1, 1, 1]``."""
@@ -65,6 +71,15 @@ def quadratic_times(num_steps: int, last_time: float = 1e-3) -> Tensor:
     _check_steps(num_steps)
     roots = torch.linspace(1.0, last_time**0.5, num_steps, dtype=torch.float64)
     return torch.cat([roots**2, torch.zeros(1, dtype=torch.float64)])
+
+
+def log_snr_times(num_steps: int, sde: VPSDE, last_time: float = 1e-3) -> Tensor:
+    """Times ``[num_steps + 1]``, equal steps in log-SNR from 1 to ``last_time``, then 0 (Lu et al. 2022)."""
+    _check_steps(num_steps)
+    first, last = sde.log_snr(torch.tensor([1.0, last_time], dtype=torch.float64)).tolist()
+    times = sde.time_of(torch.linspace(first, last, num_steps, dtype=torch.float64))
+    times[0] = 1.0
+    return torch.cat([times, torch.zeros(1, dtype=torch.float64)])
 
 
 def _check_steps(num_steps: int) -> None:

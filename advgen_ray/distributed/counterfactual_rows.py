@@ -1,6 +1,6 @@
 """The rows of a set of counterfactuals: loads the score model and the sources, converts around ``generate``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,20 +10,37 @@ from torch import Tensor
 from advgen_ray.config import GenerateConfig
 from advgen_ray.counterfactuals.generate import generate, paper_literal, score_consistent
 from advgen_ray.counterfactuals.metrics import l0, l1, l2, linf
-from advgen_ray.counterfactuals.neighborhood import boltzmann_exact, boltzmann_hardtanh, gaussian
+from advgen_ray.counterfactuals.neighborhood import boltzmann_exact, boltzmann_hardtanh, bounded, gaussian
 from advgen_ray.data import datasets
 from advgen_ray.diffusion.samplers import ancestral, euler_maruyama
 from advgen_ray.diffusion.score_matching import score_from_noise_prediction
-from advgen_ray.diffusion.vp_sde import VPSDE, linear_times, quadratic_times
+from advgen_ray.diffusion.solvers import dpm_solver_ode, dpm_solver_sde, heun
+from advgen_ray.diffusion.vp_sde import VPSDE, linear_times, log_snr_times, quadratic_times
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.plans import CounterfactualPlan
 from advgen_ray.rng import Stream
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import COUNTERFACTUALS, images_to_column
 
-NEIGHBORHOODS = {"gaussian": gaussian, "boltzmann_hardtanh": boltzmann_hardtanh, "boltzmann_exact": boltzmann_exact}
+NEIGHBORHOODS = {
+    "gaussian": gaussian,
+    "boltzmann_hardtanh": boltzmann_hardtanh,
+    "boltzmann_exact": boltzmann_exact,
+    "bounded": bounded,
+}
 COMBINATIONS = {"score_consistent": score_consistent, "paper_literal": paper_literal}
-SAMPLERS = {"euler_maruyama": (euler_maruyama, linear_times), "ancestral": (ancestral, quadratic_times)}
+SAMPLERS = {
+    "euler_maruyama": (euler_maruyama, "linear"),
+    "ancestral": (ancestral, "quadratic"),
+    "dpm_solver_sde": (dpm_solver_sde, "log_snr"),
+    "dpm_solver_ode": (dpm_solver_ode, "log_snr"),
+    "heun": (heun, "log_snr"),
+}
+TIMES: dict[str, Callable[[int, VPSDE], Tensor]] = {
+    "linear": lambda num_steps, _: linear_times(num_steps),
+    "quadratic": lambda num_steps, _: quadratic_times(num_steps),
+    "log_snr": log_snr_times,
+}
 
 
 class CounterfactualRows:
@@ -70,7 +87,8 @@ class CounterfactualRows:
 
     def _generate(self, sources: Tensor, y_target: Tensor, item_ids: Sequence[str]) -> Tensor:
         config = self.config
-        sampler, times = SAMPLERS[config.sampler.kind]
+        sampler, own_times = SAMPLERS[config.sampler.kind]
+        times = TIMES[config.sampler.times or own_times](config.sampler.num_steps, self.sde)
         return generate(
             self.score_fn,
             sources,
@@ -79,7 +97,7 @@ class CounterfactualRows:
             stream=self.stream,
             sde=self.sde,
             sampler=sampler,
-            times=times(config.sampler.num_steps),
+            times=times,
             neighborhood=NEIGHBORHOODS[config.neighborhood.kind],
             sigma_ce=config.neighborhood.sigma_ce,
             combine=COMBINATIONS[config.combination],

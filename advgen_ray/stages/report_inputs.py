@@ -23,6 +23,7 @@ KINDS = {
     "gaussian": "Gaussian",
     "boltzmann_hardtanh": "Boltzmann, hardtanh",
     "boltzmann_exact": "Boltzmann, exact",
+    "bounded": "bounded",
 }
 
 

@@ -14,6 +14,7 @@ from advgen_ray.counterfactuals.neighborhood import (
     Neighborhood,
     boltzmann_exact,
     boltzmann_hardtanh,
+    bounded,
     gamma,
     gaussian,
 )
@@ -83,6 +84,44 @@ def test_exact_score_saturates_where_erfcx_overflows() -> None:
         torch.testing.assert_close(far, limit * torch.tensor([1.0, 1.0, -1.0, -1.0]))
 
 
+def _convolved_box_score(y: float, t: float, sigma: float) -> float:
+    """``d/dy log of int_{-h}^{h} Normal(y - z; sigma_t) dz`` by quadrature, in units that keep it from underflow."""
+    time = torch.tensor([t], dtype=torch.float32)
+    h, sigma_t = math.sqrt(3) * float(SDE.alpha(time)) * sigma, float(SDE.sigma(time))
+    mode = min(max(y, -h), h)
+
+    def density(z: float) -> float:
+        return math.exp(((y - mode) ** 2 - (y - z) ** 2) / (2 * sigma_t**2))
+
+    cuts = sorted({-h, h, *(min(max(mode + k * sigma_t, -h), h) for k in (-30, -8, -2, -0.1, 0, 0.1, 2, 8, 30))})
+    pieces, options = list(pairwise(cuts)), {"epsabs": 0, "epsrel": 1e-11, "limit": 200}
+    mass = sum(quad(density, low, high, **options)[0] for low, high in pieces)
+    return (density(-h) - density(h)) / mass  # the integral of a derivative: its values at the walls
+
+
+@pytest.mark.parametrize("t", [1e-3, 0.02, 0.1, 0.3, 0.6, 0.8, 1.0])
+@pytest.mark.parametrize("sigma", [0.2, 0.4])
+def test_bounded_score_is_the_convolutions_to_1e_4(t: float, sigma: float) -> None:
+    time = torch.tensor([t])
+    h, sigma_t = math.sqrt(3) * float(SDE.alpha(time)) * sigma, float(SDE.sigma(time))
+    y = torch.tensor([-3 * sigma_t - h, -h - 0.2 * sigma_t, -h + 0.5 * sigma_t, 0.05 * sigma_t, h, h + 9 * sigma_t])
+    expected = torch.tensor([_convolved_box_score(float(value), t, sigma) for value in y])
+    scale = 1e-5 / sigma_t  # inside a wide box the score is nothing to speak of
+    torch.testing.assert_close(_score(bounded, y, t, sigma), expected, rtol=1e-4, atol=scale)
+
+
+def test_bounded_score_is_a_wall_without_noise_and_a_gaussian_in_much() -> None:
+    time = torch.tensor([1e-5])
+    h, sigma_t = math.sqrt(3) * float(SDE.alpha(time)) * SIGMA, float(SDE.sigma(time))
+    inside = _score(bounded, torch.tensor([-0.9 * h, 0.0, 0.9 * h]), 1e-5)
+    torch.testing.assert_close(inside, torch.zeros(3))
+    torch.testing.assert_close(
+        _score(bounded, torch.tensor([2 * h]), 1e-5), torch.tensor([-h / sigma_t**2]), rtol=1e-3, atol=0
+    )
+    y = torch.tensor([-2.0, 0.3])
+    torch.testing.assert_close(_score(bounded, y, 1.0), _score(gaussian, y, 1.0), rtol=1e-5, atol=0)
+
+
 @pytest.mark.parametrize("t", [1e-3, 0.3, 1.0])
 def test_gaussian_score_is_that_of_the_convolved_density(t: float) -> None:
     time = torch.tensor([t])
@@ -141,7 +180,7 @@ def test_every_neighborhood_pulls_towards_the_scaled_source(neighborhood: Neighb
             torch.testing.assert_close(score, _score(neighborhood, y, t), rtol=2e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("neighborhood", [gaussian, boltzmann_hardtanh, boltzmann_exact])
+@pytest.mark.parametrize("neighborhood", [gaussian, boltzmann_hardtanh, boltzmann_exact, bounded])
 def test_each_image_has_its_own_time(neighborhood: Neighborhood) -> None:
     x_t = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     mu, t = torch.zeros_like(x_t), torch.tensor([0.1, 0.9])
@@ -151,7 +190,7 @@ def test_each_image_has_its_own_time(neighborhood: Neighborhood) -> None:
         torch.testing.assert_close(together[i : i + 1], alone, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("neighborhood", [gaussian, boltzmann_hardtanh, boltzmann_exact])
+@pytest.mark.parametrize("neighborhood", [gaussian, boltzmann_hardtanh, boltzmann_exact, bounded])
 def test_sigma_must_be_positive(neighborhood: Neighborhood) -> None:
     with pytest.raises(ValueError, match=r"sigma must be positive, got 0"):
         neighborhood(torch.zeros(1, 1, 1, 1), 0.0, SDE)

@@ -84,7 +84,10 @@ def test_every_choice_of_the_config_reaches_the_images(score_model: str, tmp_pat
         {"neighborhood": NeighborhoodConfig(kind="gaussian")},
         {"neighborhood": NeighborhoodConfig(kind="boltzmann_exact")},
         {"sampler": SamplerConfig(kind="euler_maruyama", num_steps=10)},
+        {"neighborhood": NeighborhoodConfig(kind="bounded")},
         {"sampler": SamplerConfig(num_steps=9)},
+        *({"sampler": SamplerConfig(kind=kind)} for kind in ("dpm_solver_sde", "dpm_solver_ode", "heun")),
+        {"sampler": SamplerConfig(times="log_snr")},
         {"split": "test"},
     ]
     seen = [
