@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, str] = {
     "train_step_vs_loop": "tests.benchmarks.training:train_step_vs_loop",
     "generation_vs_loop": "tests.benchmarks.generation:generation_vs_loop",
     "sampler": "tests.benchmarks.samplers:samplers",
+    "ce_evaluations": "tests.benchmarks.evaluations:ce_evaluations",
     "autoattack_vs_pyautoattack": "tests.benchmarks.attacks:autoattack_vs_pyautoattack",
     "pgd_vs_foolbox": "tests.benchmarks.attacks:pgd_vs_foolbox",
     "exact_score_vs_hardtanh": "tests.benchmarks.samplers:exact_score_vs_hardtanh",
