@@ -55,7 +55,7 @@ def test_dry_run_prints_config_and_resources_and_runs_nothing(capsys):
     assert run_job(GenerateConfig, _never, ["--recipe", "cifar10_counterfactuals", "--dry-run"]) == 0
     printed = yaml.safe_load(capsys.readouterr().out)
     assert printed["num_sources"] == 10_000
-    assert printed["sampler"] == {"kind": "euler_maruyama", "num_steps": 1000}
+    assert printed["sampler"] == {"kind": "euler_maruyama", "num_steps": 1000, "times": None}
     assert "resources" in printed
 
 
