@@ -125,7 +125,8 @@ def _measure(sampler: tuple[str, int, str], judge: torch.nn.Module) -> dict[str,
         found = ResultSet.open(config.output)
         table = found.read(["source_index", "source_label", "y_target", "l2", "l0"]).to_pandas()
         with torch.no_grad():
-            table["validity"] = (judge(torch.from_numpy(found.images("x_ce"))).argmax(1).numpy() == table["y_target"]).astype(float)
+            predicted = judge(torch.from_numpy(found.images("x_ce"))).argmax(1).numpy()
+        table["validity"] = (predicted == table["y_target"]).astype(float)
         different = table[table["source_label"] != table["y_target"]].sort_values("source_index", kind="stable")
         for name, kept in parts.items():
             kept.append(different[name].to_numpy(float).reshape(config.num_sources, -1))
