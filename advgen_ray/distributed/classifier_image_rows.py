@@ -1,5 +1,6 @@
 """The rows of images from classifiers, and of input gradients: loads models and data, converts around the maths."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -32,7 +33,32 @@ def shards_of(names: Sequence[str], num_images: int, shard_images: int) -> list[
     return [(name, np.arange(start, min(start + shard_images, num_images))) for name in names for start in starts]
 
 
-class ClassifierImageRows:
+class _RowsByClassifier(ABC):
+    """``shard index -> table``: the classifiers of a set, and the numbers of the images that each shard holds."""
+
+    def __init__(
+        self,
+        config: GenerateFromClassifierConfig,
+        uris: Mapping[str, str],
+        result_set: ResultSet,
+        shards: list[Rows],
+        device: torch.device,
+    ) -> None:
+        self.config, self.shards, self.device = config, shards, device
+        self.loaded = _load(uris, result_set, device)
+
+    def __call__(self, index: int) -> pa.Table:
+        """The rows of one shard, in batches of ``batch_size``."""
+        name, rows = self.shards[index]
+        starts = range(0, len(rows), self.config.batch_size)
+        return pa.concat_tables([self._batch(name, rows[i : i + self.config.batch_size]) for i in starts])
+
+    @abstractmethod
+    def _batch(self, name: str, rows: np.ndarray) -> pa.Table:
+        """The rows of some images under the classifier called ``name``."""
+
+
+class ClassifierImageRows(_RowsByClassifier):
     """``shard index -> table`` of generated images; image ``i`` is replicate ``i % n`` of class ``i // n``.
 
     Starts and noise are keyed by class and replicate alone, so that all classifiers set out from the same images.
@@ -46,20 +72,13 @@ class ClassifierImageRows:
         shards: list[Rows],
         device: torch.device,
     ) -> None:
-        self.config, self.shards, self.device = config, shards, device
-        self.loaded = _load(uris, result_set, device)
+        super().__init__(config, uris, result_set, shards, device)
         judge = result_set.plan["inputs"]["judge"]
         self.judge = load_unchanged(config.judge, judge, device) if judge else None
         self.train = datasets.load(config.data.name, config.data.root, "train")
         self.pca_starts: dict[int, PCAStart] = {}  # by class; each takes 15 s of a CPU on CIFAR-10
         self.test = datasets.load(config.data.name, config.data.root, "test").first(config.num_test_images)
         self.candidates = self.test.tensor().to(device)
-
-    def __call__(self, index: int) -> pa.Table:
-        """The rows of one shard, in batches of ``batch_size``."""
-        name, rows = self.shards[index]
-        starts = range(0, len(rows), self.config.batch_size)
-        return pa.concat_tables([self._batch(name, rows[i : i + self.config.batch_size]) for i in starts])
 
     def _batch(self, name: str, rows: np.ndarray) -> pa.Table:
         config, model = self.config, self.loaded[name].model
@@ -129,7 +148,7 @@ class ClassifierImageRows:
         }
 
 
-class InputGradientRows:
+class InputGradientRows(_RowsByClassifier):
     """``shard index -> table`` of loss gradients at test images, the same ones for every classifier."""
 
     def __init__(
@@ -140,18 +159,11 @@ class InputGradientRows:
         shards: list[Rows],
         device: torch.device,
     ) -> None:
-        self.config, self.shards, self.device = config, shards, device
-        self.loaded = _load(uris, result_set, device)
+        super().__init__(config, uris, result_set, shards, device)
         self.test = datasets.load(config.data.name, config.data.root, "test")
         train = datasets.load(config.data.name, config.data.root, "train")
         means = [train.tensor(np.flatnonzero(train.labels == y)).mean(dim=0) for y in range(train.info.num_classes)]
         self.class_means = torch.stack(means).to(device)
-
-    def __call__(self, index: int) -> pa.Table:
-        """The rows of one shard, in batches of ``batch_size``."""
-        name, rows = self.shards[index]
-        starts = range(0, len(rows), self.config.batch_size)
-        return pa.concat_tables([self._batch(name, rows[i : i + self.config.batch_size]) for i in starts])
 
     def _batch(self, name: str, rows: np.ndarray) -> pa.Table:
         x, y = self.test.tensor(rows).to(self.device), self.test.targets(rows).to(self.device)

@@ -38,13 +38,7 @@ def _histogram(pair: EnergyPair, column: str, threshold: float | None) -> Panel:
     edges = np.linspace(both.min(), both.max() if np.ptp(both) else both.min() + 1.0, NUM_BINS + 1)
 
     def paint(axes: Axes) -> None:
-        for values, color, dashes, hatch, label in (
-            (natural, NATURAL, "-", None, "natural"),
-            (attacked, ATTACKED, "--", "////", "PGD"),
-        ):
-            share = np.histogram(values, edges)[0] / len(values)
-            axes.stairs(share, edges, fill=True, facecolor=color, alpha=0.22, edgecolor=color, hatch=hatch)
-            axes.stairs(share, edges, color=color, linestyle=dashes, linewidth=1.5, label=label)
+        paint_histograms(axes, natural, attacked, edges, "PGD")
         if threshold is not None and np.isfinite(threshold):
             axes.axvline(threshold, color=INK, linestyle=":", linewidth=1.4, label="threshold")
         axes.set(xlabel=AXIS_NAMES[column], ylabel="share of images per bin")
@@ -59,6 +53,17 @@ def _histogram(pair: EnergyPair, column: str, threshold: float | None) -> Panel:
         f"{numbers.decimal(float(attacked.mean()))} for the same under PGD."
     )
     return draw(f"{column.replace('_', '-')}-{pair.classifier}", alt, SMALL, paint)
+
+
+def paint_histograms(axes: Axes, natural: np.ndarray, attacked: np.ndarray, edges: np.ndarray, attack: str) -> None:
+    """Shares of natural and attacked images by bin, told apart by colour, line and hatching."""
+    for values, color, dashes, hatch, label in (
+        (natural, NATURAL, "-", None, "natural"),
+        (attacked, ATTACKED, "--", "////", attack),
+    ):
+        share = np.histogram(values, edges)[0] / len(values)
+        axes.stairs(share, edges, fill=True, facecolor=color, alpha=0.22, edgecolor=color, hatch=hatch)
+        axes.stairs(share, edges, color=color, linestyle=dashes, linewidth=1.5, label=label)
 
 
 def roc_panel(detectors: Sequence[Detector]) -> Panel:

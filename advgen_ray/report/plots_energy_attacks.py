@@ -10,12 +10,10 @@ from numpy.typing import ArrayLike
 
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Panel
-from advgen_ray.report.plots_energy import AXIS_NAMES
+from advgen_ray.report.plots_energy import AXIS_NAMES, paint_histograms
 from advgen_ray.report.style import (
-    ATTACKED,
     DASHES,
     MARKERS,
-    NATURAL,
     SERIES,
     SMALL,
     WIDE,
@@ -91,13 +89,7 @@ def _histogram(
     natural: np.ndarray, attacked: np.ndarray, edges: np.ndarray, attack: str, auroc: float, energy: str
 ) -> Panel:
     def paint(axes: Axes) -> None:
-        for values, color, dashes, hatch, label in (
-            (natural, NATURAL, "-", None, "natural"),
-            (attacked, ATTACKED, "--", "////", attack),
-        ):
-            share = np.histogram(values, edges)[0] / len(values)
-            axes.stairs(share, edges, fill=True, facecolor=color, alpha=0.22, edgecolor=color, hatch=hatch)
-            axes.stairs(share, edges, color=color, linestyle=dashes, linewidth=1.5, label=label)
+        paint_histograms(axes, natural, attacked, edges, attack)
         axes.set(xlabel=AXIS_NAMES[energy], ylabel="share of images per bin")
         axes.set_title(f"{attack}: AUROC {numbers.decimal(auroc)}", pad=21)
         in_percent(axes.yaxis)
