@@ -4,14 +4,16 @@ from advgen_ray.config.attacks import AttackConfig
 from advgen_ray.config.base import Config, resolve
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.comparisons import CompareLossesConfig, CompareSubsetsConfig, LossConfig
+from advgen_ray.config.counterfactuals import (
+    AscentConfig,
+    CounterfactualsConfig,
+    DVCEConfig,
+    GenerateByClassifierConfig,
+    GenerateConfig,
+)
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
-from advgen_ray.config.jobs import (
-    GenerateConfig,
-    ScoreEnergiesConfig,
-    TrainClassifierConfig,
-    TrainScoreModelConfig,
-)
+from advgen_ray.config.jobs import ScoreEnergiesConfig, TrainClassifierConfig, TrainScoreModelConfig
 from advgen_ray.config.models import PreActResNetConfig, ResNetConfig, WideResNetConfig
 from advgen_ray.config.parts import (
     DataConfig,
@@ -26,14 +28,18 @@ from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
 from advgen_ray.config.study import EnergyViewConfig, ReportConfig, StudyConfig
 
 __all__ = [
+    "AscentConfig",
     "AttackConfig",
     "CompareDetectorsConfig",
     "CompareLossesConfig",
     "CompareSubsetsConfig",
     "Config",
+    "CounterfactualsConfig",
+    "DVCEConfig",
     "DataConfig",
     "EnergyViewConfig",
     "EvaluateRobustnessConfig",
+    "GenerateByClassifierConfig",
     "GenerateConfig",
     "GenerateFromClassifierConfig",
     "LossConfig",

@@ -6,9 +6,9 @@ from pydantic import Field, PositiveInt, model_validator
 
 from advgen_ray.config.base import Config
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
+from advgen_ray.config.counterfactuals import GenerateConfig
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.config.jobs import (
-    GenerateConfig,
     ScoreEnergiesConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
