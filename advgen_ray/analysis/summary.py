@@ -22,6 +22,7 @@ def summarize(tables: StudyTables, elapsed_seconds: Mapping[str, float]) -> dict
         "effect": _effect(tables),
         "confidence_vs_distance": _records(tables.confidence),
         "variants": _records(tables.quality),
+        "chains": _records(tables.chains),
         "distance_classifier_accuracy": distance.accuracy.value if distance else None,
         "distance_classifier": _rate(distance.accuracy) if distance else None,
         "energy_detector": {

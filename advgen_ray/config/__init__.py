@@ -25,11 +25,12 @@ from advgen_ray.config.parts import (
     WorkersConfig,
 )
 from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
-from advgen_ray.config.study import EnergyViewConfig, ReportConfig, StudyConfig
+from advgen_ray.config.study import ClassifierViewConfig, EnergyViewConfig, ReportConfig, StudyConfig
 
 __all__ = [
     "AscentConfig",
     "AttackConfig",
+    "ClassifierViewConfig",
     "CompareDetectorsConfig",
     "CompareLossesConfig",
     "CompareSubsetsConfig",

@@ -1,4 +1,4 @@
-"""Counterfactuals of digits beside the study's: by classifiers, of counterfactuals, by the paper's sampler."""
+"""Counterfactuals of scikit-learn's digits: the study's, by the paper's sampler, by classifiers, of counterfactuals."""
 
 from advgen_ray.config import (
     AscentConfig,
@@ -6,12 +6,36 @@ from advgen_ray.config import (
     DVCEConfig,
     GenerateByClassifierConfig,
     GenerateConfig,
+    NeighborhoodConfig,
     PoolConfig,
+    SamplerConfig,
 )
-from advgen_ray.recipes.digits import digits_counterfactuals
 
 DATA = DataConfig(name="digits")
 DEMO = "runs/demo"
+# From the diffused source at t = .4, 80 steps of which every fourth evaluates the network, guidance counted twice:
+# validity, L2 and L0 as the paper's 2,000 evaluations give (tests/benchmarks/evaluations.py).
+FORTY_EVALUATIONS = SamplerConfig(kind="ancestral", num_steps=80, times="log_snr", start_time=0.4, network_every=4)
+
+
+def digits_counterfactuals() -> GenerateConfig:
+    """Two CEs a class of 100 training scans, 40 evaluations each; w and sigma_CE: the closest CEs at 96% validity.
+
+    Measured on 1,000 CEs of training scans, validity / mean L2 / accuracy that the eps 1.5 model loses beyond the
+    standard one's loss: w 4, sigma_CE .2: .988 / 2.03 / .10; w 3, .2: .974 / 1.96 / .13; w 4, .15: .971 / 1.90 / .16;
+    w 3, .15: .934 / 1.82 / .17. The closer the CEs, the larger the effect; w = 15 gives .995 / 2.55. The sampler is
+    that of FORTY_EVALUATIONS; digits_counterfactuals_paper_sampler takes the paper's.
+    """
+    return GenerateConfig(
+        data=DATA,
+        num_sources=100,
+        neighborhood=NeighborhoodConfig(kind="boltzmann_hardtanh", sigma_ce=0.15),
+        guidance_scale=4.0,
+        sampler=FORTY_EVALUATIONS,
+        batch_size=100,
+        shard_images=200,
+        pool=PoolConfig(min_actors=2, max_actors=2),
+    )
 
 
 def digits_counterfactuals_paper_sampler() -> GenerateConfig:
