@@ -28,6 +28,8 @@ from advgen_ray.config import (
     TrainScoreModelConfig,
     resolve,
 )
+from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
+from advgen_ray.config.gradient_alignment import AlignGradientsConfig
 from advgen_ray.errors import UserError
 from advgen_ray.tracking.provenance import git_commit
 from advgen_ray.tracking.server import redacted
@@ -43,6 +45,8 @@ JOBS: dict[str, type[Config]] = {
     "train_score_model": TrainScoreModelConfig,
     "generate_counterfactuals": GenerateConfig,
     "generate_counterfactuals_by_classifier": GenerateByClassifierConfig,
+    "classify_by_distance": ClassifyByDistanceConfig,
+    "align_gradients": AlignGradientsConfig,
     "score_energies": ScoreEnergiesConfig,
     "evaluate_robustness": EvaluateRobustnessConfig,
     "compare_detectors": CompareDetectorsConfig,

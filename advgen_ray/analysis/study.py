@@ -61,7 +61,7 @@ def analyze(inputs: StudyInputs) -> StudyTables:
         compared=compared,
         quality=quality_table(energies, inputs.judge, names[0], compared),
         class_distances=class_distances(main),
-        distance=classify_by_distance(inputs.held_out) if inputs.held_out else None,
+        distance=classify_by_distance(inputs.held_out.rows) if inputs.held_out else None,
         chained=chained,
         chains=chain_table(chained) if chained else pd.DataFrame(),
         pairs=pairs,

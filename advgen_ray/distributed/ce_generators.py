@@ -137,6 +137,16 @@ def times_of(sampler: SamplerConfig, sde: VPSDE) -> Tensor:
     return TIMES[sampler.times or SAMPLERS[sampler.kind][1]](sampler.num_steps, sde, sampler.start_time)
 
 
+def evaluations_of(config: GenerateConfig, sde: VPSDE) -> int:
+    """Evaluations of the network that a counterfactual takes, a guided one counted as two."""
+    times = times_of(config.sampler, sde)[:-1]
+    evaluated = times[:: config.sampler.network_every]
+    if config.sampler.kind == "heun":
+        evaluated = torch.cat([times, times[1:]])
+    guided = evaluated <= config.guidance_until if config.guidance_scale > 0 else torch.zeros(0)
+    return len(evaluated) + int(guided.sum())
+
+
 def _score(uri: str, digest: str, device: torch.device) -> Scored:
     loaded = load_unchanged(uri, digest, device)
     training = loaded.card["training"]

@@ -10,6 +10,8 @@ from advgen_ray.config import (
     PoolConfig,
     SamplerConfig,
 )
+from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
+from advgen_ray.config.gradient_alignment import AlignGradientsConfig
 
 DATA = DataConfig(name="digits")
 DEMO = "runs/demo"
@@ -47,6 +49,29 @@ def digits_counterfactuals_paper_sampler() -> GenerateConfig:
             f"score_model={DEMO}/score_model/model",
             "output=runs/digits/counterfactuals-paper-sampler",
         ]
+    )
+
+
+def digits_distance_classifier() -> ClassifyByDistanceConfig:
+    """S000 section 4 on 100 test digits: up to 8 CEs a class, by 40 and 80 evaluations; S000: 85% of CIFAR-10."""
+    generation = digits_counterfactuals().override(
+        ["split=test", "replicates=8", "shard_images=500", f"score_model={DEMO}/score_model/model"]
+    )
+    return ClassifyByDistanceConfig(
+        generation=generation,
+        samplers=(FORTY_EVALUATIONS, SamplerConfig(kind="ancestral", num_steps=40)),
+        output="runs/digits/distance-classifier",
+    )
+
+
+def digits_gradient_alignment() -> AlignGradientsConfig:
+    """S002's second question on the demo: cosines of its classifiers' gradients with the way to its CEs."""
+    return AlignGradientsConfig(
+        data=DATA,
+        counterfactuals=f"{DEMO}/counterfactuals/main",
+        classifiers=tuple(f"{DEMO}/classifiers/eps-{eps}/model" for eps in (0.0, 0.5, 1.0, 1.5)),
+        output="runs/digits/gradient-alignment",
+        pool=PoolConfig(min_actors=2, max_actors=2),
     )
 
 

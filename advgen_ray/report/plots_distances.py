@@ -15,11 +15,11 @@ NUM_BINS = 30
 AXIS_NAMES = {"l2": "L2 distance to the source (pixels in [0, 1])", "l0": "L0: share of pixels changed by > 0.02"}
 
 
-def distance_distributions(sets: Sequence[CounterfactualSet], column: str) -> Panel:
+def distance_distributions(sets: Sequence[CounterfactualSet], column: str, name: str = "distance") -> Panel:
     """Distribution of ``column`` (``"l2"`` or ``"l0"``) over different-class CEs, one outline a set."""
     values = [one.rows.loc[one.different_class, column].to_numpy(float) for one in sets]
     labels = [one.label for one in sets]
-    return _distributions(f"distance-{column}", "different-class counterfactuals", values, labels, column)
+    return _distributions(f"{name}-{column}", "different-class counterfactuals", values, labels, column)
 
 
 def same_and_different(one: CounterfactualSet) -> Panel:

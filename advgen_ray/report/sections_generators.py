@@ -57,7 +57,7 @@ def chain_section(study: Study) -> Section | None:
             "L2 distances of different-class diffusion counterfactuals from what they were made of: images, or what a "
             "classifier had made of these images for each class. The vertical lines are means. As figure 5 of Yeats "
             "et al.",
-            [distance_distributions(study.tables.chained, "l2"), distance_distributions(study.tables.chained, "l0")],
+            [distance_distributions(study.tables.chained, column, "chains") for column in ("l2", "l0")],
             size="wide",
         ),
         Table(

@@ -10,9 +10,12 @@ import torch
 
 from advgen_ray.config import CounterfactualsConfig, DVCEConfig, GenerateByClassifierConfig
 from advgen_ray.data import datasets
+from advgen_ray.diffusion.vp_sde import VPSDE
+from advgen_ray.distributed.ce_generators import evaluations_of
 from advgen_ray.distributed.ce_sources import load_sources
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
 from advgen_ray.errors import UserError
+from advgen_ray.models.unet import UNet
 from advgen_ray.stages.counterfactuals import prepare
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import column_to_images
@@ -132,3 +135,32 @@ def test_mistakes_with_sources_are_one_line(models: Path, tmp_path: Path) -> Non
         prepare(generate_config(score_model, tmp_path / "b", sources=str(tmp_path / "none")))
     with pytest.raises(UserError, match="holds another set than when this job began"):
         load_sources(generate_config(score_model, tmp_path / "b", sources=first.uri), "0" * 16)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([], 2 * 10),
+        (["guidance_scale=0.0"], 10),
+        (["sampler.network_every=4"], 2 * 3),
+        (["sampler.kind=heun"], 2 * 19),
+        (["sampler.times=linear", "guidance_until=0.5"], 10 + 5),
+    ],
+)
+def test_the_evaluations_of_a_counterfactual_are_those_that_are_made(
+    models: Path, tmp_path: Path, changes: list[str], expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = generate_config(str(models / "score_model"), tmp_path / "ce", num_sources=1, batch_size=20).override(
+        changes
+    )
+    made: list[int] = []
+    forward = UNet.forward
+
+    def counted(self: UNet, x_t: torch.Tensor, t: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        made.append(len(x_t))
+        return forward(self, x_t, t, y)
+
+    monkeypatch.setattr(UNet, "forward", counted)
+    _made(config)
+    assert sum(made) == 20 * expected
+    assert evaluations_of(config, VPSDE()) == expected

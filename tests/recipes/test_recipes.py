@@ -20,7 +20,8 @@ def test_every_recipe_makes_its_config_and_says_its_aim():
 def test_recipe_names_begin_with_their_data_set():
     for recipe in recipes.listing():
         config = recipe.make()
-        data = getattr(config, "training", config).data  # of a search, that of its trials
+        part = next((getattr(config, key) for key in ("training", "generation") if hasattr(config, key)), config)
+        data = part.data  # of a job made of others, that of its parts
         assert recipe.name.startswith(data.name), recipe.name
 
 

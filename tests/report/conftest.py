@@ -179,7 +179,9 @@ def tell(invented: InventedStudy) -> Study:
     tables = analyze(invented.inputs)
     grids = {
         one.name: _grid(invented, one, pictures)
-        for one, pictures in ((invented.inputs.main, invented.x_ce), (invented.inputs.variants[-1], invented.pushed))
+        for one, pictures in zip(
+            (invented.inputs.main, *invented.inputs.variants[-1:]), (invented.x_ce, invented.pushed), strict=False
+        )
     }
     seconds = {"classifiers": 160.0, "score_model": 91.0, "counterfactuals": 50.0, "energies": 11.0, "report": 4.0}
     return Study(tables, records(), grids, seconds, "0.1.0")
