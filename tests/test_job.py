@@ -52,10 +52,12 @@ def test_a_defect_keeps_its_traceback():
 
 
 def test_dry_run_prints_config_and_resources_and_runs_nothing(capsys):
-    assert run_job(GenerateConfig, _never, ["--recipe", "cifar10_counterfactuals", "--dry-run"]) == 0
+    assert run_job(GenerateConfig, _never, ["--recipe", "cifar10_counterfactuals_paper_sampler", "--dry-run"]) == 0
     printed = yaml.safe_load(capsys.readouterr().out)
     assert printed["num_sources"] == 10_000
-    assert printed["sampler"] == {"kind": "euler_maruyama", "num_steps": 1000, "times": None}
+    assert printed["sampler"] == {
+        "kind": "euler_maruyama", "num_steps": 1000, "times": None, "start_time": 1.0, "network_every": 1,
+    }  # fmt: skip
     assert "resources" in printed
 
 

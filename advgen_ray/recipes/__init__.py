@@ -11,6 +11,7 @@ from advgen_ray.config.base import ConfigT
 from advgen_ray.errors import UserError
 from advgen_ray.recipes import (
     cifar10,
+    cifar10_counterfactuals,
     cifar100,
     digits,
     digits_counterfactuals,
@@ -27,6 +28,7 @@ _MODULES: tuple[ModuleType, ...] = (
     digits_counterfactuals,
     mnist,
     cifar10,
+    cifar10_counterfactuals,
     cifar100,
     svhn,
     tiny_imagenet,
@@ -53,7 +55,8 @@ def listing() -> list[Recipe]:
     found = []
     for module in _MODULES:
         for name, function in vars(module).items():
-            if inspect.isfunction(function) and function.__module__ == module.__name__:
+            own = inspect.isfunction(function) and function.__module__ == module.__name__
+            if own and not name.startswith("_"):
                 found.append(Recipe(name, inspect.signature(function).return_annotation, function))
     return found
 

@@ -12,12 +12,10 @@ from advgen_ray.config import (
 )
 from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
+from advgen_ray.recipes.samplers import FORTY_EVALUATIONS, PAPER
 
 DATA = DataConfig(name="digits")
 DEMO = "runs/demo"
-# From the diffused source at t = .4, 80 steps of which every fourth evaluates the network, guidance counted twice:
-# validity, L2 and L0 as the paper's 2,000 evaluations give (tests/benchmarks/evaluations.py).
-FORTY_EVALUATIONS = SamplerConfig(kind="ancestral", num_steps=80, times="log_snr", start_time=0.4, network_every=4)
 
 
 def digits_counterfactuals() -> GenerateConfig:
@@ -42,13 +40,10 @@ def digits_counterfactuals() -> GenerateConfig:
 
 def digits_counterfactuals_paper_sampler() -> GenerateConfig:
     """The study's counterfactuals by the paper's 1000 Euler-Maruyama steps: 2,000 evaluations each, five minutes."""
-    return digits_counterfactuals().override(
-        [
-            "sampler.kind=euler_maruyama",
-            "sampler.num_steps=1000",
-            f"score_model={DEMO}/score_model/model",
-            "output=runs/digits/counterfactuals-paper-sampler",
-        ]
+    return (
+        digits_counterfactuals()
+        .override([f"score_model={DEMO}/score_model/model", "output=runs/digits/counterfactuals-paper-sampler"])
+        .model_copy(update={"sampler": PAPER})
     )
 
 
