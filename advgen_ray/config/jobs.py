@@ -102,13 +102,14 @@ class TrainScoreModelConfig(Config):
 class GenerateConfig(Config):
     """Counterfactual examples of the first ``num_sources`` images of a split, ``replicates`` for every class."""
 
-    PLACEMENT: ClassVar[frozenset[str]] = OUTPUT_AND_POOL | {"score_model"}  # rows carry the model's digest
+    PLACEMENT: ClassVar[frozenset[str]] = OUTPUT_AND_POOL | {"score_model", "unconditional_model"}  # by digest
 
     data: DataConfig = DataConfig()
     split: Literal["train", "test"] = "train"
     num_sources: PositiveInt = 10_000
     replicates: PositiveInt = 2
     score_model: str = "runs/score_model/model"
+    unconditional_model: str = ""  # where the score model has no null class: another to guide away from
     neighborhood: NeighborhoodConfig = NeighborhoodConfig()
     combination: Literal["score_consistent", "paper_literal"] = "score_consistent"
     guidance_scale: float = Field(15.0, ge=0.0)

@@ -13,10 +13,9 @@ from advgen_ray.counterfactuals.metrics import l0, l1, l2, linf
 from advgen_ray.counterfactuals.neighborhood import boltzmann_exact, boltzmann_hardtanh, bounded, gaussian
 from advgen_ray.data import datasets
 from advgen_ray.diffusion.samplers import ancestral, euler_maruyama
-from advgen_ray.diffusion.score_matching import score_from_noise_prediction
 from advgen_ray.diffusion.solvers import dpm_solver_ode, dpm_solver_sde, heun
 from advgen_ray.diffusion.vp_sde import VPSDE, linear_times, log_snr_times, quadratic_times
-from advgen_ray.distributed.loading import load_unchanged
+from advgen_ray.distributed.loading import load_unchanged_score
 from advgen_ray.distributed.plans import CounterfactualPlan
 from advgen_ray.rng import Stream
 from advgen_ray.storage import ResultSet
@@ -48,12 +47,9 @@ class CounterfactualRows:
 
     def __init__(self, config: GenerateConfig, result_set: ResultSet, device: torch.device) -> None:
         self.config, self.device = config, device
-        loaded = load_unchanged(config.score_model, result_set.plan["inputs"]["score_model"], device)
-        training = loaded.card["training"]
-        self.model_digest = loaded.digest
-        self.null_label = int(loaded.card["architecture"]["num_classes"])
-        self.sde = VPSDE(training["beta_min"], training["beta_max"])
-        self.score_fn = score_from_noise_prediction(loaded.model, self.sde)
+        loaded = load_unchanged_score(config, result_set.plan["inputs"]["score_model"], device)
+        self.model_digest, self.null_label = loaded.digest, loaded.null_label
+        self.sde, self.score_fn = loaded.sde, loaded.score_fn
         self.data = datasets.load(config.data.name, config.data.root, config.split)
         self.plan = plan_of(config, self.null_label)
         self.stream = Stream(config.seed, "counterfactual")

@@ -49,7 +49,7 @@ def run_all(configs: Sequence[GenerateConfig]) -> list[dict[str, Any]]:
 def prepare(config: GenerateConfig) -> ResultSet:
     """The set that the config makes, begun or continued, with every input checked."""
     images = load_images(config.data, config.split, config.num_sources, "num_sources")
-    score_model = load_score_model(config.score_model, config.data)
+    score_model = load_score_model(config)
     inputs = {"score_model": score_model.digest, "images": content_digest(images, config.num_sources)}
     return ResultSet.create(
         config.output,
