@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from advgen_ray.diffusion import ScoreFn
+from advgen_ray.diffusion.score_matching import NoisePrediction
 from advgen_ray.diffusion.vp_sde import VPSDE, per_image
 
 Network = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -82,7 +83,7 @@ def denoiser_score(
     return held_score(noise_at, -2 * math.log(sigma_max), -2 * math.log(sigma_min), sde)
 
 
-def held_score(noise_at: Network, lowest: float, highest: float, sde: VPSDE) -> ScoreFn:
+def held_score(noise_at: NoisePrediction, lowest: float, highest: float, sde: VPSDE) -> ScoreFn:
     """``score = -noise / sigma(t)``, with ``noise_at(x_t, log_snr, y)`` asked between two log-SNRs only.
 
     Beyond them something is held. At times cleaner than ``highest`` the score: the density hardly changes any more. At
