@@ -31,9 +31,10 @@ class CounterfactualsConfig(Config):
 class GenerateConfig(CounterfactualsConfig):
     """Counterfactual examples by classifier-free guidance within a neighborhood of the source (S000 section 3)."""
 
-    PLACEMENT: ClassVar[frozenset[str]] = CounterfactualsConfig.PLACEMENT | {"score_model"}  # rows carry its digest
+    PLACEMENT: ClassVar[frozenset[str]] = CounterfactualsConfig.PLACEMENT | {"score_model", "unconditional_model"}
 
     score_model: str = "runs/score_model/model"
+    unconditional_model: str = ""  # where the score model has no null class: another to guide away from
     neighborhood: NeighborhoodConfig = NeighborhoodConfig()
     combination: Literal["score_consistent", "paper_literal"] = "score_consistent"
     guidance_scale: float = Field(15.0, ge=0.0)

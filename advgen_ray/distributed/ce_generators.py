@@ -20,13 +20,12 @@ from advgen_ray.counterfactuals.from_classifier import targeted_ascent
 from advgen_ray.counterfactuals.generate import generate, paper_literal, score_consistent
 from advgen_ray.counterfactuals.neighborhood import boltzmann_exact, boltzmann_hardtanh, bounded, gaussian
 from advgen_ray.data.datasets import dataset_info
-from advgen_ray.diffusion import ScoreFn
 from advgen_ray.diffusion.samplers import ancestral, euler_maruyama
-from advgen_ray.diffusion.score_matching import score_from_noise_prediction
 from advgen_ray.diffusion.solvers import dpm_solver_ode, dpm_solver_sde, heun
 from advgen_ray.diffusion.vp_sde import VPSDE, linear_times, log_snr_times, quadratic_times
-from advgen_ray.distributed.loading import load_unchanged
+from advgen_ray.distributed.loading import load_unchanged, load_unchanged_score
 from advgen_ray.rng import Stream
+from advgen_ray.training.loaded_score import LoadedScore
 
 NEIGHBORHOODS = {
     "gaussian": gaussian,
@@ -59,15 +58,6 @@ class Generator(NamedTuple):
     model_digest: str
 
 
-class Scored(NamedTuple):
-    """The score of a model, its SDE, its label for no class, and its digest."""
-
-    score_fn: ScoreFn
-    sde: VPSDE
-    null_label: int
-    digest: str
-
-
 def load_generator(config: CounterfactualsConfig, inputs: Mapping[str, Any], device: torch.device) -> Generator:
     """The generator of a config; ``inputs`` are the digests of its models when the job began, by its keys.
 
@@ -84,11 +74,13 @@ def load_generator(config: CounterfactualsConfig, inputs: Mapping[str, Any], dev
         return Generator(lambda x, y, _: targeted_ascent(classifier.model, x, y, **settings), classifier.digest)
     cone = config.method.cone_classifier
     robust = load_unchanged(cone, inputs["cone_classifier"], device, info).model if cone else None
-    scored = _score(config.method.score_model, inputs["score_model"], device)
+    scored = load_unchanged_score(config.method.score_model, inputs["score_model"], config.data, device)
     return Generator(_dvce(config.method, scored, classifier.model, robust, stream), classifier.digest)
 
 
-def _dvce(method: DVCEConfig, scored: Scored, classifier: nn.Module, robust: nn.Module | None, stream: Stream) -> Make:
+def _dvce(
+    method: DVCEConfig, scored: LoadedScore, classifier: nn.Module, robust: nn.Module | None, stream: Stream
+) -> Make:
     times = quadratic_times(method.num_steps, method.start_time)
     weights = method.model_dump(include={"cone_angle_degrees", "classifier_weight", "distance_weight"})
 
@@ -113,7 +105,7 @@ def _dvce(method: DVCEConfig, scored: Scored, classifier: nn.Module, robust: nn.
 
 
 def _by_diffusion(config: GenerateConfig, digest: str, stream: Stream, device: torch.device) -> Generator:
-    scored = _score(config.score_model, digest, device)
+    scored = load_unchanged_score(config.score_model, digest, config.data, device, config.unconditional_model)
     make = partial(
         generate,
         scored.score_fn,
@@ -145,11 +137,3 @@ def evaluations_of(config: GenerateConfig, sde: VPSDE) -> int:
         evaluated = torch.cat([times, times[1:]])
     guided = evaluated <= config.guidance_until if config.guidance_scale > 0 else torch.zeros(0)
     return len(evaluated) + int(guided.sum())
-
-
-def _score(uri: str, digest: str, device: torch.device) -> Scored:
-    loaded = load_unchanged(uri, digest, device)
-    training = loaded.card["training"]
-    sde = VPSDE(training["beta_min"], training["beta_max"])
-    null_label = int(loaded.card["architecture"]["num_classes"])
-    return Scored(score_from_noise_prediction(loaded.model, sde), sde, null_label, loaded.digest)

@@ -84,13 +84,23 @@ def digits_robust_counterfactuals() -> GenerateByClassifierConfig:
 
 
 def digits_dvce() -> GenerateByClassifierConfig:
-    """DVCE of the demo's standard model, its gradients in the cone of 30 degrees around those of eps 1.5."""
+    """DVCE of the demo's standard model, its gradients in the cone of 30 degrees around those of eps 1.5.
+
+    With the authors' weights, .1 and .15 for ImageNet, the judge sees the target in 19% at L2 2.19; with these in 98%
+    at 3.08 (135 CEs): farther than the diffusion's own, 96% at 1.9.
+    """
     return GenerateByClassifierConfig(
         data=DATA,
         num_sources=100,
         replicates=2,
         classifier=f"{DEMO}/classifiers/eps-0.0/model",
-        method=DVCEConfig(score_model=f"{DEMO}/score_model/model", cone_classifier=f"{DEMO}/classifiers/eps-1.5/model"),
+        method=DVCEConfig(
+            score_model=f"{DEMO}/score_model/model",
+            cone_classifier=f"{DEMO}/classifiers/eps-1.5/model",
+            classifier_weight=1.0,
+            distance_weight=0.5,
+            num_steps=50,
+        ),
         batch_size=100,
         shard_images=500,
         output="runs/digits/counterfactuals-dvce",

@@ -86,11 +86,22 @@ def _sources(config: CounterfactualsConfig) -> dict[str, str]:
 def _models(config: CounterfactualsConfig) -> dict[str, str]:
     """The models that make the set, by digest."""
     if isinstance(config, GenerateConfig):
-        return {"score_model": load_score_model(config.score_model, config.data).digest}
+        score_model = load_score_model(config.score_model, config.data, config.unconditional_model)
+        if config.guidance_scale > 0 and not score_model.has_null:
+            raise UserError(
+                f"guidance_scale={config.guidance_scale:g}: {config.score_model} has no null class; give an "
+                "unconditional model with --set unconditional_model=DIR, or --set guidance_scale=0"
+            )
+        return {"score_model": score_model.digest}
     assert isinstance(config, GenerateByClassifierConfig)
     found = {"classifier": load_classifier(config.classifier, config.data).digest}
     if isinstance(config.method, DVCEConfig):
-        found["score_model"] = load_score_model(config.method.score_model, config.data).digest
+        score_model = load_score_model(config.method.score_model, config.data)
+        if not score_model.has_null:
+            raise UserError(
+                f"method.score_model={config.method.score_model}: has no null class, which DVCE samples from"
+            )
+        found["score_model"] = score_model.digest
         if config.method.cone_classifier:
             found["cone_classifier"] = load_classifier(config.method.cone_classifier, config.data).digest
     return found

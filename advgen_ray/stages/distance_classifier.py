@@ -9,7 +9,6 @@ from advgen_ray.analysis.inputs import COUNTERFACTUAL_COLUMNS
 from advgen_ray.config import GenerateConfig, SamplerConfig
 from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
 from advgen_ray.data.datasets import dataset_info
-from advgen_ray.diffusion.vp_sde import VPSDE
 from advgen_ray.distributed.ce_generators import evaluations_of
 from advgen_ray.report.distance_classifier_page import distance_classifier_page
 from advgen_ray.report.page import render
@@ -29,8 +28,8 @@ def run(config: ClassifyByDistanceConfig) -> dict[str, Any]:
     Raises UserError, before work starts, as the generation of counterfactuals does.
     """
     claim(config, config.output, PLAN, "distance classifier")
-    betas = load_score_model(config.generation.score_model, config.generation.data).card["training"]
-    sde = VPSDE(betas["beta_min"], betas["beta_max"])
+    generation = config.generation
+    sde = load_score_model(generation.score_model, generation.data, generation.unconditional_model).sde
     parts = [_part(config, sampler) for sampler in config.samplers]
     with tracked_run(
         "distance classifier", config.model_dump(mode="json"), tags={"config_digest": config.digest()}
