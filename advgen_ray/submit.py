@@ -19,6 +19,8 @@ from advgen_ray.config import (
     EvaluateRobustnessConfig,
     GenerateConfig,
     GenerateFromClassifierConfig,
+    MakeRatingPageConfig,
+    ReadRatingsConfig,
     ReportConfig,
     ScoreEnergiesConfig,
     SearchTrainingConfig,
@@ -48,6 +50,8 @@ JOBS: dict[str, type[Config]] = {
     "search_training": SearchTrainingConfig,
     "compare_losses": CompareLossesConfig,
     "compare_subsets": CompareSubsetsConfig,
+    "make_rating_page": MakeRatingPageConfig,
+    "read_ratings": ReadRatingsConfig,
     "report": ReportConfig,
 }
 

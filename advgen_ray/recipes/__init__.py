@@ -9,11 +9,22 @@ from types import ModuleType
 from advgen_ray.config import Config
 from advgen_ray.config.base import ConfigT
 from advgen_ray.errors import UserError
-from advgen_ray.recipes import cifar10, cifar100, digits, digits_robust, imagenette, mnist, svhn, tiny_imagenet
+from advgen_ray.recipes import (
+    cifar10,
+    cifar100,
+    digits,
+    digits_ratings,
+    digits_robust,
+    imagenette,
+    mnist,
+    svhn,
+    tiny_imagenet,
+)
 
 _MODULES: tuple[ModuleType, ...] = (
     digits,
     digits_robust,
+    digits_ratings,
     mnist,
     cifar10,
     cifar100,
