@@ -132,11 +132,12 @@ def _raters_section(tables: RatingTables, threshold: float) -> Section:
             "left out of every figure but the first two tables here."
         )
     blocks: list[Block] = [raters_tables.everyone_table(tables), raters_tables.rater_table(tables)]
-    if len(tables.reliability):
+    if len(tables.counted) > 1:
         for _, row in tables.reliability.drop_duplicates("question").iterrows():
             says.append(
                 f"{row['question'].capitalize()}: two raters' answers to one pair are equal in "
-                f"{numbers.percent(row['agreement'])} of the cases, kappa {numbers.decimal(row['kappa'])} ({row['measure']}; {row['raters']})."
+                f"{numbers.percent(row['agreement'])} of the cases, kappa {numbers.decimal(row['kappa'])} "
+                f"({row['measure']}; {row['raters']})."
             )
         blocks.append(raters_tables.reliability_table(tables))
     return Section("raters", "The raters", says, blocks)

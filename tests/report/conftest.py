@@ -1,7 +1,10 @@
 """A small invented study in the two stored schemas, on real digits: what the report is developed and tested with."""
 
 import math
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +21,7 @@ from advgen_ray.report.page import render
 from advgen_ray.report.study import RunRecord, Study
 from advgen_ray.report.study_page import result_sections, study_page
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 EPS = (0.0, 0.25, 0.5, 1.0)
 JUDGE = "judge"
 
@@ -207,3 +211,15 @@ def page(study: Study, sections: list[Section]) -> str:
 def retold(invented: InventedStudy):
     """The study after a change to its inputs."""
     return lambda **changes: tell(replace(invented, inputs=replace(invented.inputs, **changes)))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """An installed Chromium without a window."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome on the PATH")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: dev)")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--headless"])
+        yield opened
+        opened.close()
