@@ -131,7 +131,7 @@ def _raters_section(tables: RatingTables, threshold: float) -> Section:
             f"{', '.join(flagged)}: right on less than {numbers.percent(threshold, 0)} of the clean images, and hence "
             "left out of every figure but the first two tables here."
         )
-    blocks: list[Block] = [raters_tables.everyone_table(tables), raters_tables.rater_table(tables)]
+    blocks: list[Block] = [raters_tables.everyone_table(tables), raters_tables.rater_table(tables, threshold)]
     if len(tables.counted) > 1:
         for _, row in tables.reliability.drop_duplicates("question").iterrows():
             says.append(

@@ -51,7 +51,7 @@ def everyone_table(tables: RatingTables) -> Table:
     return Table("With and without", "Different-class counterfactuals of all sets.", ["Who", *RATES], rows)
 
 
-def rater_table(tables: RatingTables) -> Table:
+def rater_table(tables: RatingTables, threshold: float) -> Table:
     """One row a rater: what was seen, and how attentively."""
     rows = [
         [
@@ -67,7 +67,8 @@ def rater_table(tables: RatingTables) -> Table:
     columns = ["Rater", *RATES[:3], "clean images right", "repeats: same class", "repeats: same plausibility"]
     caption = (
         "Shares of the different-class counterfactuals; clean images were shown as if they were changed, repeats are "
-        "pairs that came a second time. Time: the median while a pair was in sight."
+        "pairs that came a second time. Time: the median while a pair was in sight. Flagged: right on less "
+        f"than {numbers.percent(threshold, 0)} of the clean images."
     )
     return Table("Every rater", caption, [*columns, "time"], rows)
 

@@ -82,7 +82,7 @@ function go(place) {
 }
 
 function startClock() {
-  since = element("rate").hidden || document.hidden ? null : performance.now();
+  since = element("rate").hidden ? null : performance.now();
 }
 
 function stopClock() {

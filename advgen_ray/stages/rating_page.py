@@ -11,7 +11,7 @@ from advgen_ray.storage.descriptions import read_description, refuse_another, wr
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, write_atomic
 from advgen_ray.tracking import tracked_run
 
-PAGE, PLAN, CONFIG = "rate.html", "plan.json", "config.json"
+PAGE, PLAN, CONFIG = "rate.html", "page.json", "config.json"
 
 
 def run(config: MakeRatingPageConfig) -> dict[str, Any]:

@@ -97,6 +97,10 @@ def _trials(config: MakeRatingPageConfig, sets: dict[str, ResultSet]) -> pd.Data
             f"catch_share={config.catch_share}: {num_catches} clean images of {len(sources)} sources; lower it"
         )
     pairs = sample_evenly(rows, ["y_target", "set"], config.num_pairs, config.seed, "rating pair")
+    if (pairs["y_target"] == pairs["source_label"]).all():
+        raise UserError(
+            f"num_pairs={config.num_pairs}: no counterfactual drawn is of another class than its source; raise it"
+        )
     catches = sample_evenly(sources, ["source_label"], num_catches, config.seed, "rating catch")
     shown = pd.concat([pairs.assign(kind=COUNTERFACTUAL), catches.assign(kind=CATCH)], ignore_index=True)
     return order_trials(shown, round(config.repeat_share * config.num_pairs), config.seed)

@@ -162,7 +162,8 @@ def test_on_a_phone_everything_is_in_reach_of_a_thumb(browser: Any, made: tuple[
             boxes = [one.bounding_box() for one in tab.locator("#rate button, #rate img").all()]
             assert all(box["y"] + box["height"] <= 780 for box in boxes), "on one screen, without scrolling"
             assert all(box["height"] >= 43 for box in boxes)
-            assert tab.locator("#original").bounding_box()["width"] > 160
+            side = tab.locator("#changed").bounding_box()
+            assert side["width"] == side["height"] > 160
             tab.tap('#choices button[data-index="4"]')
             tab.tap("#no")
         press(tab, *["5", "y"] * (len(plan.trials) - 2))

@@ -86,7 +86,7 @@ def test_the_job_writes_the_page_and_what_its_answers_need(sets: list[ResultSet]
     summary = rating_page.run(config)
     assert (summary["trials"], summary["repeats"], summary["clean_images"]) == (29, 4, 5)
     assert (summary["pairs_per_class"], summary["pairs_per_set"]) == ("2 to 2", {"classifier": 10, "diffusion": 10})
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "plan.json", "rate.html"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "page.json", "rate.html"]
     html = (tmp_path / "out" / "rate.html").read_text()
     assert html == rating_page.page_of(plan_of(config))
     with pytest.raises(UserError, match="seed is 0 there, 1 here"):
@@ -106,6 +106,10 @@ def test_the_job_writes_the_page_and_what_its_answers_need(sets: list[ResultSet]
         (["num_pairs=60", "catch_share=0.5"], "catch_share=0.5: 30 clean images of 6 sources; lower it"),
         (["repeat_share=0.5"], "repeat_share: "),
         (["num_pairs=0"], "num_pairs: "),
+        (
+            ["num_pairs=1", "seed=9"],
+            "num_pairs=1: no counterfactual drawn is of another class than its source; raise it",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_written(

@@ -123,7 +123,7 @@ def test_page_and_judgements_are_written(finished: tuple[dict[str, Any], Path], 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["page=nowhere"], "page nowhere: no rating page here (plan.json is missing)"),
+        (["page=nowhere"], "page nowhere: no rating page here (page.json is missing)"),
         (["answers=[]"], "answers is empty: give the files that raters saved"),
         (["answers=[nowhere]"], "answers: nowhere: not found"),
         (["answers=[{page}]"], "config.json: not the answers that a rating page saves: "),
