@@ -20,6 +20,8 @@ from advgen_ray.config import (
     GenerateByClassifierConfig,
     GenerateConfig,
     GenerateFromClassifierConfig,
+    MakeRatingPageConfig,
+    ReadRatingsConfig,
     ReportConfig,
     ScoreEnergiesConfig,
     SearchTrainingConfig,
@@ -54,6 +56,8 @@ JOBS: dict[str, type[Config]] = {
     "search_training": SearchTrainingConfig,
     "compare_losses": CompareLossesConfig,
     "compare_subsets": CompareSubsetsConfig,
+    "make_rating_page": MakeRatingPageConfig,
+    "read_ratings": ReadRatingsConfig,
     "report": ReportConfig,
 }
 

@@ -24,6 +24,7 @@ from advgen_ray.config.parts import (
     UNetConfig,
     WorkersConfig,
 )
+from advgen_ray.config.ratings import MakeRatingPageConfig, ReadRatingsConfig
 from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
 from advgen_ray.config.study import ClassifierViewConfig, EnergyViewConfig, ReportConfig, StudyConfig
 
@@ -44,11 +45,13 @@ __all__ = [
     "GenerateConfig",
     "GenerateFromClassifierConfig",
     "LossConfig",
+    "MakeRatingPageConfig",
     "NeighborhoodConfig",
     "OptimizerConfig",
     "ParameterConfig",
     "PoolConfig",
     "PreActResNetConfig",
+    "ReadRatingsConfig",
     "ReportConfig",
     "ResNetConfig",
     "SamplerConfig",

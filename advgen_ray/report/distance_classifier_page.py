@@ -13,10 +13,9 @@ from advgen_ray.analysis.distance_classification import DistanceClassification
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Panel, Section, Table
 from advgen_ray.report.page import Page
-from advgen_ray.report.plots_distances import confusion_panel
+from advgen_ray.report.plots_confusion import MAX_DRAWN_CLASSES, confusion_panel
 from advgen_ray.report.style import DASHES, MARKERS, SERIES, WIDE, draw, in_percent, legend_above
 
-MAX_DRAWN_CLASSES = 20
 X_AXES = {
     "num_replicates": "counterfactuals of each class",
     "evaluations": "network evaluations an image",
@@ -36,25 +35,6 @@ def distance_classifier_page(
     first, last = (table.iloc[int(place)] for place in (table["evaluations"].argmin(), table["accuracy"].argmax()))
     images = numbers.count(best.accuracy.count)
     generation = config["generation"]
-    blocks: list[Block] = [
-        Figure(
-            "Accuracy by number and by cost",
-            f"{images} images of the {generation['split']} split, 95% binomial intervals; the counterfactuals of a "
-            "smaller number are among those of a larger one. Cost: all counterfactuals of all classes, guidance "
-            "counted as two evaluations.",
-            [cost_panel(table, "num_replicates"), cost_panel(table, "evaluations")],
-            size="wide",
-        ),
-        Table(
-            "Every point",
-            "Seconds: wall clock of the whole set, all actors at work, by the counterfactuals that a point needs.",
-            COLUMNS,
-            [_row(row) for _, row in table.iterrows()],
-        ),
-    ]
-    if len(class_names) <= MAX_DRAWN_CLASSES:
-        caption = f"The most accurate set, all its counterfactuals; counts of {images} images."
-        blocks.append(Figure("Where it errs", caption, [confusion_panel(best.confusion, class_names)], size="wide"))
     settings = Details("Full config", [("job", yaml.safe_dump(dict(config), sort_keys=False))])
     return Page(
         title=f"advgen_ray: classification by distance on {generation['data']['name']}",
@@ -74,10 +54,38 @@ def distance_classifier_page(
             ),
         ],
         sections=[
-            Section("accuracy", "Accuracy and what it costs", [], blocks),
+            Section("accuracy", "Accuracy and what it costs", [], _blocks(table, best, class_names, generation)),
             Section("run", "What was run", [], [settings]),
         ],
     )
+
+
+def _blocks(
+    table: pd.DataFrame, best: DistanceClassification, class_names: Sequence[str], generation: Mapping[str, Any]
+) -> list[Block]:
+    images = numbers.count(best.accuracy.count)
+    blocks: list[Block] = [
+        Figure(
+            "Accuracy by number and by cost",
+            f"{images} images of the {generation['split']} split, 95% binomial intervals; the counterfactuals of a "
+            "smaller number are among those of a larger one. Cost: all counterfactuals of all classes, guidance "
+            "counted as two evaluations.",
+            [cost_panel(table, "num_replicates"), cost_panel(table, "evaluations")],
+            size="wide",
+        ),
+        Table(
+            "Every point",
+            "Seconds: wall clock of the whole set, all actors at work, by the counterfactuals that a point needs.",
+            COLUMNS,
+            [_row(row) for _, row in table.iterrows()],
+        ),
+    ]
+    if len(class_names) <= MAX_DRAWN_CLASSES:
+        caption = f"The most accurate set, all its counterfactuals; counts of {images} images."
+        nearest = "class of the nearest counterfactuals"
+        panel = confusion_panel("distance-classifier", best.confusion, class_names, "true class", nearest, "images")
+        blocks.append(Figure("Where it errs", caption, [panel], size="wide"))
+    return blocks
 
 
 def cost_panel(table: pd.DataFrame, column: str) -> Panel:

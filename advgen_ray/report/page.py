@@ -32,6 +32,11 @@ def panels_of(sections: Sequence[Section]) -> list[Panel]:
 
 def render(page: Page) -> str:
     """The page as HTML; every text is escaped."""
+    return fill("page.html", page=page)
+
+
+def fill(template: str, **values: object) -> str:
+    """A template of this package with its values; every text is escaped."""
     environment = Environment(
         loader=PackageLoader("advgen_ray", "report"),
         autoescape=True,
@@ -39,4 +44,4 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html").render(page=page)
+    return environment.get_template(template).render(**values)

@@ -3,16 +3,10 @@
 from advgen_ray.analysis import published
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Figure, Section, Table
-from advgen_ray.report.plots_distances import (
-    class_distance_panel,
-    confusion_panel,
-    distance_distributions,
-    same_and_different,
-)
+from advgen_ray.report.plots_confusion import MAX_DRAWN_CLASSES, confusion_panel
+from advgen_ray.report.plots_distances import class_distance_panel, distance_distributions, same_and_different
 from advgen_ray.report.plots_generators import accuracy_by_kind
 from advgen_ray.report.study import Study
-
-MAX_DRAWN_CLASSES = 20  # in a matrix; more would be too small to read
 
 
 def grid_section(study: Study) -> Section:
@@ -129,5 +123,7 @@ def distance_classifier_section(study: Study) -> Section | None:
     blocks: list[Block] = []
     if len(names) <= MAX_DRAWN_CLASSES:
         caption = f"Counts of {numbers.count(result.accuracy.count)} images of the held-out set."
-        blocks.append(Figure("Class by distance", caption, [confusion_panel(result.confusion, names)], size="wide"))
+        nearest = "class of the nearest counterfactuals"
+        panel = confusion_panel("distance-classifier", result.confusion, names, "true class", nearest, "sources")
+        blocks.append(Figure("Class by distance", caption, [panel], size="wide"))
     return Section("distance-classifier", "Distance as a classifier", sentences, blocks)

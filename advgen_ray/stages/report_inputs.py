@@ -51,7 +51,7 @@ def read_stored(config: ReportConfig) -> Stored:
     main = open_counterfactuals(config.counterfactuals, config.data)
     compared = [main if uri == main.uri else open_counterfactuals(uri, config.data) for uri in config.variants]
     held_out = open_counterfactuals(config.held_out, config.data) if config.held_out else None
-    energies = _open_energies(config.energies)
+    energies = open_energies(config.energies)
     _check_belonging(energies, cards, [main, *compared])
     chains = [open_counterfactuals(uri, config.data) for uri in config.chains]
     sets = {one.uri: _rows(one, cards) for one in _distinct([main, *compared, held_out, *chains])}
@@ -85,6 +85,8 @@ def pictures(result_set: ResultSet, item_ids: Iterable[str]) -> np.ndarray:
     assert shape is not None, f"{result_set.uri} holds counterfactuals and hence pictures"
     for table in result_set.tables(["item_id", "x_ce"]):
         here = [row for row, item_id in enumerate(table["item_id"].to_pylist()) if item_id in missing]
+        if not here:
+            continue
         chosen = table.take(here)
         images = column_to_images(chosen["x_ce"], shape)
         found |= dict(zip(chosen["item_id"].to_pylist(), images, strict=True))
@@ -98,7 +100,8 @@ def _card(uri: str) -> dict[str, Any]:
     return read_card(local_copy(uri))
 
 
-def _open_energies(uri: str) -> ResultSet:
+def open_energies(uri: str) -> ResultSet:
+    """A finished set of energies; raises UserError for anything else."""
     result_set = ResultSet.open(uri)
     if result_set.kind != "energies":
         raise UserError(f"{uri}: holds {result_set.kind}, expected energies; give the output of score_energies")

@@ -1,7 +1,10 @@
 """A small invented study in the two stored schemas, on real digits: what the report is developed and tested with."""
 
 import math
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +20,9 @@ from advgen_ray.report.grid import build_grid, grid_rows
 from advgen_ray.report.page import render
 from advgen_ray.report.study import RunRecord, Study
 from advgen_ray.report.study_page import result_sections, study_page
+from tests.report.invented_chain import invent_chain
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 EPS = (0.0, 0.25, 0.5, 1.0)
 JUDGE = "judge"
 
@@ -80,28 +85,6 @@ def invent_set(rng, name, label, split, images, labels, num_sources, shrink=1.0,
                 )
                 pictures.append(x_ce)
     return CounterfactualSet(name, label, pd.DataFrame(rows)), np.stack(pictures)
-
-
-def invent_chain(rng, ascent, pushed, images, labels):
-    """Counterfactuals of the classifier's, a third farther from them than the classifier went."""
-    rows = []
-    for (_, source), picture in zip(ascent.rows.iterrows(), pushed, strict=True):
-        for target in range(10):
-            change = images[rng.choice(np.flatnonzero(labels == target))] - picture
-            share = 0.25 if target == source["y_target"] else 0.9
-            rows.append(
-                {
-                    "item_id": f"{source['item_id']}/{target}/0",
-                    "source_id": source["item_id"],
-                    "source_index": len(rows) // 10,
-                    "source_label": source["y_target"],
-                    "y_target": np.int16(target),
-                    "replicate": np.int16(0),
-                    "l2": np.float32(share * np.linalg.norm(change)),
-                    "l0": np.float32((np.abs(share * change) > 0.02).mean()),
-                }
-            )
-    return CounterfactualSet("of-by-eps-1.0", "of those by classifier eps-1.0", pd.DataFrame(rows))
 
 
 def invent_energies(rng, name, eps, labels, num_sources, num_test, sets):
@@ -243,3 +226,15 @@ def page(study: Study, sections: list[Section]) -> str:
 def retold(invented: InventedStudy):
     """The study after a change to its inputs."""
     return lambda **changes: tell(replace(invented, inputs=replace(invented.inputs, **changes)))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """An installed Chromium without a window."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome on the PATH")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: dev)")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--headless"])
+        yield opened
+        opened.close()

@@ -129,6 +129,8 @@ def test_the_grid_shows_the_stored_pictures(stored, invented):
     found = pictures(ResultSet.open(stored.counterfactuals), ids)
     places = [invented.inputs.main.rows.index[invented.inputs.main.rows["item_id"] == i][0] for i in ids]
     assert (found == invented.x_ce[places]).all()
+    alone = pictures(ResultSet.open(stored.counterfactuals), ids[:1])
+    assert (alone == found[:1]).all(), "the first shard holds none of what is asked for"
 
 
 def test_without_clock_the_stored_seconds_are_added(stored):
