@@ -1,7 +1,8 @@
 """The rows of a map job: a plan first, complete shards in any order, the manifest last."""
 
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -23,13 +24,15 @@ from advgen_ray.storage.filesystem import (
     list_names,
     read_bytes,
     remove_dead_partials,
+    remove_file,
     remove_tree,
     write_atomic,
 )
 from advgen_ray.storage.schemas import ImageShape, column_to_images
 from advgen_ray.storage.shards import ShardHeader, broken, decode, encode, shard_name
 
-PLAN, MANIFEST, SHARDS, ATTEMPTS = "plan.json", "manifest.json", "shards", "attempts"
+PLAN, MANIFEST = "plan.json", "manifest.json"
+SHARDS, ATTEMPTS, FAILURES = "shards", "attempts", "failures"  # the last two are gone once the set is finished
 
 
 @dataclass(frozen=True)
@@ -134,15 +137,21 @@ class ResultSet:
         return exists(join(self.uri, MANIFEST)) and not self.missing()
 
     def write_shard(self, index: int, table: pa.Table) -> None:
-        """Store the rows of one shard, visible only when complete."""
+        """Store the rows of one shard, visible only when complete; what once failed of it is forgotten."""
         assert 0 <= index < self.num_shards, f"shard {index} of {self.num_shards}"
         write_atomic(self.shard_uri(index), encode(table, self._header()))
+        remove_file(self._failures_uri(index))
+
+    def write_failures(self, index: int, reasons: Mapping[str, str]) -> None:
+        """Write down, beside the set, which rows of a shard could not be made, by their keys, and why."""
+        content = json.dumps({"shard": shard_name(index), "rows": dict(reasons)}, indent=1)
+        write_atomic(self._failures_uri(index), content.encode())
 
     def begin_attempt(self, index: int, run: str) -> int:
         """Note that this run begins to make a shard; returns how many times it has, this time included."""
-        where = join(self.uri, ATTEMPTS, run)
-        number = 1 + sum(name.startswith(f"{index}-") for name in list_names(where))
-        write_atomic(join(where, f"{index}-{number}"), b"")
+        where = join(self.uri, ATTEMPTS, run, str(index))
+        number = 1 + len(list_names(where))
+        write_atomic(join(where, str(number)), b"")
         return number
 
     def commit(self, seconds: float) -> dict[str, Any]:
@@ -161,7 +170,8 @@ class ResultSet:
             "seconds": round(seconds, 3),
         }
         write_description(join(self.uri, MANIFEST), manifest)
-        remove_tree(join(self.uri, ATTEMPTS))
+        for name in (ATTEMPTS, FAILURES):
+            remove_tree(join(self.uri, name))
         return manifest
 
     def shard(self, index: int, columns: list[str] | None = None) -> pa.Table:
@@ -194,6 +204,9 @@ class ResultSet:
         if hashlib.sha256(data).hexdigest() != sha256:
             raise broken(self.shard_uri(index), "its sha256 is not the manifest's")
         return decode(data, self._header(), self.shard_uri(index), columns)
+
+    def _failures_uri(self, index: int) -> str:
+        return join(self.uri, FAILURES, shard_name(index).replace(".parquet", ".json"))
 
     def _header(self) -> ShardHeader:
         return ShardHeader(self.kind, self.identity, self.image_shape)
