@@ -18,8 +18,11 @@ class RowsFailed(Exception):  # noqa: N818 - a result of a shard, not an error o
     """Some rows cannot be made; ``reasons`` says why, by their keys."""
 
     def __init__(self, reasons: Mapping[str, str]) -> None:
-        super().__init__(f"{len(reasons)} rows cannot be made: {commonest(reasons)}")
+        super().__init__(reasons)
         self.reasons = dict(reasons)
+
+    def __str__(self) -> str:
+        return f"{len(self.reasons)} rows cannot be made: {commonest(self.reasons)}"
 
 
 def commonest(reasons: Mapping[str, str]) -> str:
