@@ -26,6 +26,7 @@ from advgen_ray.config import (
     StudyConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
+    ValidateConfig,
     resolve,
 )
 from advgen_ray.errors import UserError
@@ -51,6 +52,7 @@ JOBS: dict[str, type[Config]] = {
     "compare_losses": CompareLossesConfig,
     "compare_subsets": CompareSubsetsConfig,
     "report": ReportConfig,
+    "validate": ValidateConfig,
 }
 
 
@@ -87,7 +89,7 @@ def prepare(
     words += ["--config", _path_in(root, config_file)] if config_file else []
     for assignment in assignments:
         words += ["--set", assignment]
-    place = _place(root, address, str(getattr(config, "output", "/")))
+    place = _place(root, address, str(getattr(config, "output", None) or getattr(config, "result_set", "/")))
     return Submission(
         entrypoint=place + shlex.join(words),
         runtime_env={"working_dir": str(root), "excludes": EXCLUDES, "env_vars": _environment(root, variables)},
@@ -114,7 +116,7 @@ def _place(root: Path, address: str, output: str) -> str:
     if _is_this_machine(urllib.parse.urlsplit(address).hostname or ""):
         return f"cd {shlex.quote(str(root))} && "
     raise UserError(
-        f"output {output!r} would lie in a copy that the cluster deletes after the job; "
+        f"{output!r} would lie in a copy that the cluster deletes after the job; "
         "give --set output=s3://BUCKET/NAME, or an absolute path on storage that every node shares"
     )
 

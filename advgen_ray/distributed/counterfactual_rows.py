@@ -39,7 +39,7 @@ class CounterfactualRows:
 
     def _key(self, row: int) -> str:
         """``source index/target/replicate``: known also where the source cannot be read."""
-        return "/".join(str(part) for part in self.plan.keys(np.int64(row)))
+        return "/".join(str(part[0]) for part in self.plan.keys(np.array([row])))
 
     def _batch(self, rows: np.ndarray) -> pa.Table:
         source, target, replicate = self.plan.keys(rows)

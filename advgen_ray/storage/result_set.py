@@ -29,7 +29,7 @@ from advgen_ray.storage.filesystem import (
     write_atomic,
 )
 from advgen_ray.storage.schemas import ImageShape, column_to_images
-from advgen_ray.storage.shards import ShardHeader, broken, decode, encode, shard_name
+from advgen_ray.storage.shards import DamagedShardError, ShardHeader, decode, encode, shard_name
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
 SHARDS, ATTEMPTS, FAILURES = "shards", "attempts", "failures"  # the last two are gone once the set is finished
@@ -87,9 +87,12 @@ class ResultSet:
             raise UserError(f"{uri}: no result set here ({PLAN} is missing); give the output of a finished job")
         result_set = cls(uri, read_description(join(uri, PLAN)))
         if not result_set.finished():
-            done = result_set.num_shards - len(result_set.missing())
+            missing = result_set.missing()
+            done = result_set.num_shards - len(missing)
+            lacking = f", {shard_name(missing[0])} is not" if missing else ""
             raise UserError(
-                f"{uri}: unfinished, {done} of {result_set.num_shards} shards are there; rerun the command that made it"
+                f"{uri}: unfinished, {done} of {result_set.num_shards} shards are there{lacking}; rerun the command "
+                "that made it"
             )
         return result_set
 
@@ -176,12 +179,19 @@ class ResultSet:
 
     def shard(self, index: int, columns: list[str] | None = None) -> pa.Table:
         """The rows of one shard, checked against the manifest; raises UserError naming a damaged shard."""
-        return self._checked(index, self.manifest["shards"][index]["sha256"], columns)
+        return self.read_shard(index, self.manifest["shards"][index]["sha256"], columns)
+
+    def read_shard(self, index: int, sha256: str, columns: list[str] | None = None) -> pa.Table:
+        """``shard`` for who has read the manifest already; raises DamagedShardError."""
+        data = self._shard_bytes(index)
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise DamagedShardError(self.shard_uri(index), "its sha256 is not the manifest's")
+        return decode(data, self._header(), self.shard_uri(index), columns)
 
     def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
         """The rows shard by shard in item order, one shard in memory at a time, each checked."""
         for index, shard in enumerate(self.manifest["shards"]):
-            yield self._checked(index, shard["sha256"], columns)
+            yield self.read_shard(index, shard["sha256"], columns)
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """All rows, or some columns of them, in item order."""
@@ -199,12 +209,6 @@ class ResultSet:
             start += table.num_rows
         return images
 
-    def _checked(self, index: int, sha256: str, columns: list[str] | None) -> pa.Table:
-        data = self._shard_bytes(index)
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise broken(self.shard_uri(index), "its sha256 is not the manifest's")
-        return decode(data, self._header(), self.shard_uri(index), columns)
-
     def _failures_uri(self, index: int) -> str:
         return join(self.uri, FAILURES, shard_name(index).replace(".parquet", ".json"))
 
@@ -215,4 +219,4 @@ class ResultSet:
         try:
             return read_bytes(self.shard_uri(index))
         except OSError as error:
-            raise broken(self.shard_uri(index), str(error).splitlines()[0]) from None
+            raise DamagedShardError(self.shard_uri(index), str(error).splitlines()[0]) from None
