@@ -151,9 +151,7 @@ def test_every_damaged_shard_is_named_at_once(tmp_path: Path) -> None:
         data = bytearray(shard.read_bytes())
         data[len(data) // 2] ^= 1
         shard.write_bytes(data)
-    with pytest.raises(
-        UserError, match=r"shard-00000.*: its sha256 .*; shard-00001.*: its sha256 .*; delete the f"
-    ):
+    with pytest.raises(UserError, match=r"shard-00000.*: its sha256 .*; shard-00001.*: its sha256 .*; delete the f"):
         validate(where)
 
 
