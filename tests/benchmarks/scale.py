@@ -130,7 +130,7 @@ def _config(num_sources: int) -> GenerateConfig:
         replicates=REPLICATES,
         score_model=str(FOLDER / "model"),
         sampler=SamplerConfig(num_steps=2, start_time=0.3),
-        guidance_scale=1.0,
+        guidance_until=0.0,  # one evaluation a step
         shard_images=SHARD_IMAGES,
         output=str(FOLDER / "out"),
         pool=PoolConfig(min_actors=CORES, max_actors=CORES, cpus_per_actor=1, gpus_per_actor=0.0),
