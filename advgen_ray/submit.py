@@ -28,6 +28,7 @@ from advgen_ray.config import (
     StudyConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
+    ValidateConfig,
     resolve,
 )
 from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
@@ -59,6 +60,7 @@ JOBS: dict[str, type[Config]] = {
     "make_rating_page": MakeRatingPageConfig,
     "read_ratings": ReadRatingsConfig,
     "report": ReportConfig,
+    "validate": ValidateConfig,
 }
 
 
@@ -95,7 +97,7 @@ def prepare(
     words += ["--config", _path_in(root, config_file)] if config_file else []
     for assignment in assignments:
         words += ["--set", assignment]
-    place = _place(root, address, str(getattr(config, "output", "/")))
+    place = _place(root, address, str(getattr(config, "output", None) or getattr(config, "result_set", "/")))
     return Submission(
         entrypoint=place + shlex.join(words),
         runtime_env={"working_dir": str(root), "excludes": EXCLUDES, "env_vars": _environment(root, variables)},
@@ -122,7 +124,7 @@ def _place(root: Path, address: str, output: str) -> str:
     if _is_this_machine(urllib.parse.urlsplit(address).hostname or ""):
         return f"cd {shlex.quote(str(root))} && "
     raise UserError(
-        f"output {output!r} would lie in a copy that the cluster deletes after the job; "
+        f"{output!r} would lie in a copy that the cluster deletes after the job; "
         "give --set output=s3://BUCKET/NAME, or an absolute path on storage that every node shares"
     )
 

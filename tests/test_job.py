@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from advgen_ray.config import GenerateConfig
-from advgen_ray.errors import UserError
+from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.job import run_job
 
 
@@ -41,6 +41,14 @@ def test_a_mistake_found_while_running_is_also_code_2(capsys):
 
     assert run_job(GenerateConfig, run, []) == 2
     assert capsys.readouterr().err == "error: score model not found\n"
+
+
+def test_rows_left_undone_are_one_line_and_exit_code_3(capsys):
+    def run(config: GenerateConfig) -> dict:
+        raise IncompleteError("3 rows could not be made")
+
+    assert run_job(GenerateConfig, run, []) == 3
+    assert capsys.readouterr().err == "incomplete: 3 rows could not be made\n"
 
 
 def test_a_defect_keeps_its_traceback():

@@ -13,7 +13,12 @@ from advgen_ray.config.counterfactuals import (
 )
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
-from advgen_ray.config.jobs import ScoreEnergiesConfig, TrainClassifierConfig, TrainScoreModelConfig
+from advgen_ray.config.jobs import (
+    ScoreEnergiesConfig,
+    TrainClassifierConfig,
+    TrainScoreModelConfig,
+    ValidateConfig,
+)
 from advgen_ray.config.models import PreActResNetConfig, ResNetConfig, WideResNetConfig
 from advgen_ray.config.parts import (
     DataConfig,
@@ -61,6 +66,7 @@ __all__ = [
     "TrainClassifierConfig",
     "TrainScoreModelConfig",
     "UNetConfig",
+    "ValidateConfig",
     "WideResNetConfig",
     "WorkersConfig",
     "resolve",

@@ -97,6 +97,14 @@ class TrainScoreModelConfig(Config):
     workers: WorkersConfig = WorkersConfig()
 
 
+class ValidateConfig(Config):
+    """Which finished result set is checked, and where the images lie of which it was made."""
+
+    result_set: str = "runs/counterfactuals"
+    data: DataConfig = DataConfig()  # of its root; which images they are, the set knows
+    sources: str = ""  # the set of counterfactuals that a set was made of, if it was
+
+
 class ScoreEnergiesConfig(Config):
     """Logits, energies, confidence and correctness of images and CEs under every classifier."""
 

@@ -33,14 +33,16 @@ def load_sources(config: CounterfactualsConfig, identity: str | None) -> Sources
     Raises UserError where another set lies there now.
     """
     if identity is None:
-        return _of_split(datasets.load(config.data.name, config.data.root, config.split))
+        return of_split(datasets.load(config.data.name, config.data.root, config.split))
     result_set = ResultSet.open(config.sources)
     if result_set.identity != identity:
         raise UserError(f"{config.sources}: holds another set than when this job began; rerun with another output")
     return _of_set(result_set)
 
 
-def _of_split(data: datasets.LabelledImages) -> SourcesAt:
+def of_split(data: datasets.LabelledImages) -> SourcesAt:
+    """The images of a split as sources."""
+
     def at(indices: np.ndarray) -> Sources:
         return Sources(data.item_ids(indices), data.labels[indices], data.tensor(indices))
 

@@ -11,13 +11,18 @@ from advgen_ray.counterfactuals.metrics import l0, l1, l2, linf
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.distributed.ce_generators import load_generator
 from advgen_ray.distributed.ce_sources import load_sources
+from advgen_ray.distributed.failures import RowsFailed, make_rows
 from advgen_ray.distributed.plans import CounterfactualPlan
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import COUNTERFACTUALS, images_to_column
 
 
 class CounterfactualRows:
-    """``shard index -> table``; the batches of a shard are fixed, so its bytes depend on nothing else."""
+    """``shard index -> table``; the batches of a shard are fixed, so its bytes depend on nothing else.
+
+    A shard of which one row fails is not stored, as the others were made beside it: whoever tries again makes it
+    whole, in the same batches.
+    """
 
     def __init__(self, config: CounterfactualsConfig, result_set: ResultSet, device: torch.device) -> None:
         self.config, self.device = config, device
@@ -27,17 +32,24 @@ class CounterfactualRows:
         self.plan = plan_of(config)
 
     def __call__(self, index: int) -> pa.Table:
-        """The rows of one shard, in batches of ``batch_size``."""
-        source, target, replicate = self.plan.shard(index)
-        starts = range(0, len(source), self.config.batch_size)
-        batches = [slice(start, start + self.config.batch_size) for start in starts]
-        return pa.concat_tables([self._batch(source[b], target[b], replicate[b]) for b in batches])
+        """The rows of one shard, in batches of ``batch_size``; raises RowsFailed where some cannot be made."""
+        rows, size = self.plan.rows(index), self.config.batch_size
+        batches = [rows[start : start + size] for start in range(0, len(rows), size)]
+        return make_rows(batches, self._batch, self._key, self.plan.num_rows)
 
-    def _batch(self, source: np.ndarray, target: np.ndarray, replicate: np.ndarray) -> pa.Table:
+    def _key(self, row: int) -> str:
+        """``source index/target/replicate``: known also where the source cannot be read."""
+        return "/".join(str(part[0]) for part in self.plan.keys(np.array([row])))
+
+    def _batch(self, rows: np.ndarray) -> pa.Table:
+        source, target, replicate = self.plan.keys(rows)
         sources = self.sources(source)
         images = sources.images.to(self.device)
         item_ids = [f"{s}/{y}/{r}" for s, y, r in zip(sources.ids, target, replicate, strict=True)]
         x_ce = self.generator.make(images, torch.from_numpy(target).to(self.device), item_ids)
+        finite = x_ce.isfinite().flatten(1).all(1).cpu().numpy()
+        if not finite.all():
+            raise RowsFailed({self._key(row): "x_ce is not finite" for row in rows[~finite]})
         columns = {
             "item_id": item_ids,
             "source_id": sources.ids,

@@ -15,6 +15,7 @@ from advgen_ray.config import (
     TrainClassifierConfig,
     TrainScoreModelConfig,
     UNetConfig,
+    ValidateConfig,
     WideResNetConfig,
 )
 from advgen_ray.recipes.attacks import energy_view, ladder
@@ -97,6 +98,11 @@ def digits_energies_by_steps() -> ScoreEnergiesConfig:
 def digits_report() -> ReportConfig:
     """The report of a digits study from its stored results."""
     return ReportConfig(data=DATA)
+
+
+def digits_validation() -> ValidateConfig:
+    """Every promise of the demo's counterfactuals: keys, digests, ranges, provenance, distances to their sources."""
+    return ValidateConfig(data=DATA, result_set="runs/demo/counterfactuals/main")
 
 
 def digits_study() -> StudyConfig:

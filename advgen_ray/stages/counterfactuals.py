@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-import pyarrow.compute as pc
+import numpy as np
 
 from advgen_ray.config import CounterfactualsConfig, DVCEConfig, GenerateByClassifierConfig, GenerateConfig
 from advgen_ray.data.datasets import dataset_info
@@ -28,7 +28,7 @@ def run(config: CounterfactualsConfig) -> dict[str, Any]:
     """Generate what is missing of the set at ``config.output``; returns its summary.
 
     Raises UserError, before work starts, for a missing or foreign model, too many sources, another set in the
-    same place or a place that cannot be written.
+    same place or a place that cannot be written; IncompleteError where some rows could not be made.
     """
     result_set = prepare(config)
     if result_set.finished():
@@ -116,21 +116,23 @@ def _tracked(name: str, config: CounterfactualsConfig) -> AbstractContextManager
 
 
 def _summary(result_set: ResultSet) -> dict[str, Any]:
-    rows = result_set.read(["source_label", "y_target", "l2", "l0"])
-    other = rows.filter(pc.not_equal(rows["source_label"], rows["y_target"]))
-    same = rows.filter(pc.equal(rows["source_label"], rows["y_target"]))
-    manifest = result_set.manifest
+    """Counts and means, one shard in memory at a time; None where there is no such row."""
+    count, l2, l0 = np.zeros(2), np.zeros(2), np.zeros(2)  # of counterfactuals for another class, and for their own
+    for rows in result_set.tables(["source_label", "y_target", "l2", "l0"]):
+        same = (rows["source_label"].to_numpy() == rows["y_target"].to_numpy()).astype(int)
+        count += np.bincount(same, minlength=2)
+        l2 += np.bincount(same, rows["l2"].to_numpy(), minlength=2)
+        l0 += np.bincount(same, rows["l0"].to_numpy(), minlength=2)
     return {
         "output": result_set.uri,
         "identity": result_set.identity,
-        "count": rows.num_rows,
-        "mean_l2_different_class": _mean(other["l2"]),
-        "mean_l2_same_class": _mean(same["l2"]),
-        "mean_l0": _mean(rows["l0"]),
-        "seconds": manifest["seconds"],
+        "count": int(count.sum()),
+        "mean_l2_different_class": _mean(l2[0], count[0]),
+        "mean_l2_same_class": _mean(l2[1], count[1]),
+        "mean_l0": _mean(l0.sum(), count.sum()),
+        "seconds": result_set.manifest["seconds"],
     }
 
 
-def _mean(column: Any) -> float | None:
-    mean = pc.mean(column).as_py()  # None where there is no such row
-    return None if mean is None else round(float(mean), 6)
+def _mean(total: float, count: float) -> float | None:
+    return round(float(total / count), 6) if count else None

@@ -17,6 +17,11 @@ def identity_of(kind: str, config: dict[str, Any], inputs: dict[str, Any]) -> st
     return hashlib.sha256(json.dumps([kind, config, inputs], sort_keys=True).encode()).hexdigest()[:16]
 
 
+def config_digest(config: dict[str, Any]) -> str:
+    """What the rows of a set with this config in its plan carry: ``Config.digest`` of the config that made it."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def refuse_another(uri: str, there: dict[str, Any], asked: dict[str, Any]) -> None:
     """Raise UserError, naming both identities and what differs, unless both plans make the same set."""
     if there["identity"] == asked["identity"]:
