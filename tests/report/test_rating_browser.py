@@ -1,8 +1,6 @@
 """The raters' page as raters meet it: real keys, taps, a reload in the middle, and a file that the job reads."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from advgen_ray.stages import ratings
 from advgen_ray.stages.rating_page import CONFIG, PAGE, PLAN, page_of
 from advgen_ray.stages.rating_plan import RatingPlan, plan_of
 from tests.rated_sets import page_config, store_counterfactuals
+from tests.report.rating_tab import place, press, pressed, saved, tab_of
 
 pytestmark = pytest.mark.browser
 
@@ -50,46 +49,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RatingPlan]:
     (root / PLAN).write_text(json.dumps(plan.description))
     (root / CONFIG).write_text(config.model_dump_json())
     return root, plan
-
-
-@contextmanager
-def tab_of(browser: Any, file: Path, script: str = "", **settings: Any) -> Iterator[Any]:
-    """A fresh offline context with the page open; at the end nothing may have been requested or complained of."""
-    context = browser.new_context(offline=True, accept_downloads=True, **settings)
-    context.add_init_script(script)
-    tab = context.new_page()
-    complaints: list[str] = []
-    tab.on("console", lambda message: complaints.append(message.text))
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    allowed = ("data:", "blob:", file.as_uri())
-    tab.on("request", lambda one: None if one.url.startswith(allowed) else complaints.append(one.url))
-    tab.goto(file.as_uri())
-    yield tab
-    assert complaints == []
-    context.close()
-
-
-def press(tab: Any, *keys: str) -> None:
-    for key in keys:
-        tab.keyboard.press(key)
-
-
-def saved(tab: Any) -> dict[str, Any]:
-    """The file that the last screen gives."""
-    with tab.expect_download() as download:
-        tab.click("#save")
-    said: dict[str, Any] = json.loads(Path(download.value.path()).read_text())
-    assert download.value.suggested_filename.endswith(f"-{said['page'][:6]}.json")
-    return said
-
-
-def place(tab: Any) -> str:
-    return str(tab.inner_text("#place"))
-
-
-def pressed(tab: Any) -> list[str]:
-    """The answers shown as given."""
-    return [str(text) for text in tab.locator('[aria-pressed="true"]').all_inner_texts()]
 
 
 def test_a_whole_page_by_keyboard_ends_in_the_right_agreement(
