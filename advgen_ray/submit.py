@@ -17,6 +17,7 @@ from advgen_ray.config import (
     CompareSubsetsConfig,
     Config,
     EvaluateRobustnessConfig,
+    ExploreCounterfactualsConfig,
     GenerateConfig,
     GenerateFromClassifierConfig,
     ReportConfig,
@@ -48,6 +49,7 @@ JOBS: dict[str, type[Config]] = {
     "search_training": SearchTrainingConfig,
     "compare_losses": CompareLossesConfig,
     "compare_subsets": CompareSubsetsConfig,
+    "explore_counterfactuals": ExploreCounterfactualsConfig,
     "report": ReportConfig,
 }
 

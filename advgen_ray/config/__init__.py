@@ -6,6 +6,7 @@ from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.comparisons import CompareLossesConfig, CompareSubsetsConfig, LossConfig
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
+from advgen_ray.config.explorer import ExploreCounterfactualsConfig
 from advgen_ray.config.jobs import (
     GenerateConfig,
     ScoreEnergiesConfig,
@@ -34,6 +35,7 @@ __all__ = [
     "DataConfig",
     "EnergyViewConfig",
     "EvaluateRobustnessConfig",
+    "ExploreCounterfactualsConfig",
     "GenerateConfig",
     "GenerateFromClassifierConfig",
     "LossConfig",

@@ -5,6 +5,7 @@ from advgen_ray.config import (
     CompareDetectorsConfig,
     DataConfig,
     EnergyViewConfig,
+    ExploreCounterfactualsConfig,
     GenerateConfig,
     GenerateFromClassifierConfig,
     NeighborhoodConfig,
@@ -113,6 +114,17 @@ def digits_energies_by_steps() -> ScoreEnergiesConfig:
 def digits_report() -> ReportConfig:
     """The report of a digits study from its stored results."""
     return ReportConfig(data=DATA)
+
+
+def digits_explorer() -> ExploreCounterfactualsConfig:
+    """Every CE of the demo with what its classifiers say of it, beside the demo's report (S000 figure 8, all of it)."""
+    return ExploreCounterfactualsConfig(
+        data=DATA,
+        counterfactuals="runs/demo/counterfactuals/main",
+        energies="runs/demo/energies",
+        report="report.html",
+        output="runs/demo",
+    )
 
 
 def digits_study() -> StudyConfig:

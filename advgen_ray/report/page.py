@@ -22,6 +22,7 @@ class Page:
     sections: Sequence[Section]
     teaser: GridRow | None = None  # one source and its counterfactuals, one for each of ``teaser_columns``
     teaser_columns: Sequence[str] = field(default_factory=tuple)
+    explorer: str = ""  # a page of every counterfactual beside this one, linked to
 
 
 def panels_of(sections: Sequence[Section]) -> list[Panel]:
@@ -32,6 +33,11 @@ def panels_of(sections: Sequence[Section]) -> list[Panel]:
 
 def render(page: Page) -> str:
     """The page as HTML; every text is escaped."""
+    return fill("page.html", page)
+
+
+def fill(template: str, page: object) -> str:
+    """A template of this package with ``page`` filled in; every text is escaped."""
     environment = Environment(
         loader=PackageLoader("advgen_ray", "report"),
         autoescape=True,
@@ -39,4 +45,4 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html").render(page=page)
+    return environment.get_template(template).render(page=page)

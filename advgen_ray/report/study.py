@@ -46,6 +46,7 @@ class Study:
     grid: Grid
     elapsed_seconds: Mapping[str, float]
     version: str  # of advgen_ray
+    explorer: str = ""  # a page of every counterfactual beside this one
 
     def records_of(self, *stages: str) -> list[RunRecord]:
         """The records of some stages, in the order stored."""

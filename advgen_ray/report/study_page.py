@@ -41,4 +41,5 @@ def study_page(study: Study, results: Sequence[Section]) -> Page:
         sections=[*results, runs_section(study), words_section()],
         teaser=study.grid.rows[0],
         teaser_columns=study.grid.columns,
+        explorer=study.explorer,
     )

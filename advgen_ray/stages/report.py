@@ -44,7 +44,8 @@ def run(config: ReportConfig, elapsed_seconds: Mapping[str, float] | None = None
         stored = read_stored(config)
         tables = analyze(stored.inputs)
         elapsed = dict(elapsed_seconds) if elapsed_seconds else stored_seconds(stored.records)
-        study = Study(tables, stored.records, _grid(config, tables, stored), elapsed, version("advgen_ray"))
+        grid = _grid(config, tables, stored)
+        study = Study(tables, stored.records, grid, elapsed, version("advgen_ray"), config.explorer)
         sections = [*result_sections(study), *energy_view.sections(config)]
         drawings = {panel.name: panel.svg for panel in panels_of(sections)}
         elapsed["report"] = time.monotonic() - begin
@@ -55,6 +56,8 @@ def run(config: ReportConfig, elapsed_seconds: Mapping[str, float] | None = None
         write_atomic(join(config.output, REPORT), html.encode())
         _track(tracked, summary, {SUMMARY: text, REPORT: html}, drawings)
     print(f"\n{summary_text(summary)}\n\nreport: {join(config.output, REPORT)}", flush=True)
+    if config.explorer:
+        print(f"every counterfactual: {join(config.output, config.explorer)}", flush=True)
     return summary
 
 

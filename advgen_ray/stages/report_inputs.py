@@ -13,7 +13,7 @@ from advgen_ray.data.datasets import dataset_info
 from advgen_ray.errors import UserError
 from advgen_ray.report.study import RunRecord
 from advgen_ray.stages.classifier_images import GENERATED, GRADIENTS
-from advgen_ray.stages.inputs import open_counterfactuals, unique_names
+from advgen_ray.stages.inputs import check_scored, open_counterfactuals, open_energies, set_name, unique_names
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, local_copy
 from advgen_ray.storage.schemas import column_to_images
@@ -51,7 +51,7 @@ def read_stored(config: ReportConfig) -> Stored:
     main = open_counterfactuals(config.counterfactuals, config.data)
     compared = [main if uri == main.uri else open_counterfactuals(uri, config.data) for uri in config.variants]
     held_out = open_counterfactuals(config.held_out, config.data) if config.held_out else None
-    energies = _open_energies(config.energies)
+    energies = open_energies(config.energies)
     _check_belonging(energies, cards, [main, *compared])
     sets = {one.uri: _rows(one) for one in [main, *compared, *([held_out] if held_out else [])]}
     rows = energies.read(list(ENERGY_COLUMNS)).to_pandas()
@@ -94,38 +94,18 @@ def _card(uri: str) -> dict[str, Any]:
     return read_card(local_copy(uri))
 
 
-def _open_energies(uri: str) -> ResultSet:
-    result_set = ResultSet.open(uri)
-    if result_set.kind != "energies":
-        raise UserError(f"{uri}: holds {result_set.kind}, expected energies; give the output of score_energies")
-    return result_set
-
-
 def _check_belonging(energies: ResultSet, cards: dict[str, dict[str, Any]], sets: list[ResultSet]) -> None:
     """The models and sets named must be the very ones that the energies were scored with."""
-    inputs = energies.plan["inputs"]
-    asked = [("classifiers", name, card["weights_sha256"]) for name, card in cards.items()]
-    asked += [("counterfactuals", _name(one), one.identity) for one in sets]
-    for kind, name, digest in asked:
-        scored = inputs.get(kind, {})
-        if name not in scored:
-            known = ", ".join(scored) or "none"
-            raise UserError(f"{energies.uri}: {kind} {name!r} was not scored, only {known}; score it first")
-        if scored[name] != digest:
-            raise UserError(
-                f"{energies.uri}: {kind} {name!r} was scored as {scored[name][:12]} but is {digest[:12]} now; "
-                "score the energies again into another output"
-            )
+    for name, card in cards.items():
+        check_scored(energies, "classifiers", name, card["weights_sha256"])
+    for one in sets:
+        check_scored(energies, "counterfactuals", set_name(one), one.identity)
 
 
 def _rows(result_set: ResultSet) -> CounterfactualSet:
     kind = result_set.plan["config"]["neighborhood"]["kind"]
     rows: pd.DataFrame = result_set.read(list(COUNTERFACTUAL_COLUMNS)).to_pandas()
-    return CounterfactualSet(_name(result_set), KINDS.get(kind, kind), rows)
-
-
-def _name(result_set: ResultSet) -> str:
-    return unique_names((result_set.uri,), "counterfactuals", depth=0)[0]
+    return CounterfactualSet(set_name(result_set), KINDS.get(kind, kind), rows)
 
 
 def _distinct(sets: list[ResultSet | None]) -> list[ResultSet]:
@@ -160,7 +140,7 @@ def _set_record(stage: str, result_set: ResultSet) -> RunRecord:
     manifest = result_set.manifest
     return RunRecord(
         stage,
-        _name(result_set),
+        set_name(result_set),
         config=manifest["config"],
         config_digest=str(result_set.shard(0, ["config_digest"])["config_digest"][0].as_py()),
         digest=result_set.identity,

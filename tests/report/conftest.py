@@ -1,6 +1,7 @@
 """A small invented study in the two stored schemas, on real digits: what the report is developed and tested with."""
 
 import math
+import shutil
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -207,3 +208,16 @@ def page(study: Study, sections: list[Section]) -> str:
 def retold(invented: InventedStudy):
     """The study after a change to its inputs."""
     return lambda **changes: tell(replace(invented, inputs=replace(invented.inputs, **changes)))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A real Chromium; skips where there is none."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome on the PATH")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: dev)")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--headless"])
+        yield opened
+        opened.close()
