@@ -17,6 +17,7 @@ from advgen_ray.config import (
     CompareSubsetsConfig,
     Config,
     EvaluateRobustnessConfig,
+    ExploreCounterfactualsConfig,
     GenerateByClassifierConfig,
     GenerateConfig,
     GenerateFromClassifierConfig,
@@ -59,6 +60,7 @@ JOBS: dict[str, type[Config]] = {
     "compare_subsets": CompareSubsetsConfig,
     "make_rating_page": MakeRatingPageConfig,
     "read_ratings": ReadRatingsConfig,
+    "explore_counterfactuals": ExploreCounterfactualsConfig,
     "report": ReportConfig,
     "validate": ValidateConfig,
 }

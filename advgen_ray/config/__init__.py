@@ -13,6 +13,7 @@ from advgen_ray.config.counterfactuals import (
 )
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
+from advgen_ray.config.explorer import ExploreCounterfactualsConfig
 from advgen_ray.config.jobs import (
     ScoreEnergiesConfig,
     TrainClassifierConfig,
@@ -46,6 +47,7 @@ __all__ = [
     "DataConfig",
     "EnergyViewConfig",
     "EvaluateRobustnessConfig",
+    "ExploreCounterfactualsConfig",
     "GenerateByClassifierConfig",
     "GenerateConfig",
     "GenerateFromClassifierConfig",

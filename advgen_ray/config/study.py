@@ -34,6 +34,7 @@ class ReportConfig(Config):
     detectors: str = ""  # a comparison of detectors
     images: str = ""  # what classifiers generate, and their gradients
     recorded: str = ""  # a training whose energies were recorded by epoch
+    explorer: str = ""  # a page of every CE beside the report, linked to
     output: str = "runs/report"
 
 

@@ -6,6 +6,7 @@ from advgen_ray.config import (
     CompareDetectorsConfig,
     DataConfig,
     EnergyViewConfig,
+    ExploreCounterfactualsConfig,
     GenerateFromClassifierConfig,
     OptimizerConfig,
     PoolConfig,
@@ -103,6 +104,17 @@ def digits_report() -> ReportConfig:
 def digits_validation() -> ValidateConfig:
     """Every promise of the demo's counterfactuals: keys, digests, ranges, provenance, distances to their sources."""
     return ValidateConfig(data=DATA, result_set="runs/demo/counterfactuals/main")
+
+
+def digits_explorer() -> ExploreCounterfactualsConfig:
+    """Every CE of the demo with what its classifiers say of it, beside the demo's report (S000 figure 8, all of it)."""
+    return ExploreCounterfactualsConfig(
+        data=DATA,
+        counterfactuals="runs/demo/counterfactuals/main",
+        energies="runs/demo/energies",
+        report="report.html",
+        output="runs/demo",
+    )
 
 
 def digits_study() -> StudyConfig:

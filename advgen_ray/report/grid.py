@@ -75,10 +75,16 @@ def _cell(row: pd.Series, image: np.ndarray, judged: pd.Series, class_names: Seq
 
 def picture_uri(image: np.ndarray) -> str:
     """An image ``[C, H, W]`` in [0, 1], one or three channels, as a PNG enlarged by whole pixels."""
-    pixels = np.clip(np.rint(image.astype(np.float64) * 255), 0, 255).astype(np.uint8)
-    picture = Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1))
+    pixels = eight_bit(image)
+    picture = Image.fromarray(pixels[..., 0] if len(image) == 1 else pixels)
     factor = max(1, -(-MIN_PICTURE_PIXELS // max(picture.size)))
     picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def eight_bit(images: np.ndarray) -> np.ndarray:
+    """Images ``[..., C, H, W]`` in [0, 1] as ``[..., H, W, C]`` in 0..255: each value to the nearest 1/255."""
+    levels = np.clip(np.rint(images.astype(np.float64) * 255), 0, 255).astype(np.uint8)
+    return np.moveaxis(levels, -3, -1)

@@ -22,6 +22,7 @@ class Page:
     sections: Sequence[Section]
     teaser: GridRow | None = None  # one source and its counterfactuals, one for each of ``teaser_columns``
     teaser_columns: Sequence[str] = field(default_factory=tuple)
+    explorer: str = ""  # a page of every counterfactual beside this one, linked to
 
 
 def panels_of(sections: Sequence[Section]) -> list[Panel]:

@@ -46,6 +46,7 @@ class Study:
     grids: Mapping[str, Grid]  # by name of the set: the main one, and those that classifiers made
     elapsed_seconds: Mapping[str, float]
     version: str  # of advgen_ray
+    explorer: str = ""  # a page of every counterfactual beside this one
 
     def records_of(self, *stages: str) -> list[RunRecord]:
         """The records of some stages, in the order stored."""

@@ -46,4 +46,5 @@ def study_page(study: Study, results: Sequence[Section]) -> Page:
         sections=[*results, runs_section(study), words_section()],
         teaser=grid.rows[0],
         teaser_columns=grid.columns,
+        explorer=study.explorer,
     )

@@ -83,6 +83,32 @@ def open_counterfactuals(uri: str, data: DataConfig) -> ResultSet:
     return result_set
 
 
+def open_energies(uri: str) -> ResultSet:
+    """A finished set of energies; raises UserError for anything else."""
+    result_set = ResultSet.open(uri)
+    if result_set.kind != "energies":
+        raise UserError(f"{uri}: holds {result_set.kind}, expected energies; give the output of score_energies")
+    return result_set
+
+
+def check_scored(energies: ResultSet, kind: str, name: str, digest: str) -> None:
+    """Raise UserError unless the energies are of this very one; ``kind``: ``classifiers`` or ``counterfactuals``."""
+    scored = energies.plan["inputs"].get(kind, {})
+    if name not in scored:
+        known = ", ".join(scored) or "none"
+        raise UserError(f"{energies.uri}: {kind} {name!r} was not scored, only {known}; score it first")
+    if scored[name] != digest:
+        raise UserError(
+            f"{energies.uri}: {kind} {name!r} was scored as {scored[name][:12]} but is {digest[:12]} now; "
+            "score the energies again into another output"
+        )
+
+
+def set_name(result_set: ResultSet) -> str:
+    """What the energies call a set of counterfactuals: its directory's name."""
+    return unique_names((result_set.uri,), "counterfactuals", depth=0)[0]
+
+
 def unique_names(uris: tuple[str, ...], what: str, depth: int) -> list[str]:
     """The name of each: its directory's, ``depth`` levels up; raises UserError where two have the same."""
     names = [uri.rstrip("/").split("/")[-1 - depth] if uri.count("/") >= depth else uri for uri in uris]

@@ -12,10 +12,10 @@ from advgen_ray.config import MakeRatingPageConfig, ReadRatingsConfig
 from advgen_ray.errors import UserError
 from advgen_ray.report.page import Page, render
 from advgen_ray.report.raters_page import MisreadPairs, raters_page
+from advgen_ray.stages.inputs import open_energies
 from advgen_ray.stages.rating_answers import read_answers
 from advgen_ray.stages.rating_page import CONFIG, PLAN
 from advgen_ray.stages.rating_plan import RatingPlan, pair_images, plan_of
-from advgen_ray.stages.report_inputs import open_energies
 from advgen_ray.storage.descriptions import differences, read_description
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
 from advgen_ray.tracking import tracked_run

@@ -13,7 +13,7 @@ from advgen_ray.data.datasets import dataset_info
 from advgen_ray.errors import UserError
 from advgen_ray.report.study import RunRecord
 from advgen_ray.stages.classifier_images import GENERATED, GRADIENTS
-from advgen_ray.stages.inputs import open_counterfactuals, unique_names
+from advgen_ray.stages.inputs import check_scored, open_counterfactuals, open_energies, set_name, unique_names
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, local_copy
 from advgen_ray.storage.schemas import column_to_images
@@ -100,34 +100,17 @@ def _card(uri: str) -> dict[str, Any]:
     return read_card(local_copy(uri))
 
 
-def open_energies(uri: str) -> ResultSet:
-    """A finished set of energies; raises UserError for anything else."""
-    result_set = ResultSet.open(uri)
-    if result_set.kind != "energies":
-        raise UserError(f"{uri}: holds {result_set.kind}, expected energies; give the output of score_energies")
-    return result_set
-
-
 def _check_belonging(energies: ResultSet, cards: dict[str, dict[str, Any]], sets: list[ResultSet]) -> None:
     """The models and sets named must be the very ones that the energies were scored with."""
-    inputs = energies.plan["inputs"]
-    asked = [("classifiers", name, card["weights_sha256"]) for name, card in cards.items()]
-    asked += [("counterfactuals", _name(one), one.identity) for one in sets]
-    for kind, name, digest in asked:
-        scored = inputs.get(kind, {})
-        if name not in scored:
-            known = ", ".join(scored) or "none"
-            raise UserError(f"{energies.uri}: {kind} {name!r} was not scored, only {known}; score it first")
-        if scored[name] != digest:
-            raise UserError(
-                f"{energies.uri}: {kind} {name!r} was scored as {scored[name][:12]} but is {digest[:12]} now; "
-                "score the energies again into another output"
-            )
+    for name, card in cards.items():
+        check_scored(energies, "classifiers", name, card["weights_sha256"])
+    for one in sets:
+        check_scored(energies, "counterfactuals", set_name(one), one.identity)
 
 
 def _rows(result_set: ResultSet, cards: dict[str, dict[str, Any]]) -> CounterfactualSet:
     rows: pd.DataFrame = result_set.read(list(COUNTERFACTUAL_COLUMNS)).to_pandas()
-    return CounterfactualSet(_name(result_set), _made_by(result_set, cards), rows)
+    return CounterfactualSet(set_name(result_set), _made_by(result_set, cards), rows)
 
 
 def _made_by(result_set: ResultSet, cards: dict[str, dict[str, Any]]) -> str:
@@ -144,10 +127,6 @@ def _chained(chain: CounterfactualSet, result_set: ResultSet, makers: dict[str, 
     """A chain is called after what made its sources, known by the identity of their set."""
     maker = makers.get(result_set.plan["inputs"].get("sources", ""), "another set")
     return CounterfactualSet(chain.name, f"of those by {maker}", chain.rows)
-
-
-def _name(result_set: ResultSet) -> str:
-    return unique_names((result_set.uri,), "counterfactuals", depth=0)[0]
 
 
 def _distinct(sets: list[ResultSet | None]) -> list[ResultSet]:
@@ -182,7 +161,7 @@ def _set_record(stage: str, result_set: ResultSet) -> RunRecord:
     manifest = result_set.manifest
     return RunRecord(
         stage,
-        _name(result_set),
+        set_name(result_set),
         config=manifest["config"],
         config_digest=str(result_set.shard(0, ["config_digest"])["config_digest"][0].as_py()),
         digest=result_set.identity,

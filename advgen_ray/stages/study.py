@@ -1,4 +1,4 @@
-"""The whole study, stage after stage: classifiers, judge, score model, CE sets, energies, report."""
+"""The whole study, stage after stage: classifiers, judge, score model, CE sets, energies, explorer, report."""
 
 import json
 import time
@@ -8,13 +8,22 @@ from typing import Any, TypeVar
 from advgen_ray.config import (
     Config,
     CounterfactualsConfig,
+    ExploreCounterfactualsConfig,
     NeighborhoodConfig,
     ReportConfig,
     StudyConfig,
     TrainClassifierConfig,
 )
 from advgen_ray.distributed.cluster import connect
-from advgen_ray.stages import classifier, classifier_view, counterfactuals, energies, report, score_model
+from advgen_ray.stages import (
+    classifier,
+    classifier_view,
+    counterfactuals,
+    energies,
+    explorer,
+    report,
+    score_model,
+)
 from advgen_ray.stages.energy_view import plan_of, stages_of
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
 from advgen_ray.tracking import tracked_run
@@ -28,7 +37,7 @@ def run(config: StudyConfig) -> dict[str, Any]:
     plan = StudyPlan(config)
     ensure_writable(config.output)
     view = stages_of(plan.view) if plan.view else []
-    clock = StageClock(config.output, num_stages=5 + bool(plan.by_classifiers.chains) + len(view))
+    clock = StageClock(config.output, num_stages=6 + bool(plan.by_classifiers.chains) + len(view))
     with tracked_run("study", config.model_dump(mode="json"), tags={"config_digest": config.digest()}):
         connect()  # while the tracker starts in its own thread
         clock.run("classifiers", lambda: classifier.run_all(plan.trainings))
@@ -39,8 +48,10 @@ def run(config: StudyConfig) -> dict[str, Any]:
         clock.run("energies", lambda: energies.run(plan.energies))
         for name, stage in view:
             clock.run(name, stage)
+        clock.run("explorer", lambda: explorer.run(plan.explorer))
         clock.run("report", lambda: report.run(plan.report, elapsed_seconds=clock.seconds))
-    return {"report": join(config.output, report.REPORT), "summary": join(config.output, report.SUMMARY)}
+    names = {"report": report.REPORT, "explorer": explorer.PAGE, "summary": report.SUMMARY}
+    return {page: join(config.output, name) for page, name in names.items()}
 
 
 class StudyPlan:
@@ -90,6 +101,15 @@ class StudyPlan:
             detectors=self.view.detectors.output if self.view else "",
             images=self.view.images.output if self.view else "",
             recorded=self.view.recorded.output if self.view else "",
+            explorer=explorer.PAGE,
+            output=root,
+        )
+        self.explorer = ExploreCounterfactualsConfig(
+            data=config.data,
+            counterfactuals=self.main.output,
+            energies=self.energies.output,
+            judge="judge",
+            report=report.REPORT,
             output=root,
         )
 

@@ -1,0 +1,19 @@
+"""The page on which a set of counterfactuals is looked at one by one: which set, whose opinions, and where it lies."""
+
+from typing import ClassVar
+
+from advgen_ray.config.base import Config
+from advgen_ray.config.parts import DataConfig
+
+
+class ExploreCounterfactualsConfig(Config):
+    """A page of every source with all its CEs, distances, difference images, and what each classifier says of them."""
+
+    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output"})
+
+    data: DataConfig = DataConfig()
+    counterfactuals: str = "runs/counterfactuals"
+    energies: str = ""  # what classifiers say of the CEs and of their sources; empty: pictures and distances alone
+    judge: str = "judge"  # the classifier among them that decides which CE is valid; empty: the first of them
+    report: str = ""  # a page beside this one, linked to
+    output: str = "runs/explorer"
