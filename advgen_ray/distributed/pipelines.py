@@ -64,9 +64,9 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
     if failed:
         places = [join(one.result_set.uri, FAILURES) for which, one in enumerate(maps) if left[which]]
         raise IncompleteError(
-            f"{name}: {failed.total()} rows could not be made, {failed.most_common(1)[0][1]} of them: "
-            f"{failed.most_common(1)[0][0]}; the rest is stored, and the same command tries their "
-            f"{progress.shards_failed} of {num_shards} shards again; every row's reason: {', '.join(places)}"
+            f"{name}: failed rows: {failed.total()}, in {progress.shards_failed} of {num_shards} shards, most often: "
+            f"{failed.most_common(1)[0][0]}; the rest is stored, and the same command tries these shards again; "
+            f"reasons by row: {', '.join(places)}"
         )
 
 

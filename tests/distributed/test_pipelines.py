@@ -71,8 +71,8 @@ def test_rows_that_fail_are_written_down_and_the_same_command_makes_them(
     with pytest.raises(IncompleteError) as incomplete:
         run_map("count", broken, _loader(2, RowsFailed({"2/0/0": "x_ce is not finite"})), pool)
     assert str(incomplete.value) == (
-        "count: 1 rows could not be made, 1 of them: x_ce is not finite; the rest is stored, and the same command "
-        f"tries their 1 of 6 shards again; every row's reason: {tmp_path}/broken/failures"
+        "count: failed rows: 1, in 1 of 6 shards, most often: x_ce is not finite; the rest is stored, and the same "
+        f"command tries these shards again; reasons by row: {tmp_path}/broken/failures"
     )
     assert "count: 5/6 shards, 5 images" in capsys.readouterr().out
     assert broken.missing() == [2]
