@@ -1,7 +1,6 @@
 """A small invented study in the two stored schemas, on real digits: what the report is developed and tested with."""
 
 import math
-import shutil
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from advgen_ray.report.grid import build_grid, grid_rows
 from advgen_ray.report.page import render
 from advgen_ray.report.study import RunRecord, Study
 from advgen_ray.report.study_page import result_sections, study_page
+from tests import chromium
 
 EPS = (0.0, 0.25, 0.5, 1.0)
 JUDGE = "judge"
@@ -213,11 +213,8 @@ def retold(invented: InventedStudy):
 @pytest.fixture(scope="session")
 def browser():
     """A real Chromium; skips where there is none."""
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome on the PATH")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: dev)")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--headless"])
+    if chromium.installed() is None:
+        pytest.skip(f"none of {', '.join(chromium.NAMES)} on the PATH")
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: dev)")
+    with chromium.launched() as opened:
         yield opened
-        opened.close()
