@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, str] = {
     "ce_evaluations": "tests.benchmarks.evaluations:ce_evaluations",
     "autoattack_vs_pyautoattack": "tests.benchmarks.attacks:autoattack_vs_pyautoattack",
     "pgd_vs_foolbox": "tests.benchmarks.attacks:pgd_vs_foolbox",
+    "explorer": "tests.benchmarks.explorer:explorer",
     "exact_score_vs_hardtanh": "tests.benchmarks.samplers:exact_score_vs_hardtanh",
 }
 

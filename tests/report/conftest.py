@@ -1,7 +1,6 @@
 """A small invented study in the two stored schemas, on real digits: what the report is developed and tested with."""
 
 import math
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,9 +19,9 @@ from advgen_ray.report.grid import build_grid, grid_rows
 from advgen_ray.report.page import render
 from advgen_ray.report.study import RunRecord, Study
 from advgen_ray.report.study_page import result_sections, study_page
+from tests import chromium
 from tests.report.invented_chain import invent_chain
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 EPS = (0.0, 0.25, 0.5, 1.0)
 JUDGE = "judge"
 
@@ -230,11 +229,9 @@ def retold(invented: InventedStudy):
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """An installed Chromium without a window."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome on the PATH")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: dev)")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--headless"])
+    """A real Chromium; skips where there is none."""
+    if chromium.installed() is None:
+        pytest.skip(f"none of {', '.join(chromium.NAMES)} on the PATH")
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: dev)")
+    with chromium.launched() as opened:
         yield opened
-        opened.close()

@@ -57,6 +57,13 @@ def test_page_fetches_nothing_and_runs_nothing(page):
     assert "@import" not in style
 
 
+def test_the_page_links_to_the_explorer_where_there_is_one(page, study):
+    assert "explorer" not in re.sub(r"data:[^\"]+", "", page)
+    html = render(study_page(replace(study, explorer="explorer.html"), []))
+    links = [attributes["href"] for tag, attributes in Outline(html).tags if tag == "a"]
+    assert links.count("explorer.html") == 2, "under the first row of pictures and among the sections"
+
+
 def test_page_tells_no_place_on_the_machine(page):
     visible = re.sub(r"data:[^\"]+", "", page)
     assert "file://" not in visible

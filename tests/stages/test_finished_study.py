@@ -31,6 +31,7 @@ def store_study(plan: StudyPlan) -> None:
     sets = {uri.split("/")[-1]: "identity" for uri in plan.energies.counterfactuals}
     store(plan.energies.output, "energies", plan.energies.content(), {"classifiers": names, "counterfactuals": sets})
     Path(plan.score_model.output, "model").mkdir(parents=True)
+    Path(plan.explorer.output, "explorer.html").touch()
 
 
 def test_the_report_of_a_study_is_asked_for_again_as_the_study_did(tmp_path: Path) -> None:
@@ -39,6 +40,8 @@ def test_the_report_of_a_study_is_asked_for_again_as_the_study_did(tmp_path: Pat
     plan = StudyPlan(study)
     store_study(plan)
     assert report_config(f"{study.output}/") == plan.report
+    Path(study.output, "explorer.html").unlink()
+    assert report_config(study.output).explorer == "", "a study of before has none to link to"
 
 
 def test_a_directory_without_a_finished_study_is_refused(tmp_path: Path) -> None:

@@ -63,6 +63,13 @@ def test_classifiers_make_counterfactuals_of_the_variants_sources_and_those_are_
         resolve(recipes.find("digits_study", StudyConfig), None, ["classifier_view={eps: [3.0]}"])
 
 
+def test_the_explorer_lies_beside_the_report_and_each_links_to_the_other(plan: StudyPlan):
+    assert plan.explorer.output == plan.report.output == "out"
+    assert (plan.explorer.report, plan.report.explorer) == ("report.html", "explorer.html")
+    assert (plan.explorer.counterfactuals, plan.explorer.energies) == (plan.main.output, plan.energies.output)
+    assert plan.report.judge.split("/")[-2] == plan.explorer.judge
+
+
 def test_eps_must_rise_from_zero():
     for eps in ("[0.5, 1.0]", "[0.0, 1.0, 0.5]", "[0.0, 0.5, 0.5]", "[]"):
         with pytest.raises(UserError, match="eps must rise from 0"):

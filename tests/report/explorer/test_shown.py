@@ -125,6 +125,12 @@ def test_filters_leave_what_pandas_leaves(visit, rows) -> None:
     assert len(set(sizes)) > 8, "the filters differ"
 
 
+def test_limits_belong_to_the_range(visit, rows) -> None:
+    one = rows["l2"][123]
+    page = visit(f"#low={one}&high={one}")
+    assert page.counts() == ((rows["l2"] == one).sum(), 1)
+
+
 def test_the_distribution_is_that_of_what_is_shown(visit, rows) -> None:
     page = visit("#kind=same")
     got = page.run("return [...shares(given, 0, 2, 4)]", rows["linf"].tolist())
