@@ -11,6 +11,7 @@ from advgen_ray.config.base import ConfigT
 from advgen_ray.errors import UserError
 from advgen_ray.recipes import (
     cifar10,
+    cifar10_counterfactuals,
     cifar100,
     digits,
     digits_counterfactuals,
@@ -27,6 +28,7 @@ _MODULES: tuple[ModuleType, ...] = (
     digits_counterfactuals,
     mnist,
     cifar10,
+    cifar10_counterfactuals,
     cifar100,
     svhn,
     tiny_imagenet,

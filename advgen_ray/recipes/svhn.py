@@ -7,11 +7,13 @@ from advgen_ray.config import (
     DataConfig,
     GenerateConfig,
     ScoreEnergiesConfig,
+    SearchCounterfactualsConfig,
     StudyConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
 )
 from advgen_ray.recipes import cifar10
+from advgen_ray.recipes.cifar10_counterfactuals import cifar10_ce_ablation
 from advgen_ray.recipes.robust_training import EPS, s001
 
 DATA = DataConfig(name="svhn")
@@ -44,6 +46,18 @@ def svhn_score_model() -> TrainScoreModelConfig:
 def svhn_counterfactuals() -> GenerateConfig:
     """S000's second set of 200,000: w 15, sigma_CE 0.2, Boltzmann, 1000 Euler-Maruyama steps."""
     return cifar10.cifar10_counterfactuals().model_copy(update={"data": DATA})
+
+
+def svhn_ce_ablation() -> SearchCounterfactualsConfig:
+    """S002's ablation on SVHN as on CIFAR-10; S000 figure 6: Boltzmann CEs convince a standard model less often."""
+    return cifar10_ce_ablation().override(
+        [
+            "generation.data.name=svhn",
+            "generation.score_model=runs/svhn/score_model/model",
+            "judge=runs/svhn/classifiers/judge/model",
+            "output=runs/svhn-ce-ablation",
+        ]
+    )
 
 
 def svhn_energies() -> ScoreEnergiesConfig:
