@@ -9,9 +9,11 @@ from advgen_ray.config import (
     AttackConfig,
     GenerateByClassifierConfig,
     GenerateConfig,
+    ParameterConfig,
     PoolConfig,
     SamplerConfig,
     ScoreEnergiesConfig,
+    SearchCounterfactualsConfig,
 )
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.data import datasets
@@ -96,6 +98,26 @@ def generate_config(score_model: str, output: Path, **changes: Any) -> GenerateC
         "pool": PoolConfig(min_actors=1, max_actors=1),
     }
     return GenerateConfig(**(values | changes))
+
+
+def choice(key: str, *values: Any) -> ParameterConfig:
+    """One setting by its values."""
+    return ParameterConfig(key=key, kind="choice", values=values)
+
+
+def search_config(models: Path, output: Path, **changes: Any) -> SearchCounterfactualsConfig:
+    """Trials of 30 CEs in 3 shards, two neighborhoods by two sigma_CE; ``models`` holds a score_model and a judge."""
+    generation = generate_config(str(models / "score_model"), output / "unused", replicates=1, shard_images=10)
+    values = {
+        "generation": generation,
+        "judge": str(models / "judge" / "model"),
+        "output": str(output),
+        "space": (
+            choice("neighborhood.kind", "gaussian", "bounded"),
+            choice("neighborhood.sigma_ce", 0.1, 0.2),
+        ),
+    }
+    return SearchCounterfactualsConfig(**(values | changes))
 
 
 def by_classifier_config(classifier: str, output: Path, **changes: Any) -> GenerateByClassifierConfig:

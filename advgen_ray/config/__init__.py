@@ -4,6 +4,7 @@ from advgen_ray.config.attacks import AttackConfig
 from advgen_ray.config.base import Config, resolve
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.comparisons import CompareLossesConfig, CompareSubsetsConfig, LossConfig
+from advgen_ray.config.counterfactual_search import SearchCounterfactualsConfig, TrialResourcesConfig
 from advgen_ray.config.counterfactuals import (
     AscentConfig,
     CounterfactualsConfig,
@@ -63,10 +64,12 @@ __all__ = [
     "ResNetConfig",
     "SamplerConfig",
     "ScoreEnergiesConfig",
+    "SearchCounterfactualsConfig",
     "SearchTrainingConfig",
     "StudyConfig",
     "TrainClassifierConfig",
     "TrainScoreModelConfig",
+    "TrialResourcesConfig",
     "UNetConfig",
     "ValidateConfig",
     "WideResNetConfig",

@@ -33,6 +33,17 @@ class ParameterConfig(Config):
         """The values between which it varies, or all of a choice."""
         return list(self.values) if self.kind == "choice" else [self.low, self.high]
 
+    def holds(self, value: float | int | str) -> bool:
+        """Whether it may become this value."""
+        if self.kind == "choice":
+            return value in self.values
+        return (
+            isinstance(value, (int, float))
+            and self.low is not None
+            and self.high is not None
+            and self.low <= value <= self.high
+        )
+
 
 class SearchTrainingConfig(Config):
     """Trials of one adversarial training (Ray Tune): Optuna proposes, ASHA stops early, PGD on validation images ranks.

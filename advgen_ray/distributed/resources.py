@@ -3,6 +3,7 @@
 from typing import Any
 
 from advgen_ray.config import Config, PoolConfig, WorkersConfig
+from advgen_ray.config.counterfactual_search import TrialResourcesConfig
 from advgen_ray.errors import UserError
 
 GPU_IF_ANY = "1 where the cluster has any, else 0"
@@ -13,6 +14,8 @@ def describe(config: Config) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     for name in type(config).model_fields:
         value = getattr(config, name)
+        if isinstance(value, TrialResourcesConfig):
+            return _trial(value)  # and no pool: what a trial generates, it generates in its own process
         if isinstance(value, WorkersConfig):
             asked |= _workers(value)
         elif isinstance(value, PoolConfig):
@@ -24,10 +27,18 @@ def describe(config: Config) -> dict[str, Any]:
 
 def per_worker(workers: WorkersConfig, available: dict[str, float]) -> dict[str, float]:
     """Ray resources of one training worker, given the cluster's totals (``ray.cluster_resources()``)."""
-    gpus = workers.gpus_per_worker
+    return _asked(workers.cpus_per_worker, workers.gpus_per_worker, available)
+
+
+def per_trial(trial: TrialResourcesConfig, available: dict[str, float]) -> dict[str, float]:
+    """Ray resources of one trial that computes in its own process, given the cluster's totals."""
+    return _asked(trial.cpus_per_trial, trial.gpus_per_trial, available)
+
+
+def _asked(cpus: int, gpus: float | None, available: dict[str, float]) -> dict[str, float]:
     if gpus is None:
         gpus = 1.0 if available.get("GPU") else 0.0
-    return {"CPU": float(workers.cpus_per_worker), **({"GPU": gpus} if gpus else {})}
+    return {"CPU": float(cpus), **({"GPU": gpus} if gpus else {})}
 
 
 def check_fits(num_workers: int, resources: dict[str, float], available: dict[str, float]) -> None:
@@ -37,6 +48,16 @@ def check_fits(num_workers: int, resources: dict[str, float], available: dict[st
             raise UserError(
                 f"workers.num_workers={num_workers} of {amount:g} {name} each: the cluster has "
                 f"{available.get(name, 0.0):g} {name}; ask for fewer, or join a larger cluster with --address"
+            )
+
+
+def check_trial_fits(resources: dict[str, float], available: dict[str, float]) -> None:
+    """Raise UserError where a single trial asks for more than a cluster that cannot grow has; others may wait."""
+    for name, amount in resources.items():
+        if amount > available.get(name, 0.0):
+            raise UserError(
+                f"trial: each asks for {amount:g} {name}, the cluster has {available.get(name, 0.0):g}; ask for "
+                "less, or join a larger cluster with --address"
             )
 
 
@@ -53,4 +74,11 @@ def _pool(pool: PoolConfig) -> dict[str, Any]:
         "actors": f"{pool.min_actors} to {pool.max_actors}",
         "cpus_per_actor": pool.cpus_per_actor,
         "gpus_per_actor": GPU_IF_ANY if pool.gpus_per_actor is None else pool.gpus_per_actor,
+    }
+
+
+def _trial(trial: TrialResourcesConfig) -> dict[str, Any]:
+    return {
+        "cpus_per_trial": trial.cpus_per_trial,
+        "gpus_per_trial": GPU_IF_ANY if trial.gpus_per_trial is None else trial.gpus_per_trial,
     }

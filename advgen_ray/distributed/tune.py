@@ -1,4 +1,4 @@
-"""The search shape: trials proposed by Optuna, each a job of its own, stopped early by ASHA, continued after a kill."""
+"""The search shape: trials under Ray Tune, each a job of its own, and the whole continued after a kill."""
 
 import logging
 import os
@@ -9,22 +9,20 @@ from typing import Any, Protocol
 
 import optuna
 import pyarrow.fs
+import ray
+import torch
 from ray import tune
-from ray.tune.schedulers import ASHAScheduler
-from ray.tune.search.optuna import OptunaSearch
 
 from advgen_ray.config.search import ParameterConfig
 from advgen_ray.distributed import cluster
+from advgen_ray.distributed.schedules import PROGRESS, Parameters, Schedule, Survey, settings_of
 from advgen_ray.storage.filesystem import join, resolve
 
-TRIAL_CPUS = 0.01  # a trial only waits for its own workers or actors, whose CPUs are counted by themselves
-PROGRESS = "epoch"  # what a trial's reports say of how far it is
 RUN = "tune"
 
-Parameters = Mapping[str, Any]
 Report = Callable[[dict[str, Any]], None]
 RunTrial = Callable[[Parameters, str, Report], None]
-"""``run_trial(parameters, trial id, report)``: pickled into an actor of its own; reports rise in ``epoch``."""
+"""``run_trial(parameters, trial id, report)``: pickled into an actor; reports rise in ``epoch``."""
 
 
 @dataclass
@@ -50,56 +48,36 @@ class Watcher(Protocol):
 _watcher: ContextVar[Watcher] = ContextVar("watcher")
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How many trials, how many at once, and when a poor one is stopped."""
-
-    num_trials: int
-    max_concurrent_trials: int
-    metric: str  # the larger the better
-    max_epochs: int
-    grace_epochs: int
-    reduction_factor: float
-    seed: int
-
-
 def run_search(
-    run_trial: RunTrial, space: Sequence[ParameterConfig], schedule: Schedule, root: str, watcher: Watcher
+    run_trial: RunTrial, space: Sequence[ParameterConfig], schedule: Schedule | Survey, root: str, watcher: Watcher
 ) -> list[Trial]:
     """Run the search, or what is left of one that was killed under the same ``root``; returns every trial.
 
-    Trials that were running when the driver died start again and continue from what they had stored.
+    Trials that were running when the driver died start again and continue from what they had stored. Raises UserError
+    where a trial asks for more than a local cluster has.
     """
     _quiet()
     cluster.connect()
     filesystem, path = resolve(root)
     storage = None if isinstance(filesystem, pyarrow.fs.LocalFileSystem) else filesystem
     trainable = tune.with_resources(
-        tune.with_parameters(_run, run_trial=run_trial, directory=os.getcwd()), {"CPU": TRIAL_CPUS}
+        tune.with_parameters(_run, run_trial=run_trial, directory=os.getcwd()), schedule.resources()
     )
     _watcher.set(watcher)
     former = join(path, RUN)
     if tune.Tuner.can_restore(former, storage_filesystem=storage):
         tuner = tune.Tuner.restore(
-            former, trainable, resume_errored=True, param_space=_domains(space), storage_filesystem=storage
+            former,
+            trainable,
+            resume_errored=True,
+            param_space=schedule.param_space(space),
+            storage_filesystem=storage,
         )
     else:
         tuner = tune.Tuner(
             trainable,
-            param_space=_domains(space),
-            tune_config=tune.TuneConfig(
-                metric=schedule.metric,
-                mode="max",
-                num_samples=schedule.num_trials,
-                max_concurrent_trials=schedule.max_concurrent_trials,
-                search_alg=OptunaSearch(seed=schedule.seed),
-                scheduler=ASHAScheduler(
-                    time_attr=PROGRESS,
-                    max_t=schedule.max_epochs + 1,  # the last report must not count as the end: the model follows it
-                    grace_period=min(schedule.grace_epochs, schedule.max_epochs),
-                    reduction_factor=schedule.reduction_factor,
-                ),
-            ),
+            param_space=schedule.param_space(space),
+            tune_config=schedule.tune_config(),
             run_config=tune.RunConfig(
                 name=RUN,
                 storage_path=path,
@@ -109,7 +87,12 @@ def run_search(
             ),
         )
     results = tuner.fit()
-    return [_trial(result, schedule) for result in results]
+    return [_trial(result, schedule.max_epochs) for result in results]
+
+
+def trial_device() -> torch.device:
+    """Where a trial computes, asked in its actor: on the GPU that it was given, if any."""
+    return torch.device("cuda" if torch.cuda.is_available() and ray.get_gpu_ids() else "cpu")
 
 
 def _quiet() -> None:
@@ -122,23 +105,14 @@ def _quiet() -> None:
 def _run(parameters: Parameters, run_trial: RunTrial, directory: str) -> None:
     """What runs in a trial's actor."""
     cluster.enter(directory)
-    run_trial(parameters, tune.get_context().get_trial_id(), tune.report)
+    run_trial(settings_of(parameters), tune.get_context().get_trial_id(), tune.report)
 
 
-def _domains(space: Sequence[ParameterConfig]) -> dict[str, Any]:
-    def domain(parameter: ParameterConfig) -> Any:
-        if parameter.kind == "choice":
-            return tune.choice(list(parameter.values))
-        return (tune.uniform if parameter.kind == "uniform" else tune.loguniform)(parameter.low, parameter.high)
-
-    return {parameter.key: domain(parameter) for parameter in space}
-
-
-def _trial(result: Any, schedule: Schedule) -> Trial:
+def _trial(result: Any, max_epochs: int) -> Trial:
     history = result.metrics_dataframe
     reports = [] if history is None else history.to_dict("records")
-    status = "failed" if result.error is not None else _status(result.metrics, schedule.max_epochs)
-    return Trial(str(result.metrics["trial_id"]), dict(result.config), reports, status)
+    status = "failed" if result.error is not None else _status(result.metrics, max_epochs)
+    return Trial(str(result.metrics["trial_id"]), settings_of(result.config), reports, status)
 
 
 def _status(last: Mapping[str, Any], max_epochs: int) -> str:
@@ -167,4 +141,4 @@ class _Watch(tune.Callback):
         _watcher.get().ended(known)
 
     def _known(self, trial: Any) -> Trial:
-        return self.trials.setdefault(trial.trial_id, Trial(trial.trial_id, dict(trial.config)))
+        return self.trials.setdefault(trial.trial_id, Trial(trial.trial_id, settings_of(trial.config)))

@@ -8,9 +8,12 @@ from advgen_ray.config import (
     GenerateConfig,
     NeighborhoodConfig,
     PoolConfig,
+    SearchCounterfactualsConfig,
+    TrialResourcesConfig,
 )
 from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
+from advgen_ray.recipes.ablations import ce_ablation
 from advgen_ray.recipes.samplers import FORTY_EVALUATIONS, PAPER
 
 DATA = DataConfig(name="cifar10")
@@ -103,4 +106,24 @@ def cifar10_gradient_alignment() -> AlignGradientsConfig:
         classifiers=tuple(f"{STUDY}/classifiers/eps-{eps}/model" for eps in (0.0, 0.1, 0.5, 1.0, 1.5, 2.0)),
         output=f"{STUDY}/gradient-alignment",
         pool=POOL,
+    )
+
+
+def cifar10_ce_ablation() -> SearchCounterfactualsConfig:
+    """S002's ablation around S000's w 15 and sigma_CE .2, 1000 steps, 1,800 CEs of each; Boltzmann nearer and sparser.
+
+    S000 figure 2 is the published result. A trial is 2,000 CEs of 2,000 evaluations on a GPU of its own.
+    """
+    generation = cifar10_counterfactuals_paper_sampler().override(
+        [f"score_model={STUDY}/score_model/model", "num_sources=200", "replicates=1", "shard_images=500"]
+    )
+    return ce_ablation(
+        generation,
+        sigma_ce=(0.1, 0.2, 0.3, 0.4),
+        guidance_scale=(2.0, 5.0, 15.0),
+        num_steps=(100, 250, 1000),
+        judge=f"{STUDY}/classifiers/judge/model",
+        max_concurrent_trials=8,
+        trial=TrialResourcesConfig(cpus_per_trial=4),
+        output="runs/cifar10-ce-ablation",
     )

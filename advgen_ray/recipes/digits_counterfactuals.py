@@ -9,9 +9,11 @@ from advgen_ray.config import (
     NeighborhoodConfig,
     PoolConfig,
     SamplerConfig,
+    SearchCounterfactualsConfig,
 )
 from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
+from advgen_ray.recipes.ablations import ce_ablation
 from advgen_ray.recipes.samplers import FORTY_EVALUATIONS, PAPER
 
 DATA = DataConfig(name="digits")
@@ -118,4 +120,24 @@ def digits_counterfactuals_of_robust() -> GenerateConfig:
             f"score_model={DEMO}/score_model/model",
             "output=runs/digits/counterfactuals-of-eps-1.5",
         ]
+    )
+
+
+def digits_ce_ablation() -> SearchCounterfactualsConfig:
+    """S002's ablation on the demo's models: neighborhoods by sigma_CE and w, and by steps; 675 CEs of each setting.
+
+    Gaussian CEs are nearer at the same sigma_CE; at 95% validity Boltzmann ones are nearer and sparser, as S000 has it.
+    """
+    generation = (
+        digits_counterfactuals()
+        .override([f"score_model={DEMO}/score_model/model", "num_sources=75", "replicates=1", "shard_images=250"])
+        .model_copy(update={"sampler": SamplerConfig(kind="ancestral", num_steps=40)})
+    )  # its steps are ablated: plain ones
+    return ce_ablation(
+        generation,
+        sigma_ce=(0.1, 0.15, 0.2, 0.3),
+        guidance_scale=(1.0, 4.0, 15.0),
+        num_steps=(10, 20, 40, 80),
+        judge=f"{DEMO}/classifiers/judge/model",
+        output="runs/digits/ce-ablation",
     )

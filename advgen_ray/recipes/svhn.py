@@ -9,6 +9,7 @@ from advgen_ray.config import (
     GenerateByClassifierConfig,
     GenerateConfig,
     ScoreEnergiesConfig,
+    SearchCounterfactualsConfig,
     StudyConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
@@ -62,6 +63,18 @@ def svhn_robust_counterfactuals() -> GenerateByClassifierConfig:
 def svhn_dvce() -> GenerateByClassifierConfig:
     """DVCE of the standard classifier, in the cone of 30 degrees around that of eps 0.4."""
     return _on_svhn(cifar10_counterfactuals.cifar10_dvce(), "counterfactuals-dvce")
+
+
+def svhn_ce_ablation() -> SearchCounterfactualsConfig:
+    """S002's ablation on SVHN as on CIFAR-10; S000 figure 6: Boltzmann CEs convince a standard model less often."""
+    return cifar10_counterfactuals.cifar10_ce_ablation().override(
+        [
+            "generation.data.name=svhn",
+            "generation.score_model=runs/svhn/score_model/model",
+            "judge=runs/svhn/classifiers/judge/model",
+            "output=runs/svhn-ce-ablation",
+        ]
+    )
 
 
 def svhn_energies() -> ScoreEnergiesConfig:

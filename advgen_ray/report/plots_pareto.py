@@ -36,7 +36,7 @@ def pareto_panel(trials: pd.DataFrame, color_by: str) -> Panel:
         if known.any():
             points = axes.scatter(
                 trials.loc[known, "clean_accuracy"], trials.loc[known, "robust_accuracy"], c=setting[known],
-                cmap="cividis", norm=_norm(setting[known]), s=46, edgecolors="white", linewidths=0.6, zorder=2,
+                cmap="cividis", norm=norm_of(setting[known]), s=46, edgecolors="white", linewidths=0.6, zorder=2,
             )  # fmt: skip
             ticks = LogLocator(subs=(1, 2, 5)) if isinstance(points.norm, LogNorm) else None
             bar = axes.figure.colorbar(points, ax=axes, label=NAMES[color_by], format="%g", ticks=ticks)
@@ -67,7 +67,8 @@ def pareto_panel(trials: pd.DataFrame, color_by: str) -> Panel:
     return draw(f"pareto-{color_by}", alt, WIDE, paint)
 
 
-def _norm(values: np.ndarray) -> Normalize:
+def norm_of(values: np.ndarray) -> Normalize:
+    """The scale of a setting's colors: logarithmic where it spans a decade."""
     low, high = float(values.min()), float(values.max())
     if low == high:
         return Normalize(low - 0.5, high + 0.5)

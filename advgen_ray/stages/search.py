@@ -1,5 +1,6 @@
 """The stage that searches a training's settings: Ray Tune over Ray Train, every trial tracked, ending in a page."""
 
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -16,8 +17,9 @@ from advgen_ray.report.search_page import search_page
 from advgen_ray.stages import classifier
 from advgen_ray.stages.claims import claim
 from advgen_ray.stages.training import check_data
+from advgen_ray.stages.trials import Follower, Tell
 from advgen_ray.storage.filesystem import join, write_atomic
-from advgen_ray.tracking import Run, SideBySide, tracked_run
+from advgen_ray.tracking import tracked_run
 from advgen_ray.training.loop import Record
 
 CLEAN, ROBUST = "validation_clean_accuracy", "validation_pgd_accuracy"
@@ -45,7 +47,7 @@ def run(config: SearchTrainingConfig) -> dict[str, Any]:
                 config.seed,
             ),
             config.output,
-            _Follower(config),
+            Follower(config.digest(), config.output, config.num_trials, _tell(config), lambda trial: trial.id),
         )
         table = trial_table(trials, config)
         if table.empty:
@@ -98,39 +100,12 @@ def trial_table(trials: list[Trial], config: SearchTrainingConfig) -> pd.DataFra
     return pd.DataFrame(rows).sort_values("robust_accuracy", ascending=False) if rows else pd.DataFrame()
 
 
-class _Follower:
-    """Tells of every trial on one line and records it as a run under the search's."""
+def _tell(config: SearchTrainingConfig) -> Tell:
+    def tell(report: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        if report.get(ROBUST) is None:
+            return {}, ""
+        recorded = {"step": round(report["epoch"]), **{key: report[key] for key in (CLEAN, ROBUST)}}
+        epoch = f"epoch {report['epoch']:g}/{config.training.num_epochs}"
+        return recorded, f"{epoch}  clean {report[CLEAN]:.3f}  robust {report[ROBUST]:.3f}"
 
-    def __init__(self, config: SearchTrainingConfig) -> None:
-        self.config = config
-        self.runs = SideBySide()
-        self.num_ended = 0
-
-    def reported(self, trial: Trial, report: dict[str, Any]) -> None:
-        run = self._run(trial)
-        if report.get(ROBUST) is not None:
-            metrics = {key: report[key] for key in (CLEAN, ROBUST)}
-            run.log_history([{"step": round(report["epoch"]), **metrics}])
-            print(
-                f"trial {trial.id}  {_settings(trial)}  epoch {report['epoch']:g}/{self.config.training.num_epochs}  "
-                f"clean {report[CLEAN]:.3f}  robust {report[ROBUST]:.3f}",
-                flush=True,
-            )
-
-    def ended(self, trial: Trial) -> None:
-        self._run(trial)
-        self.runs.close(trial.id)
-        self.num_ended += 1
-        print(f"trial {trial.id}  {trial.status}, {self.num_ended}/{self.config.num_trials} trials", flush=True)
-
-    def _run(self, trial: Trial) -> Run:
-        tags = {"trial": trial.id, "config_digest": f"{self.config.digest()}-{trial.id}"}
-        values = {"output": join(self.config.output, "trials", trial.id), **trial.parameters}
-        return self.runs.run(trial.id, "trial", values, tags)
-
-
-def _settings(trial: Trial) -> str:
-    return " ".join(
-        f"{key.rpartition('.')[2]} {value:.3g}" if isinstance(value, float) else f"{key.rpartition('.')[2]} {value}"
-        for key, value in trial.parameters.items()
-    )
+    return tell

@@ -6,11 +6,13 @@ from advgen_ray.config import (
     GenerateConfig,
     PoolConfig,
     ReportConfig,
+    SearchCounterfactualsConfig,
     StudyConfig,
     TrainClassifierConfig,
+    TrialResourcesConfig,
     WorkersConfig,
 )
-from advgen_ray.distributed.resources import check_fits, describe, per_worker
+from advgen_ray.distributed.resources import check_fits, check_trial_fits, describe, per_trial, per_worker
 from advgen_ray.errors import UserError
 
 
@@ -41,3 +43,16 @@ def test_more_than_the_cluster_has_is_refused() -> None:
         check_fits(5, {"CPU": 1.0}, {"CPU": 4.0})
     with pytest.raises(UserError, match="the cluster has 0 GPU"):
         check_fits(1, {"CPU": 1.0, "GPU": 1.0}, {"CPU": 4.0})
+
+
+def test_a_trial_takes_what_it_is_given_and_no_pool() -> None:
+    trial = TrialResourcesConfig(cpus_per_trial=4, gpus_per_trial=0.5)
+    config = SearchCounterfactualsConfig(trial=trial)
+    assert describe(config) == {"cpus_per_trial": 4, "gpus_per_trial": 0.5}
+    assert per_trial(trial, {"CPU": 8.0}) == {"CPU": 4.0, "GPU": 0.5}
+    unsaid = TrialResourcesConfig()
+    assert per_trial(unsaid, {"CPU": 8.0, "GPU": 2.0}) == {"CPU": 1.0, "GPU": 1.0}
+    assert per_trial(unsaid, {"CPU": 8.0}) == {"CPU": 1.0}
+    check_trial_fits({"CPU": 4.0}, {"CPU": 4.0})
+    with pytest.raises(UserError, match="asks for 8 CPU, the cluster has 4"):
+        check_trial_fits({"CPU": 8.0}, {"CPU": 4.0})

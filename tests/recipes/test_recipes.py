@@ -6,6 +6,7 @@ from advgen_ray import recipes
 from advgen_ray.config import (
     GenerateConfig,
     ReadRatingsConfig,
+    SearchCounterfactualsConfig,
     StudyConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
@@ -66,6 +67,21 @@ def test_paper_scale_is_the_papers():
     assert (robust.attack.norm, robust.attack.num_steps, robust.augment) == ("l2", 8, "flip_crop")
     assert recipes.find("svhn_classifier", TrainClassifierConfig).augment == "none"
     assert recipes.find("cifar10_standard_classifier", TrainClassifierConfig).model.dropout == 0.3
+
+
+@pytest.mark.parametrize("data", ["digits", "cifar10", "svhn"])
+def test_an_ablation_passes_through_its_base_and_the_papers_setting(data: str):
+    """S002: sigma_CE, Gaussian against Boltzmann."""
+    config = recipes.find(f"{data}_ce_ablation", SearchCounterfactualsConfig)
+    values = {parameter.key: parameter.values for parameter in config.space}
+    base = config.generation
+    assert base.neighborhood.sigma_ce in values["neighborhood.sigma_ce"]
+    assert base.guidance_scale in values["guidance_scale"]
+    assert (0.2 in values["neighborhood.sigma_ce"], 15.0 in values["guidance_scale"]) == (True, True)
+    assert {"gaussian", "boltzmann_hardtanh"} == set(values["neighborhood.kind"])
+    assert base.sampler.num_steps in config.also[1][1].values
+    # At 95% validity a binomial interval of 1.5 points takes some 800 counterfactuals.
+    assert 600 <= 9 * base.num_sources * base.replicates <= 2000
 
 
 METHODS = ("sat", "trades", "mart", "mail_trades", "weat_adv", "weat_nat")

@@ -1,0 +1,53 @@
+"""What Tune is told to try: what Optuna proposes for several goals, and settings given; nothing is started."""
+
+from ray import tune
+
+from advgen_ray.config import ParameterConfig, TrialResourcesConfig
+from advgen_ray.distributed.schedules import Survey, settings_of
+
+SPACE = (
+    ParameterConfig(key="neighborhood.sigma_ce", kind="log_uniform", low=0.01, high=1.0),
+    ParameterConfig(key="neighborhood.kind", kind="choice", values=("a", "b")),
+)
+GIVEN = ({"neighborhood.sigma_ce": 0.2, "neighborhood.kind": "b"},)
+
+
+def _proposals(seed: int) -> list[dict[str, object]]:
+    survey = Survey(GIVEN, 2, TrialResourcesConfig(), 30, {"validity": "max", "l2_mean": "min"}, seed)
+    plan = survey.tune_config()
+    searcher = plan.search_alg
+    assert searcher is not None
+    assert (plan.num_samples, plan.max_concurrent_trials, plan.scheduler) == (30, 2, None)
+    assert (plan.metric, plan.mode) == (None, None), "Optuna's goals are several, and Tune's own none"
+    assert searcher.set_search_properties(None, None, survey.param_space(SPACE))
+    found = []
+    for number in range(30):
+        settings = settings_of(searcher.suggest(str(number)))
+        found.append(settings)
+        near = abs(settings["neighborhood.sigma_ce"] - 0.1)
+        searcher.on_trial_complete(str(number), {"validity": 1 - near, "l2_mean": near})
+    return found
+
+
+def test_optuna_begins_with_what_is_given_stays_in_the_space_and_learns() -> None:
+    found = _proposals(seed=0)
+    assert found[0] == GIVEN[0]
+    sigmas = [float(one["neighborhood.sigma_ce"]) for one in found]  # type: ignore[arg-type]
+    assert all(0.01 <= sigma <= 1 for sigma in sigmas)
+    assert {one["neighborhood.kind"] for one in found} == {"a", "b"}
+    early, late = ([abs(sigma - 0.1) for sigma in some] for some in (sigmas[1:11], sigmas[-10:]))
+    assert sum(late) < sum(early), "the later proposals lie nearer to where both goals are met"
+
+
+def test_proposals_follow_from_the_seed() -> None:
+    assert _proposals(seed=1) == _proposals(seed=1) != _proposals(seed=2)
+
+
+def test_without_a_space_each_setting_is_a_trial_once() -> None:
+    given = ({"w": 1.0}, {"w": 4.0, "kind": "a"})
+    survey = Survey(given, 3, TrialResourcesConfig())
+    assert survey.param_space(()) == {"given": tune.grid_search([dict(one) for one in given])}
+    plan = survey.tune_config()
+    assert (plan.num_samples, plan.search_alg, plan.scheduler, plan.reuse_actors) == (1, None, None, True)
+    assert settings_of({"given": given[1]}) == given[1]
+    assert settings_of(given[0]) == given[0]

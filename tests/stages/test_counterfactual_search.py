@@ -1,0 +1,160 @@
+"""A search over counterfactuals: what is tried, what is told, and the same answer after a killed driver."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from advgen_ray.config import ParameterConfig
+from advgen_ray.distributed.tune import Trial
+from advgen_ray.errors import UserError
+from advgen_ray.stages import counterfactual_search as search
+from advgen_ray.stages.counterfactual_trial import trial_config
+from tests.models_on_disk import choice, save_classifier, search_config
+
+ROOT = Path(__file__).parents[2]
+KIND, SIGMA, W = "neighborhood.kind", "neighborhood.sigma_ce", "guidance_scale"
+FIGURES = {
+    **dict.fromkeys(search.MEASURES, 0.5), "count": 27, "num_sources": 3, "network_evaluations": 20,
+    "seconds_per_ce": 0.1, "epoch": 1.0,
+}  # fmt: skip
+
+
+def _in_process(run_trial: Any, space: Any, survey: Any, root: str, watcher: Any) -> list[Trial]:
+    """In Tune's place: the settings given, one after the other."""
+    trials = []
+    for number, settings in enumerate(survey.given):
+        one = Trial(str(number), settings)
+        run_trial(settings, one.id, lambda report, one=one: (one.reports.append(report), watcher.reported(one, report)))
+        one.status = "finished"
+        watcher.ended(one)
+        trials.append(one)
+    return trials
+
+
+SMALL = {"space": (choice(KIND, "gaussian", "bounded"),)}
+
+
+@pytest.fixture(scope="module")
+def unbroken(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a search of four trials ended, made by a plain loop."""
+    output = tmp_path_factory.mktemp("unbroken")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(search, "run_search", _in_process)
+        assert search.run(search_config(models, output, **SMALL))["num_trials"] == 4
+    return output
+
+
+def test_a_grid_is_every_combination_the_base_and_the_paper_once(models: Path, tmp_path: Path) -> None:
+    config = search_config(models, tmp_path, also=((choice(KIND, "gaussian", "boltzmann_exact"), choice(W, 2.0, 9.0)),))
+    tried = [(one[KIND], one[SIGMA], one[W]) for one in search.planned(config)]
+    assert tried == [
+        ("boltzmann_hardtanh", 0.2, 2.0),  # the base
+        ("boltzmann_hardtanh", 0.2, 15.0),  # the paper
+        *((kind, sigma, 2.0) for kind in ("gaussian", "bounded") for sigma in (0.1, 0.2)),
+        ("gaussian", 0.2, 9.0),  # with w 2 it was there before
+        ("boltzmann_exact", 0.2, 2.0),
+        ("boltzmann_exact", 0.2, 9.0),
+    ]
+
+
+def test_optuna_begins_with_the_base_and_the_paper_where_its_space_holds_them(models: Path, tmp_path: Path) -> None:
+    wide = ParameterConfig(key=W, kind="log_uniform", low=1.0, high=20.0)
+    narrow = ParameterConfig(key=W, kind="log_uniform", low=1.0, high=5.0)
+    sigma = ParameterConfig(key=SIGMA, low=0.05, high=0.5)
+
+    def first(*space: ParameterConfig) -> list[dict[str, Any]]:
+        return search.planned(search_config(models, tmp_path, method="optuna", space=space))
+
+    assert first(wide, sigma) == [{W: 2.0, SIGMA: 0.2}, {W: 15.0, SIGMA: 0.2}]
+    assert first(narrow, sigma) == [{W: 2.0, SIGMA: 0.2}]
+    assert first(sigma) == [{SIGMA: 0.2}], "the paper's w is not the base's, and does not vary"
+    assert first(choice(KIND, "gaussian", "bounded")) == []
+
+
+def test_only_what_came_to_its_end_counts_and_equal_settings_once(models: Path, tmp_path: Path) -> None:
+    config = search_config(models, tmp_path)
+    trials = [
+        Trial("a", {KIND: "gaussian", SIGMA: 0.2}, [{"epoch": 0.5}, FIGURES], "finished"),
+        Trial("b", {SIGMA: 0.2, KIND: "gaussian"}, [FIGURES], "finished"),
+        Trial("c", {KIND: "bounded", SIGMA: 0.1}, [{"epoch": 0.5}], "failed"),
+        Trial("d", {KIND: "bounded", SIGMA: 0.2}, [], "failed"),
+        Trial("e", {KIND: "boltzmann_hardtanh", SIGMA: 0.2}, [FIGURES | {"validity": 0.9}], "finished"),
+    ]
+    table = search.trial_table(trials, config)
+    assert table[KIND].tolist() == ["boltzmann_hardtanh", "gaussian"]
+    assert table["base"].tolist() == [True, False]
+    assert not table["paper"].any()
+    assert table["on_front"].tolist() == [True, False]
+    summary = search.summarize(table, trials, config)
+    assert summary["failed"] == sorted(trial_config(config, one.parameters).digest() for one in (trials[2], trials[3]))
+    assert [row[KIND] for row in summary["front"]] == ["boltzmann_hardtanh"]
+    assert summary["paper"] is None
+    assert summary["base"]["validity"] == 0.9
+    assert [(one["key"], one["num_pairs"]) for one in summary["effects"]] == [(KIND, 1)]
+    json.dumps(summary, allow_nan=False)
+    assert search.trial_table(trials[2:4], config).empty
+
+
+def test_another_search_or_judge_in_the_same_place_is_refused(models: Path, unbroken: Path, tmp_path: Path) -> None:
+    config = search_config(models, unbroken, **SMALL)
+    other = save_classifier(tmp_path / "other", seed=9)
+    with pytest.raises(UserError, match=r"judge is .* there, .* here"):
+        search.run(config.override([f"judge={other}"]))
+    with pytest.raises(UserError, match="seed is 0 there, 1 here"):
+        search.run(config.override(["seed=1"]))
+    with pytest.raises(UserError, match="holds a unet, expected a classifier"):
+        search.run(config.override([f"judge={models / 'score_model'}"]))
+
+
+def test_every_trial_is_a_run_under_the_searchs(unbroken: Path) -> None:
+    import mlflow
+
+    client = mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    runs = client.search_runs(experiments, f"tags.output LIKE '{unbroken}%'")
+    (parent,) = [run for run in runs if run.info.run_name == "counterfactual search"]
+    children = {run.data.tags["trial"]: run for run in runs if run.info.run_name == "trial"}
+    trials = json.loads((unbroken / "trials.json").read_text())
+    assert children.keys() == {one["trial"] for one in trials}
+    assert {run.data.tags["mlflow.parentRunId"] for run in children.values()} == {parent.info.run_id}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    for one in trials:
+        run = children[one["trial"]]
+        assert run.data.metrics["l2_mean"] == pytest.approx(one["l2_mean"])
+        assert run.data.params[KIND] == one[KIND]
+    assert parent.data.metrics["num_on_front"] == sum(one["on_front"] for one in trials)
+
+
+def test_a_killed_search_ends_in_what_an_unbroken_one_does(models: Path, unbroken: Path, tmp_path: Path) -> None:
+    """The real job under Tune, killed in its first trial, against a plain loop over the same settings."""
+    killed = search_config(models, tmp_path / "killed", **SMALL)
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(killed.model_dump(mode="json")))
+    command = [sys.executable, "jobs/search_counterfactuals.py", "--config", str(config)]
+    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_ADDRESS": "", "PYTHONPATH": str(ROOT)}
+    driver = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    sets = tmp_path / "killed" / "trials"
+    while not list(sets.glob("*/shards/*.parquet")) and driver.poll() is None:
+        time.sleep(0.01)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    before = {path: path.stat().st_mtime_ns for path in sets.glob("*/shards/*.parquet")}
+    assert 0 < len(before) < 4 * 3
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=250)
+    assert done.returncode == 0, done.stderr
+    assert all(path.stat().st_mtime_ns == made for path, made in before.items()), "what was stored is not made again"
+    assert (tmp_path / "killed" / "trials.json").read_bytes() == (unbroken / "trials.json").read_bytes()
+    trials = json.loads((tmp_path / "killed" / "trials.json").read_text())
+    assert [one["paper"] for one in trials].count(True) == 1
+    page = (tmp_path / "killed" / "report.html").read_text()
+    assert all(one["trial"] in page and one["trial"] in done.stdout for one in trials)
+    assert np.isfinite([one["l2_se"] for one in trials]).all()
