@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_settings(report)
     checked = add("validate", _validate, "Read a whole result set and check every promise it makes.")
     checked.add_argument("directory", help="a result set: a path or s3://BUCKET/NAME")
+    _add_settings(checked)
     return parser
 
 
@@ -121,9 +122,10 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _validate(arguments: argparse.Namespace) -> int:
-    from advgen_ray.storage.validate import validate
+    from advgen_ray.config import ValidateConfig
+    from advgen_ray.stages.validation import check
 
-    found = validate(arguments.directory)
+    found = check(ValidateConfig(result_set=arguments.directory).override(arguments.set))
     print(f"{arguments.directory}: sound: " + ", ".join(f"{key} {value}" for key, value in found.items()))
     return 0
 

@@ -1,5 +1,9 @@
-"""The one exception that means: the user can mend this, and one line tells how."""
+"""The exceptions that end in one line: a user's mistake, and work of which a part is left undone."""
 
 
 class UserError(ValueError):
     """A user's mistake: names the value, what was expected and the usual fix; a job exits with code 2."""
+
+
+class IncompleteError(RuntimeError):
+    """All that could be done is done and stored, a part could not; the same command tries it again; code 3."""

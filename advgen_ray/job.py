@@ -15,10 +15,11 @@ from advgen_ray import recipes
 from advgen_ray.config import resolve
 from advgen_ray.config.base import ConfigT
 from advgen_ray.distributed.cluster import check_reachable
-from advgen_ray.errors import UserError
+from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.tracking import check_tracking
 
 USER_MISTAKE = 2
+INCOMPLETE = 3
 INTERRUPTED = 130
 
 
@@ -27,8 +28,8 @@ def run_job(
 ) -> int:
     """Resolve the config, show it (``--dry-run``) or run it, print the summary.
 
-    Returns 0 on success and 2 for a user's mistake, which is one line on stderr; anything else is a defect of ours
-    and keeps its traceback.
+    Returns 0 on success; 2 for a user's mistake and 3 where some rows could not be made and may be tried again, one
+    line on stderr each; anything else is a defect of ours and keeps its traceback.
     """
     arguments = _parser(config_type).parse_args(argv)
     try:
@@ -45,6 +46,9 @@ def run_job(
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_MISTAKE
+    except IncompleteError as error:
+        print(f"incomplete: {error}", file=sys.stderr)
+        return INCOMPLETE
     except KeyboardInterrupt:
         print("interrupted; the same command continues where this one stopped", file=sys.stderr)
         return INTERRUPTED

@@ -18,16 +18,22 @@ from advgen_ray.config import (
     Config,
     EvaluateRobustnessConfig,
     ExploreCounterfactualsConfig,
+    GenerateByClassifierConfig,
     GenerateConfig,
     GenerateFromClassifierConfig,
+    MakeRatingPageConfig,
+    ReadRatingsConfig,
     ReportConfig,
     ScoreEnergiesConfig,
     SearchTrainingConfig,
     StudyConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
+    ValidateConfig,
     resolve,
 )
+from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
+from advgen_ray.config.gradient_alignment import AlignGradientsConfig
 from advgen_ray.errors import UserError
 from advgen_ray.tracking.provenance import git_commit
 from advgen_ray.tracking.server import redacted
@@ -42,6 +48,9 @@ JOBS: dict[str, type[Config]] = {
     "train_classifier": TrainClassifierConfig,
     "train_score_model": TrainScoreModelConfig,
     "generate_counterfactuals": GenerateConfig,
+    "generate_counterfactuals_by_classifier": GenerateByClassifierConfig,
+    "classify_by_distance": ClassifyByDistanceConfig,
+    "align_gradients": AlignGradientsConfig,
     "score_energies": ScoreEnergiesConfig,
     "evaluate_robustness": EvaluateRobustnessConfig,
     "compare_detectors": CompareDetectorsConfig,
@@ -49,8 +58,11 @@ JOBS: dict[str, type[Config]] = {
     "search_training": SearchTrainingConfig,
     "compare_losses": CompareLossesConfig,
     "compare_subsets": CompareSubsetsConfig,
+    "make_rating_page": MakeRatingPageConfig,
+    "read_ratings": ReadRatingsConfig,
     "explore_counterfactuals": ExploreCounterfactualsConfig,
     "report": ReportConfig,
+    "validate": ValidateConfig,
 }
 
 
@@ -87,7 +99,7 @@ def prepare(
     words += ["--config", _path_in(root, config_file)] if config_file else []
     for assignment in assignments:
         words += ["--set", assignment]
-    place = _place(root, address, str(getattr(config, "output", "/")))
+    place = _place(root, address, str(getattr(config, "output", None) or getattr(config, "result_set", "/")))
     return Submission(
         entrypoint=place + shlex.join(words),
         runtime_env={"working_dir": str(root), "excludes": EXCLUDES, "env_vars": _environment(root, variables)},
@@ -114,7 +126,7 @@ def _place(root: Path, address: str, output: str) -> str:
     if _is_this_machine(urllib.parse.urlsplit(address).hostname or ""):
         return f"cd {shlex.quote(str(root))} && "
     raise UserError(
-        f"output {output!r} would lie in a copy that the cluster deletes after the job; "
+        f"{output!r} would lie in a copy that the cluster deletes after the job; "
         "give --set output=s3://BUCKET/NAME, or an absolute path on storage that every node shares"
     )
 

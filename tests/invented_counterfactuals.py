@@ -47,7 +47,7 @@ def invent(
         image_shape=image_shape,
     )
     for index in range(plan.num_shards):
-        made.write_shard(index, _counterfactuals(rng, split, prototypes, *plan.shard(index)))
+        made.write_shard(index, _counterfactuals(rng, split, prototypes, *plan.keys(plan.rows(index))))
     made.commit(seconds=1.0)
     energies = _score(rng, root, made, split)
     return ExploreCounterfactualsConfig(

@@ -5,7 +5,14 @@ from typing import Any
 
 import torch
 
-from advgen_ray.config import AttackConfig, GenerateConfig, PoolConfig, SamplerConfig, ScoreEnergiesConfig
+from advgen_ray.config import (
+    AttackConfig,
+    GenerateByClassifierConfig,
+    GenerateConfig,
+    PoolConfig,
+    SamplerConfig,
+    ScoreEnergiesConfig,
+)
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.catalog import CATALOG
@@ -89,6 +96,19 @@ def generate_config(score_model: str, output: Path, **changes: Any) -> GenerateC
         "pool": PoolConfig(min_actors=1, max_actors=1),
     }
     return GenerateConfig(**(values | changes))
+
+
+def by_classifier_config(classifier: str, output: Path, **changes: Any) -> GenerateByClassifierConfig:
+    """Three sources, ten classes: 30 CEs in 2 shards."""
+    values: dict[str, Any] = {
+        "num_sources": 3,
+        "classifier": classifier,
+        "batch_size": 10,
+        "shard_images": 20,
+        "output": str(output),
+        "pool": PoolConfig(min_actors=1, max_actors=1),
+    }
+    return GenerateByClassifierConfig(**(values | changes))
 
 
 def energies_config(classifiers: tuple[str, ...], output: Path, **changes: Any) -> ScoreEnergiesConfig:

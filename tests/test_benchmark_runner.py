@@ -1,11 +1,14 @@
 """The benchmark table: rows are joined and kept, a failure is reported and the rest goes on."""
 
 import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.benchmarks import run as runner
+from tests.benchmarks.footprint import Footprint
 from tests.benchmarks.measure import interleaved, median_and_spread
 
 
@@ -81,3 +84,18 @@ def test_both_sides_are_measured_in_turn() -> None:
     assert len(ours) == len(theirs) == 3
     assert median_and_spread([1.0, 2.0, 4.0, 8.0, 100.0]) == (4.0, 6.0)
     assert median_and_spread([3.0]) == (3.0, 0.0)
+
+
+def test_a_footprint_is_a_peak_and_its_growth_begins_with_the_first_shard(tmp_path: Path) -> None:
+    seen = Footprint(os.getpid(), tmp_path)
+    seen.sample()
+    before = seen.driver_rss
+    assert 0 < seen.driver_pss <= before
+    (tmp_path / "shard-00000.parquet").touch()
+    seen.sample()
+    held = np.ones(64 * 2**20, dtype=np.uint8)
+    seen.sample()
+    del held
+    seen.sample()
+    assert 60 * 2**20 < seen.driver_growth < 80 * 2**20
+    assert seen.driver_rss >= before + seen.driver_growth

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from advgen_ray.config import GenerateConfig
-from advgen_ray.errors import UserError
+from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.job import run_job
 
 
@@ -43,6 +43,14 @@ def test_a_mistake_found_while_running_is_also_code_2(capsys):
     assert capsys.readouterr().err == "error: score model not found\n"
 
 
+def test_rows_left_undone_are_one_line_and_exit_code_3(capsys):
+    def run(config: GenerateConfig) -> dict:
+        raise IncompleteError("3 rows could not be made")
+
+    assert run_job(GenerateConfig, run, []) == 3
+    assert capsys.readouterr().err == "incomplete: 3 rows could not be made\n"
+
+
 def test_a_defect_keeps_its_traceback():
     def run(config: GenerateConfig) -> dict:
         raise ZeroDivisionError
@@ -52,10 +60,12 @@ def test_a_defect_keeps_its_traceback():
 
 
 def test_dry_run_prints_config_and_resources_and_runs_nothing(capsys):
-    assert run_job(GenerateConfig, _never, ["--recipe", "cifar10_counterfactuals", "--dry-run"]) == 0
+    assert run_job(GenerateConfig, _never, ["--recipe", "cifar10_counterfactuals_paper_sampler", "--dry-run"]) == 0
     printed = yaml.safe_load(capsys.readouterr().out)
     assert printed["num_sources"] == 10_000
-    assert printed["sampler"] == {"kind": "euler_maruyama", "num_steps": 1000, "times": None}
+    assert printed["sampler"] == {
+        "kind": "euler_maruyama", "num_steps": 1000, "times": None, "start_time": 1.0, "network_every": 1,
+    }  # fmt: skip
     assert "resources" in printed
 
 

@@ -1,9 +1,17 @@
 """What the README prints runs as printed."""
 
+import itertools
+import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+
+from advgen_ray import recipes
+from advgen_ray.config import resolve
+from advgen_ray.submit import JOBS
+from advgen_ray.training.foreign_denoisers import DenoiserCard
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -18,6 +26,23 @@ def test_the_library_examples_run(capsys: pytest.CaptureFixture[str]):
     for block in runnable:
         exec(compile(block, "README.md", "exec"), namespace)
     assert capsys.readouterr().out.count("tensor(") == 3
+
+
+def test_every_command_asks_for_what_its_job_takes():
+    """Recipes and settings as printed, ``--set`` with a name that the job has."""
+    commands = re.findall(r"python jobs/(\w+)\.py ((?:.*\\\n)*.*)", README)
+    assert len(commands) > 8
+    for job, text in commands:
+        words = shlex.split(text.replace("\\\n", " "), comments=True)
+        given = {key: [b for a, b in itertools.pairwise(words) if a == key] for key in ("--recipe", "--set")}
+        config = recipes.find(next(iter(given["--recipe"]), None), JOBS[job])
+        assert resolve(config, None, given["--set"]) != config or not given["--set"]
+
+
+def test_the_card_of_a_denoiser_is_one():
+    cards = re.findall(r"```json\n(.*?)```", README, flags=re.DOTALL)
+    assert len(cards) == 1
+    assert DenoiserCard(**json.loads(cards[0])).sigma_max == 80
 
 
 def test_every_folder_of_the_tree_is_there():

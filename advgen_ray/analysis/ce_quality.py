@@ -34,12 +34,13 @@ def quality_table(
 
     Columns: name, label, count (different-class CEs), num_sources, mean_l2, median_l2, mean_l0 (share of elements
     changed by more than 0.02), mean_l2_same_class; validity, validity_low, validity_high under the judge, and
-    standard_accuracy under the study's own standard classifier (nan where the energies do not hold the set).
+    standard_accuracy, standard_low, standard_high under the study's own standard classifier (nan where the energies do
+    not hold the set).
     """
     rows = []
     for one in sets:
         different = one.rows[one.different_class]
-        under_judge = _accuracy(energies, judge, one)
+        under_judge, under_standard = (_accuracy(energies, who, one) for who in (judge, standard))
         rows.append(
             {
                 "name": one.name,
@@ -54,7 +55,9 @@ def quality_table(
                 "validity_low": under_judge.interval[0],
                 "validity_high": under_judge.interval[1],
                 "validity_count": under_judge.count,
-                "standard_accuracy": _accuracy(energies, standard, one).value,
+                "standard_accuracy": under_standard.value,
+                "standard_low": under_standard.interval[0],
+                "standard_high": under_standard.interval[1],
             }
         )
     return pd.DataFrame(rows)

@@ -45,6 +45,7 @@ class StudyInputs:
     main: CounterfactualSet
     variants: tuple[CounterfactualSet, ...] = ()
     held_out: CounterfactualSet | None = None
+    chains: tuple[CounterfactualSet, ...] = ()  # counterfactuals whose sources are counterfactuals
 
 
 def classifier_names(energies: pd.DataFrame, judge: str) -> list[str]:

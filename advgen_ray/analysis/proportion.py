@@ -9,6 +9,16 @@ from numpy.typing import ArrayLike
 _Z_95 = 1.959963984540054  # the standard normal's 97.5% point
 
 
+def wilson(value: float, count: float) -> tuple[float, float]:
+    """The 95% interval of Wilson (1927) for a share of ``count`` samples: inside [0, 1], and sensible at 0 and at 1."""
+    if not count:
+        return math.nan, math.nan
+    z2 = _Z_95**2
+    center = (value + z2 / (2 * count)) / (1 + z2 / count)
+    half = _Z_95 * math.sqrt(value * (1 - value) / count + z2 / (4 * count * count)) / (1 + z2 / count)
+    return max(0.0, center - half), min(1.0, center + half)
+
+
 @dataclass(frozen=True)
 class Proportion:
     """``num_hits`` of ``count`` samples; every derived number is nan where there is no sample."""
@@ -23,13 +33,8 @@ class Proportion:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95% binomial interval of Wilson (1927): inside [0, 1], and sensible at 0 and at 1."""
-        if not self.count:
-            return math.nan, math.nan
-        n, p, z2 = self.count, self.value, _Z_95**2
-        center = (p + z2 / (2 * n)) / (1 + z2 / n)
-        half = _Z_95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-        return max(0.0, center - half), min(1.0, center + half)
+        """The 95% binomial interval (``wilson``)."""
+        return wilson(self.value, self.count)
 
 
 def proportion(hits: ArrayLike) -> Proportion:

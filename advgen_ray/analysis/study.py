@@ -7,6 +7,7 @@ import pandas as pd
 from advgen_ray.analysis.ce_accuracy import Effect, accuracy_on_counterfactuals, measure_effect
 from advgen_ray.analysis.ce_proximity import confidence_points, confidence_table
 from advgen_ray.analysis.ce_quality import class_distances, over_common_sources, quality_table, validity
+from advgen_ray.analysis.chains import chain_table, over_first_sources
 from advgen_ray.analysis.distance_classification import DistanceClassification, classify_by_distance
 from advgen_ray.analysis.energies import Detector, EnergyPair, detector, energy_pair, energy_table
 from advgen_ray.analysis.inputs import CounterfactualSet, StudyInputs, attack_radii, classifier_names
@@ -31,6 +32,8 @@ class StudyTables:
     quality: pd.DataFrame
     class_distances: pd.DataFrame
     distance: DistanceClassification | None
+    chained: tuple[CounterfactualSet, ...]  # of data first, then of counterfactuals; empty without them
+    chains: pd.DataFrame
     pairs: list[EnergyPair]
     energy: pd.DataFrame
     detectors: list[Detector]  # one a classifier, under the strongest attack
@@ -43,6 +46,7 @@ def analyze(inputs: StudyInputs) -> StudyTables:
     names = classifier_names(energies, inputs.judge)
     compared = over_common_sources(inputs.variants or (main,))
     radii = attack_radii(energies) or [0.0]  # none: energy_pair says what is missing
+    chained = over_first_sources(main, inputs.chains) if inputs.chains else ()
     pairs = [energy_pair(energies, name, radii[-1]) for name in names]
     return StudyTables(
         inputs=inputs,
@@ -57,7 +61,9 @@ def analyze(inputs: StudyInputs) -> StudyTables:
         compared=compared,
         quality=quality_table(energies, inputs.judge, names[0], compared),
         class_distances=class_distances(main),
-        distance=classify_by_distance(inputs.held_out) if inputs.held_out else None,
+        distance=classify_by_distance(inputs.held_out.rows) if inputs.held_out else None,
+        chained=chained,
+        chains=chain_table(chained) if chained else pd.DataFrame(),
         pairs=pairs,
         energy=energy_table(pairs),
         detectors=[detector(pair) for pair in pairs],

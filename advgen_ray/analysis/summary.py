@@ -15,13 +15,14 @@ def summarize(tables: StudyTables, elapsed_seconds: Mapping[str, float]) -> dict
     distance, standard_detector = tables.distance, tables.detectors[0]
     summary = {
         "data": tables.inputs.data_name,
-        "classifiers": _records(tables.robustness),
-        "judge": _records(tables.judge_robustness)[0],
+        "classifiers": records(tables.robustness),
+        "judge": records(tables.judge_robustness)[0],
         "counterfactuals": _counterfactuals(tables),
-        "robust_on_counterfactuals": _records(tables.accuracy),
+        "robust_on_counterfactuals": records(tables.accuracy),
         "effect": _effect(tables),
-        "confidence_vs_distance": _records(tables.confidence),
-        "variants": _records(tables.quality),
+        "confidence_vs_distance": records(tables.confidence),
+        "variants": records(tables.quality),
+        "chains": records(tables.chains),
         "distance_classifier_accuracy": distance.accuracy.value if distance else None,
         "distance_classifier": _rate(distance.accuracy) if distance else None,
         "energy_detector": {
@@ -35,7 +36,7 @@ def summarize(tables: StudyTables, elapsed_seconds: Mapping[str, float]) -> dict
         },
         "elapsed_seconds": {name: round(seconds, 3) for name, seconds in elapsed_seconds.items()},
     }
-    return {key: _plain(value) for key, value in summary.items()}
+    return {key: plain(value) for key, value in summary.items()}
 
 
 def _counterfactuals(tables: StudyTables) -> dict[str, Any]:
@@ -75,16 +76,17 @@ def _rate(rate: Proportion) -> dict[str, Any]:
     return {"accuracy": rate.value, "low": low, "high": high, "count": rate.count}
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """One mapping a row."""
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
-def _plain(value: Any) -> Any:
-    """numpy scalars as Python's, nan and infinity as None (JSON has neither)."""
+def plain(value: Any) -> Any:
+    """Numpy scalars as Python's, nan and infinity as None (JSON has neither)."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

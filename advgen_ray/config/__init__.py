@@ -4,14 +4,21 @@ from advgen_ray.config.attacks import AttackConfig
 from advgen_ray.config.base import Config, resolve
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.comparisons import CompareLossesConfig, CompareSubsetsConfig, LossConfig
+from advgen_ray.config.counterfactuals import (
+    AscentConfig,
+    CounterfactualsConfig,
+    DVCEConfig,
+    GenerateByClassifierConfig,
+    GenerateConfig,
+)
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.config.explorer import ExploreCounterfactualsConfig
 from advgen_ray.config.jobs import (
-    GenerateConfig,
     ScoreEnergiesConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
+    ValidateConfig,
 )
 from advgen_ray.config.models import PreActResNetConfig, ResNetConfig, WideResNetConfig
 from advgen_ray.config.parts import (
@@ -23,27 +30,35 @@ from advgen_ray.config.parts import (
     UNetConfig,
     WorkersConfig,
 )
+from advgen_ray.config.ratings import MakeRatingPageConfig, ReadRatingsConfig
 from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
-from advgen_ray.config.study import EnergyViewConfig, ReportConfig, StudyConfig
+from advgen_ray.config.study import ClassifierViewConfig, EnergyViewConfig, ReportConfig, StudyConfig
 
 __all__ = [
+    "AscentConfig",
     "AttackConfig",
+    "ClassifierViewConfig",
     "CompareDetectorsConfig",
     "CompareLossesConfig",
     "CompareSubsetsConfig",
     "Config",
+    "CounterfactualsConfig",
+    "DVCEConfig",
     "DataConfig",
     "EnergyViewConfig",
     "EvaluateRobustnessConfig",
     "ExploreCounterfactualsConfig",
+    "GenerateByClassifierConfig",
     "GenerateConfig",
     "GenerateFromClassifierConfig",
     "LossConfig",
+    "MakeRatingPageConfig",
     "NeighborhoodConfig",
     "OptimizerConfig",
     "ParameterConfig",
     "PoolConfig",
     "PreActResNetConfig",
+    "ReadRatingsConfig",
     "ReportConfig",
     "ResNetConfig",
     "SamplerConfig",
@@ -53,6 +68,7 @@ __all__ = [
     "TrainClassifierConfig",
     "TrainScoreModelConfig",
     "UNetConfig",
+    "ValidateConfig",
     "WideResNetConfig",
     "WorkersConfig",
     "resolve",

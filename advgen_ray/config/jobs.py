@@ -9,10 +9,8 @@ from advgen_ray.config.base import Config
 from advgen_ray.config.models import ClassifierModelConfig, WideResNetConfig
 from advgen_ray.config.parts import (
     DataConfig,
-    NeighborhoodConfig,
     OptimizerConfig,
     PoolConfig,
-    SamplerConfig,
     UNetConfig,
     WorkersConfig,
 )
@@ -99,25 +97,12 @@ class TrainScoreModelConfig(Config):
     workers: WorkersConfig = WorkersConfig()
 
 
-class GenerateConfig(Config):
-    """Counterfactual examples of the first ``num_sources`` images of a split, ``replicates`` for every class."""
+class ValidateConfig(Config):
+    """Which finished result set is checked, and where the images lie of which it was made."""
 
-    PLACEMENT: ClassVar[frozenset[str]] = OUTPUT_AND_POOL | {"score_model"}  # rows carry the model's digest
-
-    data: DataConfig = DataConfig()
-    split: Literal["train", "test"] = "train"
-    num_sources: PositiveInt = 10_000
-    replicates: PositiveInt = 2
-    score_model: str = "runs/score_model/model"
-    neighborhood: NeighborhoodConfig = NeighborhoodConfig()
-    combination: Literal["score_consistent", "paper_literal"] = "score_consistent"
-    guidance_scale: float = Field(15.0, ge=0.0)
-    sampler: SamplerConfig = SamplerConfig()
-    batch_size: PositiveInt = 256  # CEs in one network batch
-    shard_images: PositiveInt = 1000  # CEs in one Parquet file, the unit of work that is never lost
-    seed: NonNegativeInt = 0
-    output: str = "runs/counterfactuals"
-    pool: PoolConfig = PoolConfig()
+    result_set: str = "runs/counterfactuals"
+    data: DataConfig = DataConfig()  # of its root; which images they are, the set knows
+    sources: str = ""  # the set of counterfactuals that a set was made of, if it was
 
 
 class ScoreEnergiesConfig(Config):

@@ -6,9 +6,9 @@ from pydantic import Field, PositiveInt, model_validator
 
 from advgen_ray.config.base import Config
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
+from advgen_ray.config.counterfactuals import DVCEConfig, GenerateByClassifierConfig, GenerateConfig
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.config.jobs import (
-    GenerateConfig,
     ScoreEnergiesConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
@@ -26,7 +26,8 @@ class ReportConfig(Config):
     judge: str = ""  # a standard classifier of another seed, which took no part in anything else
     score_model: str = ""
     counterfactuals: str = ""  # the main CE set
-    variants: tuple[str, ...] = ()  # sets to compare, one a neighbourhood, over the sources they share
+    variants: tuple[str, ...] = ()  # sets to compare, one a way of making them, over the sources they share
+    chains: tuple[str, ...] = ()  # counterfactuals of counterfactuals
     held_out: str = ""  # CEs of test images, for the distance classifier
     energies: str = ""
     attacked: str = ""  # energies under attacks of every kind
@@ -47,6 +48,18 @@ class EnergyViewConfig(Config):
     recorded: TrainClassifierConfig = TrainClassifierConfig(loss="trades", record_energies_at_epochs=(1, 50, 100))
 
 
+class ClassifierViewConfig(Config):
+    """Counterfactuals that the study's classifiers make, of the variants' sources (S000 figures 2, 5, 6, 10 and 11).
+
+    Those trained at ``eps`` make them by ascent, and what they made is the source of counterfactuals again. DVCE
+    explains the standard classifier, with the last of them for its cone.
+    """
+
+    eps: tuple[float, ...] = (1.0, 2.0)
+    ascent: GenerateByClassifierConfig = GenerateByClassifierConfig()
+    dvce: GenerateByClassifierConfig | None = GenerateByClassifierConfig(method=DVCEConfig(), replicates=2)
+
+
 class StudyConfig(Config):
     """The whole study: classifiers, score model, counterfactuals, energies, report."""
 
@@ -59,9 +72,10 @@ class StudyConfig(Config):
     judge_seed: PositiveInt = 1000
     score_model: TrainScoreModelConfig = TrainScoreModelConfig()
     counterfactuals: GenerateConfig = GenerateConfig()
-    variant_sources: PositiveInt = 1000  # sources of the comparison of neighbourhoods
+    variant_sources: PositiveInt = 1000  # sources of the comparison of ways to make them
     held_out_sources: PositiveInt = 1000  # test images for the distance classifier
     energies: ScoreEnergiesConfig = ScoreEnergiesConfig()
+    classifier_view: ClassifierViewConfig | None = None
     energy_view: EnergyViewConfig | None = None
     output: str = "runs/study"
 
@@ -73,15 +87,20 @@ class StudyConfig(Config):
 
     @model_validator(mode="after")
     def _view_of_a_classifier(self) -> Self:
-        if self.energy_view and self.energy_view.eps not in self.eps:
-            raise ValueError(f"energy_view.eps {self.energy_view.eps} is none of eps {list(self.eps)}")
+        viewed = {"energy_view": [self.energy_view.eps] if self.energy_view else []}
+        viewed["classifier_view"] = list(self.classifier_view.eps) if self.classifier_view else []
+        for name, radii in viewed.items():
+            for eps in radii:
+                if eps not in self.eps:
+                    raise ValueError(f"{name}.eps {eps} is none of eps {list(self.eps)}")
         return self
 
     @model_validator(mode="after")
     def _one_data_set(self) -> Self:
-        view = self.energy_view
+        view, by_classifiers = self.energy_view, self.classifier_view
         parts: tuple[Any, ...] = (self, self.classifier, self.score_model, self.counterfactuals, self.energies)
         parts += (view.attacked, view.detectors, view.images, view.recorded) if view else ()
+        parts += tuple(one for one in (by_classifiers.ascent, by_classifiers.dvce) if one) if by_classifiers else ()
         if len({part.data.name for part in parts}) > 1:
             raise ValueError(f"a study has one data set, got {[part.data.name for part in parts]}")
         return self

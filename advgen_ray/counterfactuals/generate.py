@@ -8,6 +8,7 @@ from torch import Tensor
 from advgen_ray.counterfactuals.neighborhood import Neighborhood, NeighborhoodScore
 from advgen_ray.diffusion import ScoreFn
 from advgen_ray.diffusion.guidance import classifier_free_guidance
+from advgen_ray.diffusion.held_denoiser import HeldDenoiser
 from advgen_ray.diffusion.samplers import Sampler
 from advgen_ray.diffusion.vp_sde import VPSDE, per_image
 from advgen_ray.rng import Item, Stream
@@ -53,12 +54,16 @@ def generate(
     combine: Combination,
     guidance_scale: float,
     null_label: int,
+    guidance_until: float = 1.0,
+    network_every: int = 1,
 ) -> Tensor:
     """Counterfactuals ``x_ce [N, C, H, W]`` in [0, 1] of ``sources [N, C, H, W]`` in [0, 1] as ``y_target [N]``.
 
     ``score_fn`` is the class-conditional score without guidance, unconditional at ``null_label``; ``sigma_ce`` is in
     [0, 1] pixel units. Item i's start is its draw at step 0 of ``stream`` and its noise in sampler step k the draw at
     step k + 1, so a counterfactual depends on its own source, target and id, and not on the batch that it shares.
+    ``times`` from 1 start at noise, those from an earlier time at the source, diffused that far: nearer to the source
+    than the reverse process would be there, for fewer steps. ``network_every`` is ``HeldDenoiser``'s.
     Raises ValueError for sources outside [0, 1] and targets that are no class.
     """
     _check(sources, y_target, item_ids, null_label)
@@ -68,9 +73,13 @@ def generate(
         return stream.normal(item_ids, shape, step).to(sources.device)
 
     mu, sigma = 2 * sources - 1, 2 * sigma_ce
-    guided = classifier_free_guidance(score_fn, guidance_scale, null_label)
-    score = combine(guided, neighborhood(mu, sigma, sde), sde)
-    x = sampler(score, noise(0), y_target, times, lambda step: noise(step + 1), sde)
+    guided = classifier_free_guidance(score_fn, guidance_scale, null_label, guidance_until)
+    held = HeldDenoiser(guided, network_every, sde) if network_every > 1 else guided
+    score = combine(held, neighborhood(mu, sigma, sde), sde)
+    start = noise(0)
+    if times[0] < 1:
+        start = float(sde.alpha(times[0])) * mu + float(sde.sigma(times[0])) * start
+    x = sampler(score, start, y_target, times, lambda step: noise(step + 1), sde)
     return ((x + 1) / 2).clamp(0, 1)
 
 

@@ -6,11 +6,14 @@ from torch import Tensor
 from advgen_ray.diffusion import ScoreFn
 
 
-def classifier_free_guidance(score_fn: ScoreFn, guidance_scale: float, null_label: int) -> ScoreFn:
+def classifier_free_guidance(
+    score_fn: ScoreFn, guidance_scale: float, null_label: int, guidance_until: float = 1.0
+) -> ScoreFn:
     """``(w + 1) score(x_t, y) - w score(x_t, null)`` with ``w = guidance_scale`` (S000 equation 3, Ho and Salimans).
 
-    Both branches run as one batch of 2N. At w = 0 the conditional score comes back exactly, for N evaluations.
-    Raises ValueError for a negative scale.
+    Both branches run as one batch of 2N. At w = 0 the conditional score comes back exactly, for N evaluations; so it
+    does at times above ``guidance_until`` (Kynkaanniemi et al. 2024: guidance is of use in an interval only). All
+    images of a batch are at one time. Raises ValueError for a negative scale.
     """
     if not guidance_scale >= 0:
         raise ValueError(f"guidance_scale must be zero or positive, got {guidance_scale}; S000 uses 15")
@@ -18,6 +21,8 @@ def classifier_free_guidance(score_fn: ScoreFn, guidance_scale: float, null_labe
         return score_fn
 
     def guided_score(x_t: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        if guidance_until < 1 and len(t) and float(t[0]) > guidance_until:
+            return score_fn(x_t, t, y)
         labels = torch.cat([y, torch.full_like(y, null_label)])
         both = score_fn(torch.cat([x_t, x_t]), torch.cat([t, t]), labels)
         conditional, unconditional = both.chunk(2)

@@ -32,10 +32,15 @@ def ancestral(score_fn: ScoreFn, x_T: Tensor, y: Tensor, times: Tensor, noise_fn
     them: mean ``(x_t + v score) / a``, standard deviation ``sqrt(v) sigma_s / sigma_t``. It errs only in holding the
     denoised image constant over a step, so few steps do. Arguments as in ``euler_maruyama``.
     """
+    return _walk(score_fn, x_T, y, times, noise_fn, ancestral_steps(times, sde))
+
+
+def ancestral_steps(times: Tensor, sde: VPSDE) -> tuple[Tensor, Tensor, Tensor]:
+    """``keep``, ``pull`` and ``deviation`` of each ancestral step, ``[num_steps]``: mean ``keep x + pull score``."""
     log_ratio = sde.log_alpha(times[:-1]) - sde.log_alpha(times[1:])
     added = -torch.expm1(2 * log_ratio)  # 1 - a^2 = v, since alpha^2 + sigma^2 = 1 at both ends
     deviation = added.sqrt() * sde.sigma(times[1:]) / sde.sigma(times[:-1])
-    return _walk(score_fn, x_T, y, times, noise_fn, ((-log_ratio).exp(), added * (-log_ratio).exp(), deviation))
+    return (-log_ratio).exp(), added * (-log_ratio).exp(), deviation
 
 
 def _walk(

@@ -57,31 +57,33 @@ def per_image(values: Tensor, like: Tensor) -> Tensor:
     return values.to(like.dtype).view(-1, *(1,) * (like.dim() - 1))
 
 
-def linear_times(num_steps: int) -> Tensor:
-    """Equal steps ``[num_steps + 1]`` from 1 to 0; 1000 evaluates at score_sde's 1000 points from 1 to 1e-3."""
-    _check_steps(num_steps)
-    return torch.linspace(1.0, 0.0, num_steps + 1, dtype=torch.float64)
+def linear_times(num_steps: int, first_time: float = 1.0) -> Tensor:
+    """Equal steps ``[num_steps + 1]`` from ``first_time`` to 0; 1000 from 1 evaluate at score_sde's points, to 1e-3."""
+    _check_steps(num_steps, first_time)
+    return torch.linspace(first_time, 0.0, num_steps + 1, dtype=torch.float64)
 
 
-def quadratic_times(num_steps: int, last_time: float = 1e-3) -> Tensor:
-    """Times ``[num_steps + 1]``, equal steps in sqrt(t) from 1 to ``last_time``, then 0.
+def quadratic_times(num_steps: int, first_time: float = 1.0, last_time: float = 1e-3) -> Tensor:
+    """Times ``[num_steps + 1]``, equal steps in sqrt(t) from ``first_time`` to ``last_time``, then 0.
 
     Few steps are better spent at small t, where detail appears; the jump from ``last_time`` to 0 only denoises.
     """
-    _check_steps(num_steps)
-    roots = torch.linspace(1.0, last_time**0.5, num_steps, dtype=torch.float64)
+    _check_steps(num_steps, first_time, last_time)
+    roots = torch.linspace(first_time**0.5, last_time**0.5, num_steps, dtype=torch.float64)
     return torch.cat([roots**2, torch.zeros(1, dtype=torch.float64)])
 
 
-def log_snr_times(num_steps: int, sde: VPSDE, last_time: float = 1e-3) -> Tensor:
-    """Times ``[num_steps + 1]``, equal steps in log-SNR from 1 to ``last_time``, then 0 (Lu et al. 2022)."""
-    _check_steps(num_steps)
-    first, last = sde.log_snr(torch.tensor([1.0, last_time], dtype=torch.float64)).tolist()
+def log_snr_times(num_steps: int, sde: VPSDE, first_time: float = 1.0, last_time: float = 1e-3) -> Tensor:
+    """Times ``[num_steps + 1]``, equal in log-SNR from ``first_time`` to ``last_time``, then 0 (Lu et al. 2022)."""
+    _check_steps(num_steps, first_time, last_time)
+    first, last = sde.log_snr(torch.tensor([first_time, last_time], dtype=torch.float64)).tolist()
     times = sde.time_of(torch.linspace(first, last, num_steps, dtype=torch.float64))
-    times[0] = 1.0
+    times[0] = first_time
     return torch.cat([times, torch.zeros(1, dtype=torch.float64)])
 
 
-def _check_steps(num_steps: int) -> None:
+def _check_steps(num_steps: int, first_time: float, last_time: float = 0.0) -> None:
     if num_steps < 1:
         raise ValueError(f"num_steps must be at least 1, got {num_steps}")
+    if not last_time < first_time <= 1:
+        raise ValueError(f"first_time must lie above {last_time:g} and at most at 1, got {first_time}")

@@ -1,6 +1,5 @@
 """The Ray Data actor of every map job: loads once, then turns shard numbers into stored shards."""
 
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -10,12 +9,16 @@ import pyarrow as pa
 import torch
 
 from advgen_ray.distributed.cluster import enter
+from advgen_ray.distributed.failures import RowsFailed, commonest
 from advgen_ray.errors import UserError
 from advgen_ray.storage import ResultSet
 
 Batch = dict[str, np.ndarray]
 RowMaker = Callable[[int], pa.Table]
-"""``shard index -> its rows``: follows from the plan alone, whoever calls it, how often and in which order."""
+"""``shard index -> its rows``: follows from the plan alone, whoever calls it, how often and in which order.
+
+Raises RowsFailed where some of them cannot be made: the shard is left for the next run, the others go on.
+"""
 
 MAX_ATTEMPTS = 3  # a shard that took so many actors with it, out of memory say, will take the next one too
 
@@ -45,26 +48,27 @@ class ShardActor:
     def __call__(self, batch: Batch) -> Batch:
         """``map [n]`` and ``shard [n]`` in; each with ``num_rows`` (0 if it was there) and what went wrong out.
 
-        An error comes back as a value, ``mistake`` (a user's, one line) or ``defect`` (ours, a traceback): raised
-        here it would reach the driver without its type, under pages of Ray's frames.
+        Rows that cannot be made are written down beside the set; ``num_failed`` of them, mostly for ``reason``, come
+        back. An error comes back as a value, ``mistake`` (a user's, one line) or ``defect`` (ours, a traceback):
+        raised here it would reach the driver without its type, under pages of Ray's frames.
         """
         handed = zip(batch["map"].tolist(), batch["shard"].tolist(), strict=True)
         reports = [self._report(which, index) for which, index in handed]
         return {name: np.array([report[name] for report in reports]) for name in reports[0]}
 
-    def _report(self, which: int, index: int) -> dict[str, int | float | str]:
-        begin = time.monotonic()
-        num_rows, mistake, defect = 0, "", ""
+    def _report(self, which: int, index: int) -> dict[str, int | str]:
+        num_rows, num_failed, reason, mistake, defect = 0, 0, "", "", ""
         try:
             num_rows = self._store(which, index)
+        except RowsFailed as failed:
+            num_failed, reason = len(failed.reasons), commonest(failed.reasons)
         except UserError as error:
             mistake = str(error)
         except Exception:
             defect = traceback.format_exc()
-        seconds = time.monotonic() - begin
         return {
-            "map": which, "shard": index, "num_rows": num_rows, "seconds": seconds, "mistake": mistake,
-            "defect": defect,
+            "map": which, "shard": index, "num_rows": num_rows, "num_failed": num_failed, "reason": reason,
+            "mistake": mistake, "defect": defect,
         }  # fmt: skip
 
     def _store(self, which: int, index: int) -> int:
@@ -78,6 +82,10 @@ class ShardActor:
             )
         if which not in self.rows:  # loaded with the first shard, so that a failure to load is reported like any other
             self.rows[which] = self.maps[which].load(self.device)
-        table = self.rows[which](index)
+        try:
+            table = self.rows[which](index)
+        except RowsFailed as failed:
+            result_set.write_failures(index, failed.reasons)
+            raise
         result_set.write_shard(index, table)
         return int(table.num_rows)

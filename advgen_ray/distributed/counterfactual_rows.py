@@ -1,111 +1,72 @@
-"""The rows of a set of counterfactuals: loads the score model and the sources, converts around ``generate``."""
+"""The rows of a set of counterfactuals, by whatever generator: sources in, keys, pictures, distances out."""
 
-from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor
 
-from advgen_ray.config import GenerateConfig
-from advgen_ray.counterfactuals.generate import generate, paper_literal, score_consistent
+from advgen_ray.config import CounterfactualsConfig
 from advgen_ray.counterfactuals.metrics import l0, l1, l2, linf
-from advgen_ray.counterfactuals.neighborhood import boltzmann_exact, boltzmann_hardtanh, bounded, gaussian
-from advgen_ray.data import datasets
-from advgen_ray.diffusion.samplers import ancestral, euler_maruyama
-from advgen_ray.diffusion.score_matching import score_from_noise_prediction
-from advgen_ray.diffusion.solvers import dpm_solver_ode, dpm_solver_sde, heun
-from advgen_ray.diffusion.vp_sde import VPSDE, linear_times, log_snr_times, quadratic_times
-from advgen_ray.distributed.loading import load_unchanged
+from advgen_ray.data.datasets import dataset_info
+from advgen_ray.distributed.ce_generators import load_generator
+from advgen_ray.distributed.ce_sources import load_sources
+from advgen_ray.distributed.failures import RowsFailed, make_rows
 from advgen_ray.distributed.plans import CounterfactualPlan
-from advgen_ray.rng import Stream
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import COUNTERFACTUALS, images_to_column
 
-NEIGHBORHOODS = {
-    "gaussian": gaussian,
-    "boltzmann_hardtanh": boltzmann_hardtanh,
-    "boltzmann_exact": boltzmann_exact,
-    "bounded": bounded,
-}
-COMBINATIONS = {"score_consistent": score_consistent, "paper_literal": paper_literal}
-SAMPLERS = {
-    "euler_maruyama": (euler_maruyama, "linear"),
-    "ancestral": (ancestral, "quadratic"),
-    "dpm_solver_sde": (dpm_solver_sde, "log_snr"),
-    "dpm_solver_ode": (dpm_solver_ode, "log_snr"),
-    "heun": (heun, "log_snr"),
-}
-TIMES: dict[str, Callable[[int, VPSDE], Tensor]] = {
-    "linear": lambda num_steps, _: linear_times(num_steps),
-    "quadratic": lambda num_steps, _: quadratic_times(num_steps),
-    "log_snr": log_snr_times,
-}
-
 
 class CounterfactualRows:
-    """``shard index -> table``; the batches of a shard are fixed, so its bytes depend on nothing else."""
+    """``shard index -> table``; the batches of a shard are fixed, so its bytes depend on nothing else.
 
-    def __init__(self, config: GenerateConfig, result_set: ResultSet, device: torch.device) -> None:
+    A shard of which one row fails is not stored, as the others were made beside it: whoever tries again makes it
+    whole, in the same batches.
+    """
+
+    def __init__(self, config: CounterfactualsConfig, result_set: ResultSet, device: torch.device) -> None:
         self.config, self.device = config, device
-        loaded = load_unchanged(config.score_model, result_set.plan["inputs"]["score_model"], device)
-        training = loaded.card["training"]
-        self.model_digest = loaded.digest
-        self.null_label = int(loaded.card["architecture"]["num_classes"])
-        self.sde = VPSDE(training["beta_min"], training["beta_max"])
-        self.score_fn = score_from_noise_prediction(loaded.model, self.sde)
-        self.data = datasets.load(config.data.name, config.data.root, config.split)
-        self.plan = plan_of(config, self.null_label)
-        self.stream = Stream(config.seed, "counterfactual")
+        inputs: dict[str, Any] = result_set.plan["inputs"]
+        self.generator = load_generator(config, inputs, device)
+        self.sources = load_sources(config, inputs.get("sources"))
+        self.plan = plan_of(config)
 
     def __call__(self, index: int) -> pa.Table:
-        """The rows of one shard, in batches of ``batch_size``."""
-        source, target, replicate = self.plan.shard(index)
-        starts = range(0, len(source), self.config.batch_size)
-        batches = [slice(start, start + self.config.batch_size) for start in starts]
-        return pa.concat_tables([self._batch(source[b], target[b], replicate[b]) for b in batches])
+        """The rows of one shard, in batches of ``batch_size``; raises RowsFailed where some cannot be made."""
+        rows, size = self.plan.rows(index), self.config.batch_size
+        batches = [rows[start : start + size] for start in range(0, len(rows), size)]
+        return make_rows(batches, self._batch, self._key, self.plan.num_rows)
 
-    def _batch(self, source: np.ndarray, target: np.ndarray, replicate: np.ndarray) -> pa.Table:
-        images = self.data.tensor(source).to(self.device)
-        source_ids = self.data.item_ids(source)
-        item_ids = [f"{s}/{y}/{r}" for s, y, r in zip(source_ids, target, replicate, strict=True)]
-        x_ce = self._generate(images, torch.from_numpy(target).to(self.device), item_ids)
+    def _key(self, row: int) -> str:
+        """``source index/target/replicate``: known also where the source cannot be read."""
+        return "/".join(str(part[0]) for part in self.plan.keys(np.array([row])))
+
+    def _batch(self, rows: np.ndarray) -> pa.Table:
+        source, target, replicate = self.plan.keys(rows)
+        sources = self.sources(source)
+        images = sources.images.to(self.device)
+        item_ids = [f"{s}/{y}/{r}" for s, y, r in zip(sources.ids, target, replicate, strict=True)]
+        x_ce = self.generator.make(images, torch.from_numpy(target).to(self.device), item_ids)
+        finite = x_ce.isfinite().flatten(1).all(1).cpu().numpy()
+        if not finite.all():
+            raise RowsFailed({self._key(row): "x_ce is not finite" for row in rows[~finite]})
         columns = {
             "item_id": item_ids,
-            "source_id": source_ids,
+            "source_id": sources.ids,
             "source_index": source,
-            "source_label": self.data.labels[source],
+            "source_label": sources.labels,
             "y_target": target,
             "replicate": replicate,
             "x_ce": images_to_column(x_ce.cpu().numpy()),
             **{metric.__name__: metric(x_ce, images).cpu().numpy() for metric in (l2, l1, linf, l0)},
             "seed": np.full(len(source), self.config.seed),
-            "model_digest": [self.model_digest] * len(source),
+            "model_digest": [self.generator.model_digest] * len(source),
             "config_digest": [self.config.digest()] * len(source),
         }
         return pa.table([pa.array(columns[f.name]).cast(f.type) for f in COUNTERFACTUALS], schema=COUNTERFACTUALS)
 
-    def _generate(self, sources: Tensor, y_target: Tensor, item_ids: Sequence[str]) -> Tensor:
-        config = self.config
-        sampler, own_times = SAMPLERS[config.sampler.kind]
-        times = TIMES[config.sampler.times or own_times](config.sampler.num_steps, self.sde)
-        return generate(
-            self.score_fn,
-            sources,
-            y_target,
-            item_ids,
-            stream=self.stream,
-            sde=self.sde,
-            sampler=sampler,
-            times=times,
-            neighborhood=NEIGHBORHOODS[config.neighborhood.kind],
-            sigma_ce=config.neighborhood.sigma_ce,
-            combine=COMBINATIONS[config.combination],
-            guidance_scale=config.guidance_scale,
-            null_label=self.null_label,
-        )
 
-
-def plan_of(config: GenerateConfig, num_classes: int) -> CounterfactualPlan:
-    """Which rows the config asks for, under a model of ``num_classes`` classes."""
+def plan_of(config: CounterfactualsConfig) -> CounterfactualPlan:
+    """Which rows the config asks for: every class of its data set is a target."""
+    num_classes = dataset_info(config.data.name, config.data.root).num_classes
     return CounterfactualPlan(config.num_sources, num_classes, config.replicates, config.shard_images)

@@ -2,10 +2,14 @@
 
 import torch
 
+from advgen_ray.config import DataConfig
+from advgen_ray.data import datasets
 from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.errors import UserError
 from advgen_ray.storage.filesystem import local_copy
 from advgen_ray.training.any_classifier import load_classifier
+from advgen_ray.training.any_score_model import CPU, load_score_model
+from advgen_ray.training.loaded_score import LoadedScore
 from advgen_ray.training.model_directory import LoadedModel, load_model
 
 
@@ -19,7 +23,27 @@ def load_unchanged(uri: str, digest: str, device: torch.device, info: DatasetInf
         loaded = load_classifier(path, info.image_shape, info.num_classes, info.mean, info.std)
     else:
         loaded = load_model(path)
-    if loaded.digest != digest:
-        raise UserError(f"{uri}: holds another model than when this job began; rerun with another --set output=...")
+    _check_unchanged(uri, loaded.digest, digest)
     loaded.model.to(device)
     return loaded
+
+
+def load_score(uri: str, data: DataConfig, unconditional: str = "", device: torch.device = CPU) -> LoadedScore:
+    """The score model at ``uri`` for images of ``data``, with the unconditional one beside it where there is one."""
+    info = datasets.dataset_info(data.name, data.root)
+    beside = local_copy(unconditional) if unconditional else None
+    return load_score_model(local_copy(uri), info.image_shape, info.num_classes, unconditional=beside, device=device)
+
+
+def load_unchanged_score(
+    uri: str, digest: str, data: DataConfig, device: torch.device, unconditional: str = ""
+) -> LoadedScore:
+    """``load_score``; raises UserError if what it loads is not of ``digest`` any more."""
+    loaded = load_score(uri, data, unconditional, device)
+    _check_unchanged(uri, loaded.digest, digest)
+    return loaded
+
+
+def _check_unchanged(uri: str, found: str, digest: str) -> None:
+    if found != digest:
+        raise UserError(f"{uri}: holds another model than when this job began; rerun with another --set output=...")

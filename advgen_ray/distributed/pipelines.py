@@ -14,8 +14,10 @@ from advgen_ray.config import PoolConfig
 from advgen_ray.distributed.actors import Map, RowMaker, ShardActor
 from advgen_ray.distributed.cluster import connect, is_local
 from advgen_ray.distributed.progress import Progress
-from advgen_ray.errors import UserError
+from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.storage import ResultSet
+from advgen_ray.storage.filesystem import join
+from advgen_ray.storage.result_set import FAILURES
 
 
 def run_map(
@@ -34,8 +36,10 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
 
     Rows go from the actors straight to storage: through the driver pass shard numbers and counts only, so its
     memory is flat. ``note`` adds to the progress lines. Raises UserError for a mistake that an actor found,
-    RuntimeError with its traceback for a defect.
+    RuntimeError with its traceback for a defect, both at once; IncompleteError, when all else is stored, where some
+    rows could not be made: their set is not committed.
     """
+    failed: Counter[str] = Counter()
     missing = [(which, index) for which, one in enumerate(maps) for index in one.result_set.missing()]
     num_shards = sum(one.result_set.num_shards for one in maps)
     left = Counter(which for which, _ in missing)
@@ -47,12 +51,23 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
             connect()
             begin = progress.seconds
             for report in _reports(maps, pool, missing):
-                _raise_failure(name, report)
+                _raise_error(name, report)
+                if report["num_failed"]:
+                    failed[report["reason"]] += int(report["num_failed"])
+                    progress.fail(int(report["num_failed"]))
+                    continue
                 progress.add(int(report["num_rows"]))
                 left[int(report["map"])] -= 1
                 if not left[int(report["map"])]:
                     maps[int(report["map"])].result_set.commit(progress.seconds - begin)
                     begin = progress.seconds  # sets are made one after the other, but for a shard or two
+    if failed:
+        places = [join(one.result_set.uri, FAILURES) for which, one in enumerate(maps) if left[which]]
+        raise IncompleteError(
+            f"{name}: failed rows: {failed.total()}, in {progress.shards_failed} of {num_shards} shards, most often: "
+            f"{failed.most_common(1)[0][0]}; the rest is stored, and the same command tries these shards again; "
+            f"reasons by row: {', '.join(places)}"
+        )
 
 
 def _reports(maps: Sequence[Map], pool: PoolConfig, missing: list[tuple[int, int]]) -> Iterator[dict[str, Any]]:
@@ -96,7 +111,7 @@ def _check_fits(pool: PoolConfig, gpus: float) -> None:
             )
 
 
-def _raise_failure(name: str, report: dict[str, Any]) -> None:
+def _raise_error(name: str, report: dict[str, Any]) -> None:
     if report["mistake"]:
         raise UserError(report["mistake"])
     if report["defect"]:

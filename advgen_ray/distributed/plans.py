@@ -27,10 +27,13 @@ class CounterfactualPlan:
         """How many shards."""
         return -(-self.num_rows // self.shard_images)
 
-    def shard(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Source indices, targets and replicates of a shard's rows, int64 ``[rows]`` each."""
+    def rows(self, index: int) -> np.ndarray:
+        """The numbers of a shard's rows, int64 ``[rows]``."""
         start = index * self.shard_images
-        rows = np.arange(start, min(start + self.shard_images, self.num_rows))
+        return np.arange(start, min(start + self.shard_images, self.num_rows))
+
+    def keys(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Source indices, targets and replicates of rows, int64 ``[rows]`` each."""
         pairs, replicate = np.divmod(rows, self.replicates)
         source, target = np.divmod(pairs, self.num_classes)
         return source, target, replicate

@@ -20,6 +20,7 @@ class Progress:
         self.name, self.num_shards, self.note = name, num_shards, note
         self.shards_before = self.shards_done = shards_before
         self.images_done = 0
+        self.shards_failed = self.images_failed = 0
         self.begin = time.monotonic()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._print_until_closed, daemon=True)
@@ -46,14 +47,21 @@ class Progress:
         self.shards_done += 1
         self.images_done += num_images
 
+    def fail(self, num_images: int) -> None:
+        """One more shard is left for the next run, as so many of its images cannot be made."""
+        self.shards_failed += 1
+        self.images_failed += num_images
+
     def line(self) -> str:
         """``counterfactuals: 3/20 shards, 300 images, 66.2 images/s, 0:26 left``; time left once a shard is done."""
-        here = self.shards_done - self.shards_before
+        here = self.shards_done + self.shards_failed - self.shards_before
         line = f"{self.name}: {self.shards_done}/{self.num_shards} shards"
         if not here:
             return f"{line}, starting ({_clock(self.seconds)})"
         line += f", {self.images_done} images, {self.images_done / self.seconds:.1f} images/s"
-        left = self.num_shards - self.shards_done
+        if self.images_failed:
+            line += f", {self.images_failed} failed"
+        left = self.num_shards - self.shards_done - self.shards_failed
         return f"{line}, {_clock(self.seconds * left / here)} left" if left else f"{line}, {_clock(self.seconds)}"
 
     def _print_until_closed(self) -> None:
@@ -62,9 +70,10 @@ class Progress:
         while not self._closing.wait(INTERVAL_SECONDS):
             quiet += 1
             note = self.note() if self.note else ""
-            if (self.shards_done, note) != printed or quiet == QUIET_INTERVALS:
+            ended = self.shards_done + self.shards_failed
+            if (ended, note) != printed or quiet == QUIET_INTERVALS:
                 print(self.line() + (f"; {note}" if note else ""), flush=True)
-                printed, quiet = (self.shards_done, note), 0
+                printed, quiet = (ended, note), 0
 
 
 def _clock(seconds: float) -> str:

@@ -9,13 +9,28 @@ from types import ModuleType
 from advgen_ray.config import Config
 from advgen_ray.config.base import ConfigT
 from advgen_ray.errors import UserError
-from advgen_ray.recipes import cifar10, cifar100, digits, digits_robust, imagenette, mnist, svhn, tiny_imagenet
+from advgen_ray.recipes import (
+    cifar10,
+    cifar10_counterfactuals,
+    cifar100,
+    digits,
+    digits_counterfactuals,
+    digits_ratings,
+    digits_robust,
+    imagenette,
+    mnist,
+    svhn,
+    tiny_imagenet,
+)
 
 _MODULES: tuple[ModuleType, ...] = (
     digits,
     digits_robust,
+    digits_counterfactuals,
+    digits_ratings,
     mnist,
     cifar10,
+    cifar10_counterfactuals,
     cifar100,
     svhn,
     tiny_imagenet,
@@ -42,7 +57,8 @@ def listing() -> list[Recipe]:
     found = []
     for module in _MODULES:
         for name, function in vars(module).items():
-            if inspect.isfunction(function) and function.__module__ == module.__name__:
+            own = inspect.isfunction(function) and function.__module__ == module.__name__
+            if own and not name.startswith("_"):
                 found.append(Recipe(name, inspect.signature(function).return_annotation, function))
     return found
 

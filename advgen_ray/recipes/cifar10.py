@@ -2,19 +2,17 @@
 
 from advgen_ray.config import (
     AttackConfig,
+    ClassifierViewConfig,
     CompareDetectorsConfig,
     CompareLossesConfig,
     CompareSubsetsConfig,
     DataConfig,
     EnergyViewConfig,
     EvaluateRobustnessConfig,
-    GenerateConfig,
     GenerateFromClassifierConfig,
-    NeighborhoodConfig,
     OptimizerConfig,
     ParameterConfig,
     PoolConfig,
-    SamplerConfig,
     ScoreEnergiesConfig,
     SearchTrainingConfig,
     StudyConfig,
@@ -25,6 +23,11 @@ from advgen_ray.config import (
     WorkersConfig,
 )
 from advgen_ray.recipes.attacks import energy_view
+from advgen_ray.recipes.cifar10_counterfactuals import (
+    cifar10_counterfactuals,
+    cifar10_dvce,
+    cifar10_robust_counterfactuals,
+)
 from advgen_ray.recipes.comparisons import every_loss
 from advgen_ray.recipes.robust_training import s001
 
@@ -61,20 +64,6 @@ def cifar10_score_model() -> TrainScoreModelConfig:
     )
 
 
-def cifar10_counterfactuals() -> GenerateConfig:
-    """S000's set of 200,000: w 15, sigma_CE 0.2, Boltzmann, 1000 Euler-Maruyama steps, 10,000 sources."""
-    return GenerateConfig(
-        data=DATA,
-        num_sources=10_000,
-        neighborhood=NeighborhoodConfig(kind="boltzmann_hardtanh", sigma_ce=0.2),
-        guidance_scale=15.0,
-        sampler=SamplerConfig(kind="euler_maruyama", num_steps=1000),
-        batch_size=512,
-        shard_images=1000,
-        pool=PoolConfig(min_actors=1, max_actors=8, cpus_per_actor=4),
-    )
-
-
 def cifar10_energies() -> ScoreEnergiesConfig:
     """Energies of the test split, clean and under PGD(8) at 0.5, and of 10,000 training sources and their CEs."""
     return ScoreEnergiesConfig(
@@ -86,7 +75,7 @@ def cifar10_energies() -> ScoreEnergiesConfig:
 
 
 def cifar10_study() -> StudyConfig:
-    """S000 whole: the eps of T1, 200,000 CEs, figures 2 to 4; fig 3 reports r^2 = 0.39."""
+    """S000 whole: the eps of T1, 200,000 CEs, figures 2 to 11; fig 3 reports r^2 = 0.39."""
     return StudyConfig(
         data=DATA,
         classifier=cifar10_classifier(),
@@ -96,6 +85,9 @@ def cifar10_study() -> StudyConfig:
         variant_sources=1000,
         held_out_sources=1000,
         energies=cifar10_energies(),
+        classifier_view=ClassifierViewConfig(
+            eps=(1.0, 2.0), ascent=cifar10_robust_counterfactuals(), dvce=cifar10_dvce()
+        ),
         energy_view=EnergyViewConfig(
             eps=1.0,
             attacked=cifar10_attacked_energies(),

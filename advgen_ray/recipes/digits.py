@@ -2,25 +2,29 @@
 
 from advgen_ray.config import (
     AttackConfig,
+    ClassifierViewConfig,
     CompareDetectorsConfig,
     DataConfig,
     EnergyViewConfig,
     ExploreCounterfactualsConfig,
-    GenerateConfig,
     GenerateFromClassifierConfig,
-    NeighborhoodConfig,
     OptimizerConfig,
     PoolConfig,
     ReportConfig,
-    SamplerConfig,
     ScoreEnergiesConfig,
     StudyConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
     UNetConfig,
+    ValidateConfig,
     WideResNetConfig,
 )
 from advgen_ray.recipes.attacks import energy_view, ladder
+from advgen_ray.recipes.digits_counterfactuals import (
+    digits_counterfactuals,
+    digits_dvce,
+    digits_robust_counterfactuals,
+)
 from advgen_ray.recipes.robust_training import with_loss
 
 DATA = DataConfig(name="digits")
@@ -49,25 +53,6 @@ def digits_score_model() -> TrainScoreModelConfig:
         ema_decay=0.995,
         num_steps=1500,
         checkpoint_every_steps=500,
-    )
-
-
-def digits_counterfactuals() -> GenerateConfig:
-    """Two CEs a class of 100 training scans, 40 ancestral steps; w and sigma_CE: the closest CEs at 96% validity.
-
-    Measured on 1,000 CEs of training scans, validity / mean L2 / accuracy that the eps 1.5 model loses beyond the
-    standard one's loss: w 4, sigma_CE .2: .988 / 2.03 / .10; w 3, .2: .974 / 1.96 / .13; w 4, .15: .971 / 1.90 / .16;
-    w 3, .15: .934 / 1.82 / .17. The closer the CEs, the larger the effect; w = 15 gives .995 / 2.55.
-    """
-    return GenerateConfig(
-        data=DATA,
-        num_sources=100,
-        neighborhood=NeighborhoodConfig(kind="boltzmann_hardtanh", sigma_ce=0.15),
-        guidance_scale=4.0,
-        sampler=SamplerConfig(kind="ancestral", num_steps=40),
-        batch_size=100,
-        shard_images=200,
-        pool=PoolConfig(min_actors=2, max_actors=2),
     )
 
 
@@ -116,6 +101,11 @@ def digits_report() -> ReportConfig:
     return ReportConfig(data=DATA)
 
 
+def digits_validation() -> ValidateConfig:
+    """Every promise of the demo's counterfactuals: keys, digests, ranges, provenance, distances to their sources."""
+    return ValidateConfig(data=DATA, result_set="runs/demo/counterfactuals/main")
+
+
 def digits_explorer() -> ExploreCounterfactualsConfig:
     """Every CE of the demo with what its classifiers say of it, beside the demo's report (S000 figure 8, all of it)."""
     return ExploreCounterfactualsConfig(
@@ -138,6 +128,11 @@ def digits_study() -> StudyConfig:
         variant_sources=20,
         held_out_sources=60,
         energies=digits_energies(),
+        classifier_view=ClassifierViewConfig(
+            eps=(1.0, 1.5),
+            ascent=digits_robust_counterfactuals(),
+            dvce=digits_dvce(),
+        ),
         energy_view=EnergyViewConfig(
             eps=1.0,
             attacked=digits_attacked_energies().override(["num_images=150"]),

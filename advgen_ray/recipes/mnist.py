@@ -11,7 +11,6 @@ from advgen_ray.config import (
     NeighborhoodConfig,
     OptimizerConfig,
     PoolConfig,
-    SamplerConfig,
     ScoreEnergiesConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
@@ -23,6 +22,7 @@ from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
 from advgen_ray.recipes.attacks import energy_view
 from advgen_ray.recipes.comparisons import every_loss
 from advgen_ray.recipes.robust_training import with_loss
+from advgen_ray.recipes.samplers import FORTY_EVALUATIONS
 
 DATA = DataConfig(name="mnist")
 EPS, STEP_SIZE = 0.3, 0.03  # Linf, the radius of Madry et al.
@@ -64,13 +64,13 @@ def mnist_score_model() -> TrainScoreModelConfig:
 
 
 def mnist_counterfactuals() -> GenerateConfig:
-    """Two CEs a class of 1,000 training images in 40 ancestral steps at the paper's w and sigma_CE."""
+    """Two CEs a class of 1,000 training images by 40 evaluations each, at the paper's w and sigma_CE."""
     return GenerateConfig(
         data=DATA,
         num_sources=1000,
         neighborhood=NeighborhoodConfig(kind="boltzmann_hardtanh", sigma_ce=0.2),
         guidance_scale=15.0,
-        sampler=SamplerConfig(kind="ancestral", num_steps=40),
+        sampler=FORTY_EVALUATIONS,
     )
 
 

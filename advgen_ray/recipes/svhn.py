@@ -4,15 +4,18 @@ from typing import Any
 
 from advgen_ray.config import (
     AttackConfig,
+    ClassifierViewConfig,
     DataConfig,
+    GenerateByClassifierConfig,
     GenerateConfig,
     ScoreEnergiesConfig,
     StudyConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
 )
-from advgen_ray.recipes import cifar10
+from advgen_ray.recipes import cifar10, cifar10_counterfactuals
 from advgen_ray.recipes.robust_training import EPS, s001
+from advgen_ray.recipes.samplers import PAPER
 
 DATA = DataConfig(name="svhn")
 S001: dict[str, Any] = {
@@ -42,8 +45,23 @@ def svhn_score_model() -> TrainScoreModelConfig:
 
 
 def svhn_counterfactuals() -> GenerateConfig:
-    """S000's second set of 200,000: w 15, sigma_CE 0.2, Boltzmann, 1000 Euler-Maruyama steps."""
-    return cifar10.cifar10_counterfactuals().model_copy(update={"data": DATA})
+    """S000's second set of 200,000 by 40 evaluations each: w 15, sigma_CE 0.2, Boltzmann."""
+    return cifar10_counterfactuals.cifar10_counterfactuals().model_copy(update={"data": DATA})
+
+
+def svhn_counterfactuals_paper_sampler() -> GenerateConfig:
+    """S000's second set of 200,000 as printed: w 15, sigma_CE 0.2, Boltzmann, 1000 Euler-Maruyama steps."""
+    return svhn_counterfactuals().model_copy(update={"sampler": PAPER})
+
+
+def svhn_robust_counterfactuals() -> GenerateByClassifierConfig:
+    """S000 figures 2, 14 and 15: 1,000 images pushed by the classifier of eps 0.4 until it is 90% sure."""
+    return _on_svhn(cifar10_counterfactuals.cifar10_robust_counterfactuals(), "counterfactuals-eps-0.4")
+
+
+def svhn_dvce() -> GenerateByClassifierConfig:
+    """DVCE of the standard classifier, in the cone of 30 degrees around that of eps 0.4."""
+    return _on_svhn(cifar10_counterfactuals.cifar10_dvce(), "counterfactuals-dvce")
 
 
 def svhn_energies() -> ScoreEnergiesConfig:
@@ -63,6 +81,7 @@ def svhn_study() -> StudyConfig:
         variant_sources=1000,
         held_out_sources=1000,
         energies=svhn_energies(),
+        classifier_view=ClassifierViewConfig(eps=(0.4,), ascent=svhn_robust_counterfactuals(), dvce=svhn_dvce()),
         output="runs/svhn",
     )
 
@@ -95,3 +114,15 @@ def svhn_weat_adv() -> TrainClassifierConfig:
 def svhn_weat_nat() -> TrainClassifierConfig:
     """S001 A.3, WEAT-nat with beta 6, 30 epochs, step 1/255; AutoAttack lists 95.56 / 64.01 with generated images."""
     return s001(DATA, "weat_nat", **S001)
+
+
+def _on_svhn(config: GenerateByClassifierConfig, name: str) -> GenerateByClassifierConfig:
+    """A recipe of CIFAR-10 with SVHN's images and models."""
+    settings = ["data.name=svhn", "classifier=runs/svhn/classifiers/eps-0.4/model", f"output=runs/svhn/{name}"]
+    if config.method.kind == "dvce":
+        settings[1] = "classifier=runs/svhn/classifiers/eps-0.0/model"
+        settings += [
+            "method.score_model=runs/svhn/score_model/model",
+            "method.cone_classifier=runs/svhn/classifiers/eps-0.4/model",
+        ]
+    return config.override(settings)

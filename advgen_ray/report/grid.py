@@ -27,11 +27,17 @@ def grid_rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def build_grid(
-    rows: pd.DataFrame, x_ce: np.ndarray, sources: np.ndarray, judged: pd.Series, class_names: Sequence[str]
+    title: str,
+    rows: pd.DataFrame,
+    x_ce: np.ndarray,
+    sources: np.ndarray,
+    judged: pd.Series,
+    class_names: Sequence[str],
 ) -> Grid:
     """The grid of the chosen ``rows``.
 
     Args:
+        title: its heading.
         rows: from ``grid_rows``.
         x_ce: their pictures ``[len(rows), C, H, W]`` in [0, 1].
         sources: the source picture of each row, same shape.
@@ -53,7 +59,7 @@ def build_grid(
         f"its L2 distance (pixels in [0, 1]). Framed: the source's own class. Dashed and marked ✗: the judge does not "
         f"see the target ({num_rejected} of {num_shown} shown)."
     )
-    return Grid("One image, ten answers", caption, [class_names[int(t)] for t in targets], lines)
+    return Grid(title, caption, [class_names[int(t)] for t in targets], lines)
 
 
 def _cell(row: pd.Series, image: np.ndarray, judged: pd.Series, class_names: Sequence[str]) -> Cell:

@@ -32,6 +32,11 @@ def decimal(value: float, decimals: int = 2) -> str:
     return MISSING if not math.isfinite(value) else f"{_rounded(value, decimals):.{decimals}f}".replace("-", "−")
 
 
+def decimal_interval(value: float, low: float, high: float) -> str:
+    """``"1.23 (1.18 to 1.29)"``: a plain number and its 95% interval."""
+    return MISSING if not math.isfinite(value) else f"{decimal(value)} ({decimal(low)} to {decimal(high)})"
+
+
 def signed(value: float, decimals: int = 2) -> str:
     """A number that shows its sign, unless it rounds to zero."""
     return f"+{decimal(value, decimals)}" if _rounded(value, decimals) > 0 else decimal(value, decimals)

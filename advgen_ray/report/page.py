@@ -33,11 +33,11 @@ def panels_of(sections: Sequence[Section]) -> list[Panel]:
 
 def render(page: Page) -> str:
     """The page as HTML; every text is escaped."""
-    return fill("page.html", page)
+    return fill("page.html", page=page)
 
 
-def fill(template: str, page: object) -> str:
-    """A template of this package with ``page`` filled in; every text is escaped."""
+def fill(template: str, **values: object) -> str:
+    """A template of this package with its values; every text is escaped."""
     environment = Environment(
         loader=PackageLoader("advgen_ray", "report"),
         autoescape=True,
@@ -45,4 +45,4 @@ def fill(template: str, page: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(page=page)
+    return environment.get_template(template).render(**values)

@@ -1,4 +1,4 @@
-"""Pictures of how far counterfactuals lie from their sources (S000 figure 2), and of classes told by distance."""
+"""Pictures of how far counterfactuals lie from their sources (S000 figure 2)."""
 
 from collections.abc import Sequence
 
@@ -9,17 +9,18 @@ from matplotlib.axes import Axes
 from advgen_ray.analysis.inputs import CounterfactualSet
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Panel
+from advgen_ray.report.plots_confusion import name_classes
 from advgen_ray.report.style import DASHES, INK, SERIES, WIDE, draw, in_percent, legend_above
 
 NUM_BINS = 30
 AXIS_NAMES = {"l2": "L2 distance to the source (pixels in [0, 1])", "l0": "L0: share of pixels changed by > 0.02"}
 
 
-def distance_distributions(sets: Sequence[CounterfactualSet], column: str) -> Panel:
+def distance_distributions(sets: Sequence[CounterfactualSet], column: str, name: str = "distance") -> Panel:
     """Distribution of ``column`` (``"l2"`` or ``"l0"``) over different-class CEs, one outline a set."""
     values = [one.rows.loc[one.different_class, column].to_numpy(float) for one in sets]
     labels = [one.label for one in sets]
-    return _distributions(f"distance-{column}", "different-class counterfactuals", values, labels, column)
+    return _distributions(f"{name}-{column}", "different-class counterfactuals", values, labels, column)
 
 
 def same_and_different(one: CounterfactualSet) -> Panel:
@@ -78,31 +79,8 @@ def class_distance_panel(means: pd.DataFrame, class_names: Sequence[str]) -> Pan
         for (row, column), value in np.ndenumerate(values):
             color = INK if value > (low + high) / 2 else "white"
             axes.text(column, row, numbers.decimal(value, 1), ha="center", va="center", color=color, fontsize=8)
-        _class_axes(axes, [class_names[int(t)] for t in means.columns], [class_names[int(s)] for s in means.index])
+        name_classes(axes, [class_names[int(t)] for t in means.columns], [class_names[int(s)] for s in means.index])
         axes.set(xlabel="target class", ylabel="class of the source")
 
     alt = f"Mean L2 distance from each class to each target class, between {low:.2f} and {high:.2f}."
     return draw("class-distances", alt, WIDE, paint)
-
-
-def confusion_panel(confusion: np.ndarray, class_names: Sequence[str]) -> Panel:
-    """True class against the class of nearest CEs, as counts."""
-
-    def paint(axes: Axes) -> None:
-        shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-        axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.25, aspect="auto")
-        for (row, column), number in np.ndenumerate(confusion):
-            if number:
-                color = "white" if shares[row, column] > 0.6 else INK
-                axes.text(column, row, str(number), ha="center", va="center", color=color, fontsize=8.5)
-        _class_axes(axes, class_names, class_names)
-        axes.set(xlabel="class of the nearest counterfactuals", ylabel="true class")
-
-    right, total = int(np.trace(confusion)), int(confusion.sum())
-    return draw("distance-classifier", f"Confusion matrix: {right} of {total} sources on its diagonal.", WIDE, paint)
-
-
-def _class_axes(axes: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:
-    axes.set_xticks(range(len(columns)), columns, rotation=0 if max(map(len, columns)) <= 3 else 60)
-    axes.set_yticks(range(len(rows)), rows)
-    axes.grid(visible=False)

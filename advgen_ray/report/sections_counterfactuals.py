@@ -3,15 +3,10 @@
 from advgen_ray.analysis import published
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Figure, Section, Table
-from advgen_ray.report.plots_distances import (
-    class_distance_panel,
-    confusion_panel,
-    distance_distributions,
-    same_and_different,
-)
+from advgen_ray.report.plots_confusion import MAX_DRAWN_CLASSES, confusion_panel
+from advgen_ray.report.plots_distances import class_distance_panel, distance_distributions, same_and_different
+from advgen_ray.report.plots_generators import accuracy_by_kind
 from advgen_ray.report.study import Study
-
-MAX_DRAWN_CLASSES = 20  # in a matrix; more would be too small to read
 
 
 def grid_section(study: Study) -> Section:
@@ -26,11 +21,11 @@ def grid_section(study: Study) -> Section:
         f"{numbers.with_interval(rate.value, low, high)} of the {numbers.count(rate.count)} whose target is not the "
         f"source's class.",
     ]
-    return Section("counterfactuals", "Counterfactuals", sentences, [study.grid])
+    return Section("counterfactuals", "Counterfactuals", sentences, [study.grids[main.name]])
 
 
 def distance_section(study: Study) -> Section:
-    """How near and how sparse they are, by kind of neighborhood (C5)."""
+    """How near and how sparse they are, by the way they are made (C5)."""
     tables = study.tables
     quality = tables.quality
     main, num_sources = tables.inputs.main, int(quality["num_sources"].iloc[0])
@@ -40,11 +35,19 @@ def distance_section(study: Study) -> Section:
     matrix_words = ["Right: the mean from each class to each other one."] if matrix else []
     figures: list[Block] = [
         Figure(
-            "Distance by kind of neighborhood",
-            f"Different-class counterfactuals of the same {numbers.count(num_sources)} sources, "
-            f"{numbers.count(num_each)} a kind; the vertical lines are means. As figure 2 of Yeats et al. (CIFAR-10, "
-            f"SVHN).",
+            "Distance by the way they are made",
+            f"Different-class counterfactuals of the same {numbers.count(num_sources)} sources, up to "
+            f"{numbers.count(num_each)} of a kind; the vertical lines are means. As figure 2 of Yeats et al. "
+            f"(CIFAR-10, SVHN), who draw and do not print it.",
             [distance_distributions(tables.compared, "l2"), distance_distributions(tables.compared, "l0")],
+            size="wide",
+        ),
+        Figure(
+            "Whether standard models see the target",
+            "Share of the same counterfactuals on which the judge, and the study's own standard model, predict the "
+            "target, with 95% binomial intervals. As figure 6 of Yeats et al.; there too a set made by gradients may "
+            "convince without changing what is seen.",
+            [accuracy_by_kind(quality)],
             size="wide",
         ),
         _quality(study),
@@ -97,7 +100,7 @@ def _quality(study: Study) -> Table:
         for _, row in quality.iterrows()
     ]
     return Table(
-        "Quality by kind of neighborhood",
+        "Quality by the way they are made",
         "Different-class counterfactuals of the sources that all kinds share. Validity: the judge predicts the target "
         "(95% binomial interval). L0 counts pixels changed by more than 0.02.",
         ["Kind", "n", "mean L2", "median L2", "mean L0", "mean L2, same class", "validity (judge)", "standard model"],
@@ -120,5 +123,7 @@ def distance_classifier_section(study: Study) -> Section | None:
     blocks: list[Block] = []
     if len(names) <= MAX_DRAWN_CLASSES:
         caption = f"Counts of {numbers.count(result.accuracy.count)} images of the held-out set."
-        blocks.append(Figure("Class by distance", caption, [confusion_panel(result.confusion, names)], size="wide"))
+        nearest = "class of the nearest counterfactuals"
+        panel = confusion_panel("distance-classifier", result.confusion, names, "true class", nearest, "sources")
+        blocks.append(Figure("Class by distance", caption, [panel], size="wide"))
     return Section("distance-classifier", "Distance as a classifier", sentences, blocks)

@@ -43,7 +43,7 @@ class Study:
 
     tables: StudyTables
     records: Sequence[RunRecord]
-    grid: Grid
+    grids: Mapping[str, Grid]  # by name of the set: the main one, and those that classifiers made
     elapsed_seconds: Mapping[str, float]
     version: str  # of advgen_ray
     explorer: str = ""  # a page of every counterfactual beside this one

@@ -8,6 +8,7 @@ from advgen_ray.report.page import Page
 from advgen_ray.report.sections_classifiers import confidence_section, effect_section, robustness_section
 from advgen_ray.report.sections_counterfactuals import distance_classifier_section, distance_section, grid_section
 from advgen_ray.report.sections_energy import detector_section, energy_section
+from advgen_ray.report.sections_generators import chain_section, classifiers_section, neighborhood_section
 from advgen_ray.report.sections_runs import runs_section, words_section
 from advgen_ray.report.study import Study
 
@@ -19,6 +20,9 @@ def result_sections(study: Study) -> list[Section]:
         effect_section(study),
         confidence_section(study),
         distance_section(study),
+        classifiers_section(study),
+        chain_section(study),
+        neighborhood_section(study),
         distance_classifier_section(study),
         robustness_section(study),
         energy_section(study),
@@ -30,6 +34,7 @@ def result_sections(study: Study) -> list[Section]:
 def study_page(study: Study, results: Sequence[Section]) -> Page:
     """The results, what was run and the words used."""
     data_name = study.tables.inputs.data_name
+    grid = study.grids[study.tables.inputs.main.name]
     return Page(
         title=f"advgen_ray: counterfactuals and adversarial training on {data_name}",
         heading="Do counterfactuals complicate adversarial training?",
@@ -39,7 +44,7 @@ def study_page(study: Study, results: Sequence[Section]) -> Page:
         lead=what_was_run(study),
         key_figures=key_figures(study),
         sections=[*results, runs_section(study), words_section()],
-        teaser=study.grid.rows[0],
-        teaser_columns=study.grid.columns,
+        teaser=grid.rows[0],
+        teaser_columns=grid.columns,
         explorer=study.explorer,
     )

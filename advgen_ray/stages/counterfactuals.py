@@ -5,22 +5,30 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-import pyarrow.compute as pc
+import numpy as np
 
-from advgen_ray.config import GenerateConfig
+from advgen_ray.config import CounterfactualsConfig, DVCEConfig, GenerateByClassifierConfig, GenerateConfig
+from advgen_ray.data.datasets import dataset_info
 from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows, plan_of
 from advgen_ray.distributed.pipelines import run_maps
-from advgen_ray.stages.inputs import content_digest, load_images, load_score_model
+from advgen_ray.errors import UserError
+from advgen_ray.stages.inputs import (
+    content_digest,
+    load_classifier,
+    load_images,
+    load_score_model,
+    open_counterfactuals,
+)
 from advgen_ray.storage import ResultSet
 from advgen_ray.tracking import Run, tracked_run
 
 
-def run(config: GenerateConfig) -> dict[str, Any]:
+def run(config: CounterfactualsConfig) -> dict[str, Any]:
     """Generate what is missing of the set at ``config.output``; returns its summary.
 
-    Raises UserError, before work starts, for a missing or foreign score model, too many sources, another set in the
-    same place or a place that cannot be written.
+    Raises UserError, before work starts, for a missing or foreign model, too many sources, another set in the
+    same place or a place that cannot be written; IncompleteError where some rows could not be made.
     """
     result_set = prepare(config)
     if result_set.finished():
@@ -33,7 +41,7 @@ def run(config: GenerateConfig) -> dict[str, Any]:
     return summary
 
 
-def run_all(configs: Sequence[GenerateConfig]) -> list[dict[str, Any]]:
+def run_all(configs: Sequence[CounterfactualsConfig]) -> list[dict[str, Any]]:
     """Several sets in one pool of actors, that of the first config; each is recorded as a run of its own."""
     sets = [prepare(config) for config in configs]
     unfinished = [(config, one) for config, one in zip(configs, sets, strict=True) if not one.finished()]
@@ -46,45 +54,85 @@ def run_all(configs: Sequence[GenerateConfig]) -> list[dict[str, Any]]:
     return [_summary(one) for one in sets]
 
 
-def prepare(config: GenerateConfig) -> ResultSet:
+def prepare(config: CounterfactualsConfig) -> ResultSet:
     """The set that the config makes, begun or continued, with every input checked."""
-    images = load_images(config.data, config.split, config.num_sources, "num_sources")
-    score_model = load_score_model(config.score_model, config.data)
-    inputs = {"score_model": score_model.digest, "images": content_digest(images, config.num_sources)}
+    inputs = _sources(config) | _models(config)
     return ResultSet.create(
         config.output,
         kind="counterfactuals",
         config=config.content(),
         inputs=inputs,
-        num_shards=plan_of(config, images.info.num_classes).num_shards,
-        image_shape=images.info.image_shape,
+        num_shards=plan_of(config).num_shards,
+        image_shape=dataset_info(config.data.name, config.data.root).image_shape,
     )
 
 
-def _map(config: GenerateConfig, result_set: ResultSet) -> Map:
+def _sources(config: CounterfactualsConfig) -> dict[str, str]:
+    """What the set is made of, by digest; raises UserError where there are not as many images as asked for."""
+    if not config.sources:
+        images = load_images(config.data, config.split, config.num_sources, "num_sources")
+        return {"images": content_digest(images, config.num_sources)}
+    made_of = open_counterfactuals(config.sources, config.data)
+    if made_of.uri == config.output:
+        raise UserError(f"sources={config.sources}: is the output too; choose another --set output=...")
+    if config.num_sources > made_of.manifest["num_rows"]:
+        raise UserError(
+            f"num_sources={config.num_sources}: {config.sources} holds {made_of.manifest['num_rows']} counterfactuals; "
+            "lower it"
+        )
+    return {"sources": made_of.identity}
+
+
+def _models(config: CounterfactualsConfig) -> dict[str, str]:
+    """The models that make the set, by digest."""
+    if isinstance(config, GenerateConfig):
+        score_model = load_score_model(config.score_model, config.data, config.unconditional_model)
+        if config.guidance_scale > 0 and not score_model.has_null:
+            raise UserError(
+                f"guidance_scale={config.guidance_scale:g}: {config.score_model} has no null class; give an "
+                "unconditional model with --set unconditional_model=DIR, or --set guidance_scale=0"
+            )
+        return {"score_model": score_model.digest}
+    assert isinstance(config, GenerateByClassifierConfig)
+    found = {"classifier": load_classifier(config.classifier, config.data).digest}
+    if isinstance(config.method, DVCEConfig):
+        score_model = load_score_model(config.method.score_model, config.data)
+        if not score_model.has_null:
+            raise UserError(
+                f"method.score_model={config.method.score_model}: has no null class, which DVCE samples from"
+            )
+        found["score_model"] = score_model.digest
+        if config.method.cone_classifier:
+            found["cone_classifier"] = load_classifier(config.method.cone_classifier, config.data).digest
+    return found
+
+
+def _map(config: CounterfactualsConfig, result_set: ResultSet) -> Map:
     return Map(result_set, partial(CounterfactualRows, config, result_set))
 
 
-def _tracked(name: str, config: GenerateConfig) -> AbstractContextManager[Run]:
+def _tracked(name: str, config: CounterfactualsConfig) -> AbstractContextManager[Run]:
     return tracked_run(name, config.model_dump(mode="json"), tags={"config_digest": config.digest()})
 
 
 def _summary(result_set: ResultSet) -> dict[str, Any]:
-    rows = result_set.read(["source_label", "y_target", "l2", "l0"])
-    other = rows.filter(pc.not_equal(rows["source_label"], rows["y_target"]))
-    same = rows.filter(pc.equal(rows["source_label"], rows["y_target"]))
-    manifest = result_set.manifest
+    """Counts and means, one shard in memory at a time; None where there is no such row."""
+    count, l2, l0 = np.zeros(2), np.zeros(2), np.zeros(2)  # of counterfactuals for another class, and for their own
+    for rows in result_set.tables(["source_label", "y_target", "l2", "l0"]):
+        same = (rows["source_label"].to_numpy() == rows["y_target"].to_numpy()).astype(int)
+        count += np.bincount(same, minlength=2)
+        l2 += np.bincount(same, rows["l2"].to_numpy(), minlength=2)
+        l0 += np.bincount(same, rows["l0"].to_numpy(), minlength=2)
     return {
         "output": result_set.uri,
         "identity": result_set.identity,
-        "count": rows.num_rows,
-        "mean_l2_different_class": _mean(other["l2"]),
-        "mean_l2_same_class": _mean(same["l2"]),
-        "mean_l0": _mean(rows["l0"]),
-        "seconds": manifest["seconds"],
+        "count": int(count.sum()),
+        "mean_l2_different_class": _mean(l2[0], count[0]),
+        "mean_l2_same_class": _mean(l2[1], count[1]),
+        "mean_l0": _mean(l0.sum(), count.sum()),
+        "seconds": result_set.manifest["seconds"],
     }
 
 
-def _mean(column: Any) -> float | None:
-    mean = pc.mean(column).as_py()  # None where there is no such row
-    return None if mean is None else round(float(mean), 6)
+def _mean(total: float, count: float) -> float | None:
+    return round(float(total / count), 6) if count else None

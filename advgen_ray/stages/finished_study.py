@@ -27,6 +27,7 @@ def report_config(output: str) -> ReportConfig:
     sets = [join(root, "counterfactuals", name) for name in inputs["counterfactuals"]]
     main = join(root, "counterfactuals", "main")
     held_out = join(root, "counterfactuals", "held-out")
+    chains = [join(root, "counterfactuals", f"of-{name}") for name in inputs["counterfactuals"]]
     score_model = join(root, "score_model", "model")
     return ReportConfig(
         data=DataConfig.parse(ResultSet.open(main).plan["config"]["data"]),
@@ -35,6 +36,7 @@ def report_config(output: str) -> ReportConfig:
         score_model=score_model if exists(score_model) else "",
         counterfactuals=main,
         variants=tuple(sets),
+        chains=tuple(uri for uri in chains if exists(uri)),
         held_out=held_out if exists(held_out) else "",
         energies=join(root, "energies"),
         **{key: join(root, name) for key, name in VIEW.items() if exists(join(root, name))},

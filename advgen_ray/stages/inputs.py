@@ -8,10 +8,12 @@ import numpy as np
 from advgen_ray.config import DataConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.distributed.loading import load_score
 from advgen_ray.errors import UserError
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import local_copy
 from advgen_ray.training import any_classifier
+from advgen_ray.training.loaded_score import LoadedScore
 from advgen_ray.training.model_directory import CLASSIFIERS, LoadedModel, load_model
 
 
@@ -32,9 +34,14 @@ def content_digest(images: LabelledImages, num_images: int | None = None) -> str
     return digest.hexdigest()[:16]
 
 
-def load_score_model(uri: str, data: DataConfig) -> LoadedModel:
-    """The score model at ``uri``; raises UserError unless it is one, made for images such as ``data``'s."""
-    return _load_for(uri, ("unet",), data)
+def load_score_model(uri: str, data: DataConfig, unconditional: str = "") -> LoadedScore:
+    """The score model at ``uri``, one of ours or from elsewhere (``training.any_score_model``).
+
+    Raises UserError unless it is one, made for images such as ``data``'s.
+    """
+    loaded = load_score(uri, data, unconditional)
+    _check_trained_on(uri, loaded.card, data)
+    return loaded
 
 
 def load_classifier(uri: str, data: DataConfig) -> LoadedModel:
@@ -45,24 +52,24 @@ def load_classifier(uri: str, data: DataConfig) -> LoadedModel:
     if local_copy(uri).is_file():
         info = datasets.dataset_info(data.name, data.root)
         return any_classifier.load_classifier(local_copy(uri), info.image_shape, info.num_classes, info.mean, info.std)
-    return _load_for(uri, tuple(CLASSIFIERS), data)
-
-
-def _load_for(uri: str, kinds: tuple[str, ...], data: DataConfig) -> LoadedModel:
     loaded = load_model(local_copy(uri))
     info = datasets.dataset_info(data.name, data.root)
     architecture: dict[str, Any] = loaded.card["architecture"]
     expected = {"image_shape": list(info.image_shape), "num_classes": info.num_classes}
     found = {"image_shape": list(architecture["image_shape"]), "num_classes": architecture["num_classes"]}
-    if loaded.card["kind"] not in kinds:
-        wanted = kinds[0] if len(kinds) == 1 else f"classifier ({', '.join(kinds)})"
+    if loaded.card["kind"] not in CLASSIFIERS:
+        wanted = f"classifier ({', '.join(CLASSIFIERS)})"
         raise UserError(f"{uri}: holds a {loaded.card['kind']}, expected a {wanted}; give another model directory")
     if found != expected:
         raise UserError(f"{uri}: made for {found}, {data.name} has {expected}; give a model of this data set")
-    trained_on = loaded.card.get("data", {}).get("name", data.name)
+    _check_trained_on(uri, loaded.card, data)
+    return loaded
+
+
+def _check_trained_on(uri: str, card: dict[str, Any], data: DataConfig) -> None:
+    trained_on = card.get("data", {}).get("name", data.name)
     if trained_on != data.name:
         raise UserError(f"{uri}: trained on {trained_on}, but data.name is {data.name}; give a model of this data set")
-    return loaded
 
 
 def open_counterfactuals(uri: str, data: DataConfig) -> ResultSet:

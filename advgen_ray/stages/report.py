@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from advgen_ray.analysis.ce_accuracy import judged
+from advgen_ray.analysis.inputs import CounterfactualSet
 from advgen_ray.analysis.study import StudyTables, analyze
 from advgen_ray.analysis.summary import summarize
 from advgen_ray.config import ReportConfig
@@ -24,7 +25,8 @@ from advgen_ray.report.study_page import result_sections, study_page
 from advgen_ray.report.text import summary_text
 from advgen_ray.stages import energy_view
 from advgen_ray.stages.inputs import load_images
-from advgen_ray.stages.report_inputs import Stored, pictures, read_stored
+from advgen_ray.stages.report_inputs import pictures, read_stored
+from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import ensure_writable, join, write_atomic
 from advgen_ray.tracking import Run, tracked_run
 
@@ -44,8 +46,8 @@ def run(config: ReportConfig, elapsed_seconds: Mapping[str, float] | None = None
         stored = read_stored(config)
         tables = analyze(stored.inputs)
         elapsed = dict(elapsed_seconds) if elapsed_seconds else stored_seconds(stored.records)
-        grid = _grid(config, tables, stored)
-        study = Study(tables, stored.records, grid, elapsed, version("advgen_ray"), config.explorer)
+        grids = {one.name: _grid(config, tables, stored_set, one) for stored_set, one in stored.pictured}
+        study = Study(tables, stored.records, grids, elapsed, version("advgen_ray"), config.explorer)
         sections = [*result_sections(study), *energy_view.sections(config)]
         drawings = {panel.name: panel.svg for panel in panels_of(sections)}
         elapsed["report"] = time.monotonic() - begin
@@ -71,15 +73,15 @@ def stored_seconds(records: Iterable[RunRecord]) -> dict[str, float]:
     return seconds
 
 
-def _grid(config: ReportConfig, tables: StudyTables, stored: Stored) -> Grid:
+def _grid(config: ReportConfig, tables: StudyTables, stored: ResultSet, one: CounterfactualSet) -> Grid:
     """The pictures of the grid's rows, the judge's opinion of each, and the sources from the data set."""
-    rows = grid_rows(tables.inputs.main.rows)
-    split = stored.main.plan["config"]["split"]
-    images = load_images(config.data, split, None, "num_images")
+    rows = grid_rows(one.rows)
+    images = load_images(config.data, stored.plan["config"]["split"], None, "num_images")
     sources = images.tensor(rows["source_index"].to_numpy()).numpy()
-    opinion = judged(tables.inputs.energies, tables.inputs.judge, tables.inputs.main)
+    opinion = judged(tables.inputs.energies, tables.inputs.judge, one)
     predicted = opinion.set_index("item_id")["predicted"]
-    return build_grid(rows, pictures(stored.main, rows["item_id"]), sources, predicted, tables.inputs.class_names)
+    title = "One image, ten answers" if one is tables.inputs.main else f"Answers by {one.label}"
+    return build_grid(title, rows, pictures(stored, rows["item_id"]), sources, predicted, tables.inputs.class_names)
 
 
 def _track(tracked: Run, summary: Mapping[str, Any], texts: Mapping[str, str], drawings: Mapping[str, bytes]) -> None:

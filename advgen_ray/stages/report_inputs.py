@@ -29,11 +29,11 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Stored:
-    """A study's tables, what is known of the runs that made them, and the main set, whose pictures are read later."""
+    """A study's tables, what is known of the runs that made them, and the sets whose pictures are read later."""
 
     inputs: StudyInputs
     records: list[RunRecord]
-    main: ResultSet
+    pictured: list[tuple[ResultSet, CounterfactualSet]]  # the main one first, then those by classifiers
 
 
 def read_stored(config: ReportConfig) -> Stored:
@@ -53,7 +53,8 @@ def read_stored(config: ReportConfig) -> Stored:
     held_out = open_counterfactuals(config.held_out, config.data) if config.held_out else None
     energies = open_energies(config.energies)
     _check_belonging(energies, cards, [main, *compared])
-    sets = {one.uri: _rows(one) for one in [main, *compared, *([held_out] if held_out else [])]}
+    chains = [open_counterfactuals(uri, config.data) for uri in config.chains]
+    sets = {one.uri: _rows(one, cards) for one in _distinct([main, *compared, held_out, *chains])}
     rows = energies.read(list(ENERGY_COLUMNS)).to_pandas()
     inputs = StudyInputs(
         data_name=config.data.name,
@@ -63,13 +64,16 @@ def read_stored(config: ReportConfig) -> Stored:
         main=sets[main.uri],
         variants=tuple(sets[one.uri] for one in compared),
         held_out=sets[held_out.uri] if held_out else None,
+        chains=tuple(_chained(sets[one.uri], one, {c.identity: sets[c.uri].label for c in compared}) for one in chains),
     )
     records = [_model_record("judge" if name == names[-1] else "classifier", name, cards[name]) for name in names]
     if config.score_model:
         name = unique_names((config.score_model,), "score_model", depth=1)[0]
         records.append(_model_record("score model", name, _card(config.score_model)))
-    records += [_set_record("counterfactuals", one) for one in _distinct([main, *compared, held_out])]
-    return Stored(inputs, [*records, _set_record("energies", energies), *_view_records(config)], main)
+    records += [_set_record("counterfactuals", one) for one in _distinct([main, *compared, held_out, *chains])]
+    by_classifiers = [one for one in compared if "classifier" in one.plan["inputs"]]
+    pictured = [(one, sets[one.uri]) for one in (main, *by_classifiers)]
+    return Stored(inputs, [*records, _set_record("energies", energies), *_view_records(config)], pictured)
 
 
 def pictures(result_set: ResultSet, item_ids: Iterable[str]) -> np.ndarray:
@@ -81,6 +85,8 @@ def pictures(result_set: ResultSet, item_ids: Iterable[str]) -> np.ndarray:
     assert shape is not None, f"{result_set.uri} holds counterfactuals and hence pictures"
     for table in result_set.tables(["item_id", "x_ce"]):
         here = [row for row, item_id in enumerate(table["item_id"].to_pylist()) if item_id in missing]
+        if not here:
+            continue
         chosen = table.take(here)
         images = column_to_images(chosen["x_ce"], shape)
         found |= dict(zip(chosen["item_id"].to_pylist(), images, strict=True))
@@ -102,10 +108,25 @@ def _check_belonging(energies: ResultSet, cards: dict[str, dict[str, Any]], sets
         check_scored(energies, "counterfactuals", set_name(one), one.identity)
 
 
-def _rows(result_set: ResultSet) -> CounterfactualSet:
-    kind = result_set.plan["config"]["neighborhood"]["kind"]
+def _rows(result_set: ResultSet, cards: dict[str, dict[str, Any]]) -> CounterfactualSet:
     rows: pd.DataFrame = result_set.read(list(COUNTERFACTUAL_COLUMNS)).to_pandas()
-    return CounterfactualSet(set_name(result_set), KINDS.get(kind, kind), rows)
+    return CounterfactualSet(set_name(result_set), _made_by(result_set, cards), rows)
+
+
+def _made_by(result_set: ResultSet, cards: dict[str, dict[str, Any]]) -> str:
+    """What a reader calls its way of making them: the neighborhood of a diffusion, or the classifier that made them."""
+    config = result_set.plan["config"]
+    if "neighborhood" in config:
+        return KINDS[config["neighborhood"]["kind"]]
+    maker = result_set.plan["inputs"]["classifier"]
+    name = next((name for name, card in cards.items() if card["weights_sha256"] == maker), maker[:8])
+    return f"classifier {name}" if config["method"]["kind"] == "ascent" else f"DVCE of {name}"
+
+
+def _chained(chain: CounterfactualSet, result_set: ResultSet, makers: dict[str, str]) -> CounterfactualSet:
+    """A chain is called after what made its sources, known by the identity of their set."""
+    maker = makers.get(result_set.plan["inputs"].get("sources", ""), "another set")
+    return CounterfactualSet(chain.name, f"of those by {maker}", chain.rows)
 
 
 def _distinct(sets: list[ResultSet | None]) -> list[ResultSet]:

@@ -7,20 +7,28 @@ from typing import Any, TypeVar
 
 from advgen_ray.config import (
     Config,
+    CounterfactualsConfig,
     ExploreCounterfactualsConfig,
-    GenerateConfig,
     NeighborhoodConfig,
     ReportConfig,
     StudyConfig,
     TrainClassifierConfig,
 )
 from advgen_ray.distributed.cluster import connect
-from advgen_ray.stages import classifier, counterfactuals, energies, explorer, report, score_model
+from advgen_ray.stages import (
+    classifier,
+    classifier_view,
+    counterfactuals,
+    energies,
+    explorer,
+    report,
+    score_model,
+)
 from advgen_ray.stages.energy_view import plan_of, stages_of
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
 from advgen_ray.tracking import tracked_run
 
-VARIANTS = ("gaussian", "boltzmann_hardtanh", "boltzmann_exact")
+VARIANTS = ("gaussian", "boltzmann_hardtanh", "boltzmann_exact", "bounded")
 ConfigT = TypeVar("ConfigT", bound=Config)
 
 
@@ -29,12 +37,14 @@ def run(config: StudyConfig) -> dict[str, Any]:
     plan = StudyPlan(config)
     ensure_writable(config.output)
     view = stages_of(plan.view) if plan.view else []
-    clock = StageClock(config.output, num_stages=6 + len(view))
+    clock = StageClock(config.output, num_stages=6 + bool(plan.by_classifiers.chains) + len(view))
     with tracked_run("study", config.model_dump(mode="json"), tags={"config_digest": config.digest()}):
         connect()  # while the tracker starts in its own thread
         clock.run("classifiers", lambda: classifier.run_all(plan.trainings))
         clock.run("score_model", lambda: score_model.run(plan.score_model))
         clock.run("counterfactuals", lambda: counterfactuals.run_all(plan.counterfactuals))
+        if plan.by_classifiers.chains:  # whose sources the stage before has made
+            clock.run("chains", lambda: counterfactuals.run_all(plan.by_classifiers.chains))
         clock.run("energies", lambda: energies.run(plan.energies))
         for name, stage in view:
             clock.run(name, stage)
@@ -67,12 +77,13 @@ class StudyPlan:
         ]
         self.held_out = _changed(base, split="test", num_sources=config.held_out_sources, output=f"{sets}/held-out")
         classifiers = tuple(f"{c.output}/model" for c in [*self.classifiers, self.judge])
-        by_neighborhood = (self.main.output, *(c.output for c in self.variants))
+        self.by_classifiers = classifier_view.plan_of(config, base, root)
+        compared = tuple(one.output for one in (self.main, *self.variants, *self.by_classifiers.sets))
         self.energies = _changed(
             config.energies,
             data=config.data,
             classifiers=classifiers,
-            counterfactuals=by_neighborhood,
+            counterfactuals=compared,
             output=f"{root}/energies",
         )
         self.view = plan_of(config, root)
@@ -82,7 +93,8 @@ class StudyPlan:
             judge=classifiers[-1],
             score_model=base.score_model,
             counterfactuals=self.main.output,
-            variants=by_neighborhood,
+            variants=compared,
+            chains=tuple(one.output for one in self.by_classifiers.chains),
             held_out=self.held_out.output,
             energies=self.energies.output,
             attacked=self.view.attacked.output if self.view else "",
@@ -107,9 +119,9 @@ class StudyPlan:
         return [*self.classifiers, self.judge, *([self.view.recorded] if self.view else [])]
 
     @property
-    def counterfactuals(self) -> list[GenerateConfig]:
-        """Every CE set of the study, the main one first."""
-        return [self.main, *self.variants, self.held_out]
+    def counterfactuals(self) -> list[CounterfactualsConfig]:
+        """Every CE set of the study that is made of images, the main one first."""
+        return [self.main, *self.variants, self.held_out, *self.by_classifiers.sets]
 
 
 class StageClock:

@@ -17,16 +17,25 @@ def identity_of(kind: str, config: dict[str, Any], inputs: dict[str, Any]) -> st
     return hashlib.sha256(json.dumps([kind, config, inputs], sort_keys=True).encode()).hexdigest()[:16]
 
 
+def config_digest(config: dict[str, Any]) -> str:
+    """What the rows of a set with this config in its plan carry: ``Config.digest`` of the config that made it."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def refuse_another(uri: str, there: dict[str, Any], asked: dict[str, Any]) -> None:
     """Raise UserError, naming both identities and what differs, unless both plans make the same set."""
     if there["identity"] == asked["identity"]:
         return
-    differences = [d for part in ("kind", "config", "inputs") for d in _differences(there[part], asked[part])]
-    shown = "; ".join(differences[:SHOWN_DIFFERENCES])
     raise UserError(
         f"{uri}: holds a result set of identity {there['identity']}, this command makes {asked['identity']} "
-        f"({shown}); choose another --set output=... or remove the directory"
+        f"({differences(there, asked)}); choose another --set output=... or remove the directory"
     )
+
+
+def differences(there: dict[str, Any], here: dict[str, Any]) -> str:
+    """The first things in which two plans differ, in words."""
+    found = [d for part in ("kind", "config", "inputs") for d in _differences(there[part], here[part])]
+    return "; ".join(found[:SHOWN_DIFFERENCES])
 
 
 def write_description(uri: str, value: dict[str, Any]) -> None:

@@ -103,6 +103,13 @@ def remove_tree(uri: str) -> None:
         filesystem.delete_dir(path)
 
 
+def remove_file(uri: str) -> None:
+    """Remove a file; nothing happens where there is none."""
+    filesystem, path = resolve(uri)
+    if filesystem.get_file_info(path).type == fs.FileType.File:
+        filesystem.delete_file(path)
+
+
 def local_copy(uri: str) -> Path:
     """A local directory with the files of ``uri``, or the file it is: itself, or a download as long as we live."""
     filesystem, path = resolve(uri)

@@ -1,7 +1,8 @@
 """The rows of a map job: a plan first, complete shards in any order, the manifest last."""
 
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -23,13 +24,15 @@ from advgen_ray.storage.filesystem import (
     list_names,
     read_bytes,
     remove_dead_partials,
+    remove_file,
     remove_tree,
     write_atomic,
 )
 from advgen_ray.storage.schemas import ImageShape, column_to_images
-from advgen_ray.storage.shards import ShardHeader, broken, decode, encode, shard_name
+from advgen_ray.storage.shards import DamagedShardError, ShardHeader, decode, encode, shard_name
 
-PLAN, MANIFEST, SHARDS, ATTEMPTS = "plan.json", "manifest.json", "shards", "attempts"
+PLAN, MANIFEST = "plan.json", "manifest.json"
+SHARDS, ATTEMPTS, FAILURES = "shards", "attempts", "failures"  # the last two are gone once the set is finished
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,12 @@ class ResultSet:
             raise UserError(f"{uri}: no result set here ({PLAN} is missing); give the output of a finished job")
         result_set = cls(uri, read_description(join(uri, PLAN)))
         if not result_set.finished():
-            done = result_set.num_shards - len(result_set.missing())
+            missing = result_set.missing()
+            done = result_set.num_shards - len(missing)
+            lacking = f", {shard_name(missing[0])} is not" if missing else ""
             raise UserError(
-                f"{uri}: unfinished, {done} of {result_set.num_shards} shards are there; rerun the command that made it"
+                f"{uri}: unfinished, {done} of {result_set.num_shards} shards are there{lacking}; rerun the command "
+                "that made it"
             )
         return result_set
 
@@ -134,15 +140,21 @@ class ResultSet:
         return exists(join(self.uri, MANIFEST)) and not self.missing()
 
     def write_shard(self, index: int, table: pa.Table) -> None:
-        """Store the rows of one shard, visible only when complete."""
+        """Store the rows of one shard, visible only when complete; what once failed of it is forgotten."""
         assert 0 <= index < self.num_shards, f"shard {index} of {self.num_shards}"
         write_atomic(self.shard_uri(index), encode(table, self._header()))
+        remove_file(self._failures_uri(index))
+
+    def write_failures(self, index: int, reasons: Mapping[str, str]) -> None:
+        """Write down, beside the set, which rows of a shard could not be made, by their keys, and why."""
+        content = json.dumps({"shard": shard_name(index), "rows": dict(reasons)}, indent=1)
+        write_atomic(self._failures_uri(index), content.encode())
 
     def begin_attempt(self, index: int, run: str) -> int:
         """Note that this run begins to make a shard; returns how many times it has, this time included."""
-        where = join(self.uri, ATTEMPTS, run)
-        number = 1 + sum(name.startswith(f"{index}-") for name in list_names(where))
-        write_atomic(join(where, f"{index}-{number}"), b"")
+        where = join(self.uri, ATTEMPTS, run, str(index))
+        number = 1 + len(list_names(where))
+        write_atomic(join(where, str(number)), b"")
         return number
 
     def commit(self, seconds: float) -> dict[str, Any]:
@@ -161,17 +173,25 @@ class ResultSet:
             "seconds": round(seconds, 3),
         }
         write_description(join(self.uri, MANIFEST), manifest)
-        remove_tree(join(self.uri, ATTEMPTS))
+        for name in (ATTEMPTS, FAILURES):
+            remove_tree(join(self.uri, name))
         return manifest
 
     def shard(self, index: int, columns: list[str] | None = None) -> pa.Table:
         """The rows of one shard, checked against the manifest; raises UserError naming a damaged shard."""
-        return self._checked(index, self.manifest["shards"][index]["sha256"], columns)
+        return self.read_shard(index, self.manifest["shards"][index]["sha256"], columns)
+
+    def read_shard(self, index: int, sha256: str, columns: list[str] | None = None) -> pa.Table:
+        """``shard`` for who has read the manifest already; raises DamagedShardError."""
+        data = self._shard_bytes(index)
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise DamagedShardError(self.shard_uri(index), "its sha256 is not the manifest's")
+        return decode(data, self._header(), self.shard_uri(index), columns)
 
     def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
         """The rows shard by shard in item order, one shard in memory at a time, each checked."""
         for index, shard in enumerate(self.manifest["shards"]):
-            yield self._checked(index, shard["sha256"], columns)
+            yield self.read_shard(index, shard["sha256"], columns)
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """All rows, or some columns of them, in item order."""
@@ -189,11 +209,8 @@ class ResultSet:
             start += table.num_rows
         return images
 
-    def _checked(self, index: int, sha256: str, columns: list[str] | None) -> pa.Table:
-        data = self._shard_bytes(index)
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise broken(self.shard_uri(index), "its sha256 is not the manifest's")
-        return decode(data, self._header(), self.shard_uri(index), columns)
+    def _failures_uri(self, index: int) -> str:
+        return join(self.uri, FAILURES, shard_name(index).replace(".parquet", ".json"))
 
     def _header(self) -> ShardHeader:
         return ShardHeader(self.kind, self.identity, self.image_shape)
@@ -202,4 +219,4 @@ class ResultSet:
         try:
             return read_bytes(self.shard_uri(index))
         except OSError as error:
-            raise broken(self.shard_uri(index), str(error).splitlines()[0]) from None
+            raise DamagedShardError(self.shard_uri(index), str(error).splitlines()[0]) from None

@@ -128,6 +128,23 @@ INPUT_GRADIENTS = pa.schema(
     ]
 )
 
+GRADIENT_ALIGNMENT = pa.schema(
+    [
+        ("item_id", pa.string()),  # "{classifier}/{item id of the counterfactual}"
+        ("classifier", pa.string()),
+        ("classifier_eps", pa.float32()),
+        ("classifier_seed", pa.int64()),
+        ("source_id", pa.string()),
+        ("source_label", pa.int16()),
+        ("y_target", pa.int16()),
+        ("l2", pa.float32()),  # of the counterfactual from its source
+        ("alignment", pa.float32()),  # cosine of the way down the target's loss with that to the counterfactual
+        ("class_alignment", pa.float32()),  # with that to the mean training image of the target
+        ("gradient_norm", pa.float32()),  # L2
+        *_PROVENANCE,
+    ]
+)
+
 SCHEMAS = {
     "counterfactuals": COUNTERFACTUALS,
     "energies": ENERGIES,
@@ -135,6 +152,7 @@ SCHEMAS = {
     "detections": DETECTIONS,
     "classifier_images": CLASSIFIER_IMAGES,
     "input_gradients": INPUT_GRADIENTS,
+    "gradient_alignment": GRADIENT_ALIGNMENT,
 }
 
 ImageShape = tuple[int, int, int]

@@ -28,6 +28,14 @@ class ShardHeader:
         }
 
 
+class DamagedShardError(UserError):
+    """A file that is not the shard it should be, and why."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: damaged shard ({reason}); delete this file and rerun the command that made the set")
+        self.reason = reason
+
+
 def shard_name(index: int) -> str:
     """The file name of a shard."""
     return f"shard-{index:05d}.parquet"
@@ -54,19 +62,14 @@ def encode(table: pa.Table, header: ShardHeader) -> bytes:
 
 
 def decode(data: bytes, header: ShardHeader, where: str, columns: list[str] | None = None) -> pa.Table:
-    """The rows of a shard file, or some of its columns; raises UserError for a corrupt file or a stranger's."""
+    """The rows of a shard file, or some of its columns; raises DamagedShardError for a corrupt file or a stranger's."""
     try:
         table = pq.read_table(pa.BufferReader(data), columns=columns)
     except (pa.ArrowException, OSError) as error:
-        raise broken(where, str(error).splitlines()[0]) from None
+        raise DamagedShardError(where, str(error).splitlines()[0]) from None
     stored = table.schema.metadata or {}
     for key, expected in header.metadata().items():
         if stored.get(key) != expected:
             found = stored.get(key, b"nothing").decode(errors="replace")
-            raise broken(where, f"its {key.decode()} is {found}, expected {expected.decode()}")
+            raise DamagedShardError(where, f"its {key.decode()} is {found}, expected {expected.decode()}")
     return table.replace_schema_metadata(None)
-
-
-def broken(where: str, reason: str) -> UserError:
-    """The one line that a damaged shard ends in."""
-    return UserError(f"{where}: damaged shard ({reason}); delete this file and rerun the command that made the set")

@@ -9,13 +9,7 @@ import torch
 from torch import nn
 
 from advgen_ray.errors import UserError
-from advgen_ray.training.foreign_programs import (
-    is_exported,
-    is_torchscript,
-    load_exported,
-    load_torchscript,
-    names_in,
-)
+from advgen_ray.training.foreign_programs import load_program
 from advgen_ray.training.foreign_weights import load_robustbench_state
 from advgen_ray.training.model_directory import LoadedModel, load_model
 
@@ -40,14 +34,7 @@ def load_classifier(
     if path.is_dir():
         loaded = load_model(path)
     elif path.is_file():
-        names = names_in(path)
-        model: nn.Module
-        if is_torchscript(names):
-            kind, model = "torchscript", load_torchscript(path)
-        elif is_exported(names):
-            kind, model = "exported", load_exported(path)
-        else:
-            kind, model = "state_dict", load_robustbench_state(path, image_shape, mean, std)
+        kind, model = load_program(path) or ("state_dict", load_robustbench_state(path, image_shape, mean, std))
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         architecture = {"image_shape": list(image_shape), "num_classes": num_classes}

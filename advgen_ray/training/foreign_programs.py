@@ -1,4 +1,4 @@
-"""Classifiers stored as programs, TorchScript and torch.export files, loaded only where they do nothing but compute.
+"""Networks stored as programs, TorchScript and torch.export files, loaded only where they do nothing but compute.
 
 Both formats hold a graph of tensor operations, but their loaders trust the file. TorchScript can call operations that
 write files, and classes that bring compiled code. ``torch.export.load`` unpickles, evaluates expressions, and turns
@@ -47,9 +47,9 @@ class FixedProgram(nn.Module):
         self.held, self.exported = (_without_gradients(program),), exported
         self.training = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits ``[N, K]`` of images ``[N, C, H, W]`` in [0, 1]."""
-        return self.held[0](x)
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """What the program gives: of a classifier, logits ``[N, K]`` of images ``[N, C, H, W]`` in [0, 1]."""
+        return self.held[0](*inputs)
 
     def train(self, mode: bool = True) -> "FixedProgram":
         """Nothing: the mode was decided when the program was stored."""
@@ -71,7 +71,20 @@ def _without_gradients(program: nn.Module) -> nn.Module:
     return program
 
 
-def names_in(path: Path) -> list[str]:
+def load_program(path: Path) -> tuple[str, nn.Module] | None:
+    """The program that a file holds, and "torchscript" or "exported"; None for a file that holds neither.
+
+    Raises UserError for a program that does more than compute, or is damaged.
+    """
+    names = _names_in(path)
+    if "constants.pkl" in names and any(name.startswith("code/") for name in names):  # as torch.jit.save writes them
+        return "torchscript", _load_torchscript(path)
+    if any(name.startswith("models/") and name.endswith(".json") for name in names):  # as torch.export.save does
+        return "exported", _load_exported(path)
+    return None
+
+
+def _names_in(path: Path) -> list[str]:
     """Names in a zip archive without its leading folder; none where the file is no such archive."""
     if not zipfile.is_zipfile(path):
         return []
@@ -79,18 +92,8 @@ def names_in(path: Path) -> list[str]:
         return [name.partition("/")[2] for name in archive.namelist()]
 
 
-def is_torchscript(names: list[str]) -> bool:
-    """Whether a file's names are those that ``torch.jit.save`` writes."""
-    return "constants.pkl" in names and any(name.startswith("code/") for name in names)
-
-
-def is_exported(names: list[str]) -> bool:
-    """Whether a file's names are those that ``torch.export.save`` writes."""
-    return any(name.startswith("models/") and name.endswith(".json") for name in names)
-
-
-def load_torchscript(path: Path) -> nn.Module:
-    """A TorchScript classifier; raises UserError for one that uses more than torch's own arithmetic.
+def _load_torchscript(path: Path) -> nn.Module:
+    """A TorchScript program; raises UserError for one that uses more than torch's own arithmetic.
 
     Its code runs in TorchScript's interpreter, which has neither Python nor imports, its pickles name classes of that
     language only. What is left are operations on files, custom operations and custom classes; a file with one of them
@@ -115,8 +118,8 @@ def load_torchscript(path: Path) -> nn.Module:
     return FixedProgram(model)
 
 
-def load_exported(path: Path) -> nn.Module:
-    """A classifier stored by ``torch.export.save``; raises UserError for one that does more than arithmetic.
+def _load_exported(path: Path) -> nn.Module:
+    """A program stored by ``torch.export.save``; raises UserError for one that does more than arithmetic.
 
     What the loader would evaluate or write into source is checked or emptied before it sees the file.
     """

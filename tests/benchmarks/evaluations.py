@@ -12,29 +12,38 @@ from typing import Any
 import numpy as np
 import torch
 
-from advgen_ray.config import GenerateConfig
+from advgen_ray.config import GenerateConfig, SamplerConfig
+from advgen_ray.diffusion.vp_sde import VPSDE
+from advgen_ray.distributed.ce_generators import evaluations_of
 from advgen_ray.errors import UserError
-from advgen_ray.recipes.digits import digits_counterfactuals
+from advgen_ray.recipes.digits_counterfactuals import digits_counterfactuals
+from advgen_ray.recipes.samplers import FORTY_EVALUATIONS
 from advgen_ray.stages import counterfactuals
 from advgen_ray.storage import ResultSet
 from advgen_ray.training.model_directory import load_model
 
 DEMO, KEPT = Path("runs/demo"), Path("runs/bench/evaluations")
 PAPER = 2000  # evaluations: 1000 steps, two branches of guidance
-REFERENCE = ("euler_maruyama", 1000, "linear")
+REFERENCE = SamplerConfig(kind="euler_maruyama", num_steps=1000, times="linear")
 CANDIDATES = (
-    ("ancestral", 50, "quadratic"),
-    ("ancestral", 40, "quadratic"),
-    ("ancestral", 40, "log_snr"),
-    ("dpm_solver_sde", 50, "log_snr"),
-    ("dpm_solver_sde", 40, "log_snr"),
-    ("dpm_solver_sde", 40, "quadratic"),
-    ("dpm_solver_sde", 20, "log_snr"),
-    ("dpm_solver_ode", 40, "log_snr"),
-    ("dpm_solver_ode", 20, "log_snr"),
-    ("heun", 20, "log_snr"),
-    ("euler_maruyama", 50, "linear"),
+    FORTY_EVALUATIONS,
+    SamplerConfig(kind="dpm_solver_sde", num_steps=80, times="log_snr", start_time=0.4, network_every=4),
+    SamplerConfig(kind="dpm_solver_sde", num_steps=60, times="log_snr", start_time=0.3, network_every=4),
+    SamplerConfig(kind="ancestral", num_steps=80, times="log_snr", start_time=0.2, network_every=8),
+    SamplerConfig(kind="ancestral", num_steps=80, times="log_snr", network_every=4),
+    SamplerConfig(kind="ancestral", num_steps=20, times="quadratic", start_time=0.4),
+    SamplerConfig(kind="ancestral", num_steps=40, times="quadratic"),
+    SamplerConfig(kind="dpm_solver_sde", num_steps=20, times="log_snr", start_time=0.25),
+    SamplerConfig(kind="dpm_solver_sde", num_steps=40, times="log_snr", start_time=0.4),
+    SamplerConfig(kind="dpm_solver_sde", num_steps=40, times="log_snr"),
+    SamplerConfig(kind="dpm_solver_sde", num_steps=40, times="quadratic"),
+    SamplerConfig(kind="dpm_solver_sde", num_steps=20, times="log_snr"),
+    SamplerConfig(kind="dpm_solver_ode", num_steps=40, times="log_snr"),
+    SamplerConfig(kind="dpm_solver_ode", num_steps=20, times="log_snr"),
+    SamplerConfig(kind="heun", num_steps=20, times="log_snr"),
+    SamplerConfig(kind="euler_maruyama", num_steps=50, times="linear"),
 )
+GUIDED_UNTIL = (0.6,)  # of ancestral 40: guidance only from there on
 VALIDITY, DISTANCE = 0.01, 0.03  # how far from the reference is as good: absolute, and relative
 NUM_RESAMPLES = 1000
 
@@ -51,14 +60,14 @@ def ce_evaluations() -> list[dict[str, Any]]:
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     judge = load_model(DEMO / "classifiers/judge/model").model
     reference = _measure(REFERENCE, judge)
+    guided = [(CANDIDATES[6], until) for until in GUIDED_UNTIL]
     rows = []
-    for candidate in CANDIDATES:
-        kind, num_steps, times = candidate
-        found = compare(reference, _measure(candidate, judge))
-        evaluations = 2 * (2 * num_steps - 1 if kind == "heun" else num_steps)
+    for candidate, until in [*((one, 1.0) for one in CANDIDATES), *guided]:
+        found = compare(reference, _measure(candidate, judge, until))
+        evaluations = evaluations_of(_config(candidate, 0, until), VPSDE())
         rows.append(
             {
-                "name": f"ce_evaluations_{kind}_{num_steps}_{times}",
+                "name": f"ce_evaluations_{_name(candidate, until)}",
                 "ratio": evaluations / PAPER,
                 "spread": 0.0,
                 "value": evaluations,
@@ -116,11 +125,11 @@ def _statistics() -> list[tuple[str, str, Callable[[np.ndarray], float]]]:
     return found
 
 
-def _measure(sampler: tuple[str, int, str], judge: torch.nn.Module) -> dict[str, np.ndarray]:
+def _measure(sampler: SamplerConfig, judge: torch.nn.Module, until: float = 1.0) -> dict[str, np.ndarray]:
     """Validity, L2 and L0 of the different-class CEs, ``[sources, CEs of one]``, over all seeds."""
     parts: dict[str, list[np.ndarray]] = {"validity": [], "l2": [], "l0": []}
     for seed in range(int(os.environ.get("ADVGEN_BENCH_SEEDS", "3"))):
-        config = _config(sampler, seed)
+        config = _config(sampler, seed, until)
         counterfactuals.run(config)
         found = ResultSet.open(config.output)
         table = found.read(["source_index", "source_label", "y_target", "l2", "l0"]).to_pandas()
@@ -133,18 +142,23 @@ def _measure(sampler: tuple[str, int, str], judge: torch.nn.Module) -> dict[str,
     return {name: np.concatenate(kept, axis=1) for name, kept in parts.items()}
 
 
-def _config(sampler: tuple[str, int, str], seed: int) -> GenerateConfig:
-    kind, num_steps, times = sampler
-    return digits_counterfactuals().override(
-        [
-            f"sampler.kind={kind}",
-            f"sampler.num_steps={num_steps}",
-            f"sampler.times={times}",
-            f"score_model={DEMO}/score_model/model",
-            f"seed={seed}",
-            f"output={KEPT}/{kind}-{num_steps}-{times}/seed-{seed}",
-        ]
-    )
+def _config(sampler: SamplerConfig, seed: int, until: float) -> GenerateConfig:
+    changes = {
+        "sampler": sampler,
+        "guidance_until": until,
+        "score_model": f"{DEMO}/score_model/model",
+        "seed": seed,
+        "output": f"{KEPT}/{_name(sampler, until)}/seed-{seed}",
+    }
+    return GenerateConfig(**(dict(digits_counterfactuals()) | changes))
+
+
+def _name(sampler: SamplerConfig, until: float) -> str:
+    """``dpm_solver_sde_80_log_snr_from_0.4_every_4``: what differs from a plain walk from noise is said."""
+    parts = [sampler.kind, str(sampler.num_steps), str(sampler.times)]
+    parts += [f"from_{sampler.start_time:g}"] if sampler.start_time < 1 else []
+    parts += [f"every_{sampler.network_every}"] if sampler.network_every > 1 else []
+    return "_".join([*parts, *([f"guided_from_{until:g}"] if until < 1 else [])])
 
 
 def _signed(value: float, low: float, high: float) -> str:

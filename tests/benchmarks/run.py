@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, str] = {
     "pgd_vs_passes": "tests.benchmarks.pgd:pgd_vs_passes",
     "train_step_vs_loop": "tests.benchmarks.training:train_step_vs_loop",
     "generation_vs_loop": "tests.benchmarks.generation:generation_vs_loop",
+    "ce_200k_driver_memory": "tests.benchmarks.scale:ce_200k_driver_memory",
     "sampler": "tests.benchmarks.samplers:samplers",
     "ce_evaluations": "tests.benchmarks.evaluations:ce_evaluations",
     "autoattack_vs_pyautoattack": "tests.benchmarks.attacks:autoattack_vs_pyautoattack",

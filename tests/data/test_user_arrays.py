@@ -17,7 +17,8 @@ def _write(root: Path, split: str = "train", **changes: Any) -> None:
     np.savez(root / f"{split}.npz", **(arrays | changes))
 
 
-def test_channels_last_bytes(tmp_path: Path) -> None:
+def test_channels_last_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("advgen_ray.data.user_arrays.IMAGES_AT_ONCE", 5)  # of 12
     _write(tmp_path)
     _write(tmp_path, "test")
     train, test = load("npz", str(tmp_path), "train"), load("npz", str(tmp_path), "test")

@@ -59,3 +59,18 @@ def test_null_label_is_a_fixed_point() -> None:
 def test_negative_guidance_is_refused() -> None:
     with pytest.raises(ValueError, match=r"guidance_scale must be zero or positive, got -1\.0"):
         classifier_free_guidance(_CountedScore(), -1.0, NULL)
+
+
+def test_before_its_interval_there_is_no_guidance_and_half_the_evaluations() -> None:
+    sizes: list[int] = []
+
+    def score(x_t: torch.Tensor, t: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x_t))
+        return x_t * (1.0 + y.view(-1, 1, 1, 1))
+
+    guided = classifier_free_guidance(score, 2.0, null_label=NULL, guidance_until=0.4)
+    x, y = torch.randn(3, 1, 4, 4), torch.tensor([0, 1, 2])
+    early, late = guided(x, torch.full((3,), 0.41), y), guided(x, torch.full((3,), 0.39), y)
+    assert sizes == [3, 6]
+    assert torch.equal(early, x * (1.0 + y.view(-1, 1, 1, 1)))
+    torch.testing.assert_close(late, 3 * early - 2 * (1 + NULL) * x)

@@ -1,10 +1,13 @@
 """The schedule: closed forms, precision near t = 0, agreement with a simulated SDE; the time grids."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 import torch
 from scipy.integrate import quad
 
-from advgen_ray.diffusion.vp_sde import VPSDE, linear_times, per_image, quadratic_times
+from advgen_ray.diffusion.vp_sde import VPSDE, linear_times, log_snr_times, per_image, quadratic_times
 
 SDE = VPSDE(beta_min=0.1, beta_max=20.0)
 TIMES = torch.tensor([1e-5, 1e-3, 0.1, 0.5, 1.0], dtype=torch.float64)
@@ -82,3 +85,14 @@ def test_mistakes_are_named() -> None:
         VPSDE(beta_min=20, beta_max=0.1)
     with pytest.raises(ValueError, match="num_steps must be at least 1, got 0"):
         linear_times(0)
+
+
+@pytest.mark.parametrize("make", [linear_times, quadratic_times, partial(log_snr_times, sde=VPSDE())])
+def test_times_may_set_out_earlier_than_one(make: Callable[..., torch.Tensor]) -> None:
+    times = make(8, first_time=0.4)
+    assert times[0] == pytest.approx(0.4, abs=1e-12)
+    assert times[-1] == 0
+    assert (times[1:] < times[:-1]).all()
+    for wrong in (0.0, 1.1):
+        with pytest.raises(ValueError, match="first_time must lie above"):
+            make(8, first_time=wrong)

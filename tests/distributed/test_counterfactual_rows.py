@@ -88,6 +88,9 @@ def test_every_choice_of_the_config_reaches_the_images(score_model: str, tmp_pat
         {"sampler": SamplerConfig(num_steps=9)},
         *({"sampler": SamplerConfig(kind=kind)} for kind in ("dpm_solver_sde", "dpm_solver_ode", "heun")),
         {"sampler": SamplerConfig(times="log_snr")},
+        {"sampler": SamplerConfig(start_time=0.5)},
+        {"sampler": SamplerConfig(network_every=2)},
+        {"guidance_until": 0.2},
         {"split": "test"},
     ]
     seen = [

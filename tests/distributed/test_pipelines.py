@@ -10,8 +10,9 @@ import torch
 
 from advgen_ray.config import PoolConfig
 from advgen_ray.distributed.actors import Map, RowMaker
+from advgen_ray.distributed.failures import RowsFailed
 from advgen_ray.distributed.pipelines import run_map, run_maps
-from advgen_ray.errors import UserError
+from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import COUNTERFACTUALS
 
@@ -55,6 +56,38 @@ def test_failures_are_one_clear_error_and_the_next_run_makes_the_rest(
         after = Path(result_set.shard_uri(index)).stat()
         assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert "count: 6/6 shards" in capsys.readouterr().out
+
+
+def test_rows_that_fail_are_written_down_and_the_same_command_makes_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken, sound = (
+        ResultSet.create(
+            str(tmp_path / name), kind="counterfactuals", config={}, inputs={}, num_shards=6, image_shape=(1, 1, 1)
+        )
+        for name in ("broken", "sound")
+    )
+    pool = PoolConfig(min_actors=1, max_actors=1)
+    with pytest.raises(IncompleteError) as incomplete:
+        run_map("count", broken, _loader(2, RowsFailed({"2/0/0": "x_ce is not finite"})), pool)
+    assert str(incomplete.value) == (
+        "count: failed rows: 1, in 1 of 6 shards, most often: x_ce is not finite; the rest is stored, and the same "
+        f"command tries these shards again; reasons by row: {tmp_path}/broken/failures"
+    )
+    assert "count: 5/6 shards, 5 images" in capsys.readouterr().out
+    assert broken.missing() == [2]
+    assert [path.name for path in (tmp_path / "broken" / "failures").iterdir()] == ["shard-00002.json"]
+    assert not (tmp_path / "broken" / "manifest.json").exists()
+    there = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "broken" / "shards").iterdir()}
+    for one in (broken, sound):
+        run_map("count", one, _loader(-1, ValueError()), pool)
+    after = {path.name: path for path in (tmp_path / "broken" / "shards").iterdir()}
+    assert {name: after[name].stat().st_mtime_ns for name in there} == there
+    assert {name: path.read_bytes() for name, path in after.items()} == {
+        path.name: path.read_bytes() for path in (tmp_path / "sound" / "shards").iterdir()
+    }
+    assert broken.manifest | {"seconds": 0} == sound.manifest | {"seconds": 0}
+    assert not (tmp_path / "broken" / "failures").exists()
 
 
 def test_a_pool_that_the_cluster_cannot_hold_is_refused(tmp_path: Path) -> None:

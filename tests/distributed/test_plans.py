@@ -9,14 +9,14 @@ from advgen_ray.distributed.plans import CounterfactualPlan, energy_groups
 @pytest.mark.parametrize("shard_images", [1, 7, 60, 1000])
 def test_shards_hold_every_key_once_in_item_order(shard_images: int) -> None:
     plan = CounterfactualPlan(num_sources=5, num_classes=4, replicates=3, shard_images=shard_images)
-    keys = [key for index in range(plan.num_shards) for key in zip(*plan.shard(index), strict=True)]
+    keys = [key for index in range(plan.num_shards) for key in zip(*plan.keys(plan.rows(index)), strict=True)]
     assert keys == [(source, target, replicate) for source in range(5) for target in range(4) for replicate in range(3)]
     assert plan.num_rows == len(keys)
 
 
 def test_a_shard_of_millions_of_rows_costs_no_more_than_itself() -> None:
     plan = CounterfactualPlan(num_sources=10**9, num_classes=100, replicates=2, shard_images=3)
-    source, target, replicate = plan.shard(plan.num_shards - 1)
+    source, target, replicate = plan.keys(plan.rows(plan.num_shards - 1))
     np.testing.assert_array_equal(source, [10**9 - 1] * len(source))
     np.testing.assert_array_equal(target[-1:], [99])
     np.testing.assert_array_equal(replicate[-1:], [1])

@@ -3,7 +3,15 @@
 import pytest
 
 from advgen_ray import recipes
-from advgen_ray.config import GenerateConfig, StudyConfig, TrainClassifierConfig, TrainScoreModelConfig
+from advgen_ray.config import (
+    GenerateConfig,
+    ReadRatingsConfig,
+    StudyConfig,
+    TrainClassifierConfig,
+    TrainScoreModelConfig,
+)
+from advgen_ray.diffusion.vp_sde import VPSDE
+from advgen_ray.distributed.ce_generators import evaluations_of
 from advgen_ray.errors import UserError
 
 
@@ -20,7 +28,11 @@ def test_every_recipe_makes_its_config_and_says_its_aim():
 def test_recipe_names_begin_with_their_data_set():
     for recipe in recipes.listing():
         config = recipe.make()
-        data = getattr(config, "training", config).data  # of a search, that of its trials
+        if isinstance(config, ReadRatingsConfig):  # its data are those of the page that it names
+            assert recipe.name.startswith("digits_")
+            continue
+        part = next((getattr(config, key) for key in ("training", "generation") if hasattr(config, key)), config)
+        data = part.data  # of a job made of others, that of its parts
         assert recipe.name.startswith(data.name), recipe.name
 
 
@@ -41,7 +53,11 @@ def test_paper_scale_is_the_papers():
     generate = recipes.find("cifar10_counterfactuals", GenerateConfig)
     assert generate.num_sources * 10 * generate.replicates == 200_000
     assert (generate.guidance_scale, generate.neighborhood.sigma_ce) == (15.0, 0.2)
-    assert (generate.sampler.kind, generate.sampler.num_steps) == ("euler_maruyama", 1000)
+    printed = recipes.find("cifar10_counterfactuals_paper_sampler", GenerateConfig)
+    assert (printed.sampler.kind, printed.sampler.num_steps) == ("euler_maruyama", 1000)
+    assert printed.model_copy(update={"sampler": generate.sampler}) == generate
+    assert evaluations_of(generate, VPSDE()) == 40
+    assert evaluations_of(printed, VPSDE()) == 2000
     score = recipes.find("cifar10_score_model", TrainScoreModelConfig)
     assert (score.num_steps, score.batch_size, score.label_drop) == (1_000_000, 128, 0.3)
     assert (score.optimizer.learning_rate, score.optimizer.warmup_steps, score.optimizer.clip_norm) == (2e-4, 5000, 1.0)

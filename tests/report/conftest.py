@@ -1,7 +1,9 @@
 """A small invented study in the two stored schemas, on real digits: what the report is developed and tested with."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from advgen_ray.report.page import render
 from advgen_ray.report.study import RunRecord, Study
 from advgen_ray.report.study_page import result_sections, study_page
 from tests import chromium
+from tests.report.invented_chain import invent_chain
 
 EPS = (0.0, 0.25, 0.5, 1.0)
 JUDGE = "judge"
@@ -28,6 +31,7 @@ class InventedStudy:
     inputs: StudyInputs
     sources: np.ndarray  # [N, 1, 8, 8], images that the main set's source_index points into
     x_ce: np.ndarray  # [M, 1, 8, 8], row i belongs to row i of the main set
+    pushed: np.ndarray  # likewise, of the set that a classifier made
 
 
 def invent_study(num_sources: int = 40, num_test: int = 120, num_variant: int = 12, seed: int = 0) -> InventedStudy:
@@ -37,8 +41,10 @@ def invent_study(num_sources: int = 40, num_test: int = 120, num_variant: int = 
     main, x_ce = invent_set(rng, "main", "Boltzmann, hardtanh", "train", images, labels, num_sources)
     gaussian, _ = invent_set(rng, "variant-gaussian", "Gaussian", "train", images, labels, num_variant, 0.93)
     exact, _ = invent_set(rng, "variant-exact", "Boltzmann, exact", "train", images, labels, num_variant, 0.99)
+    ascent, pushed = invent_set(rng, "by-eps-1.0", "classifier eps-1.0", "train", images, labels, num_variant, 0.9, 1)
     held_out, _ = invent_set(rng, "held-out", "held out", "test", images, labels, 20)
-    sets = (main, gaussian, exact)
+    sets = (main, gaussian, exact, ascent)
+    chain = invent_chain(rng, ascent, pushed, images, labels)
     energies = pd.concat(
         [
             invent_energies(rng, name, eps, labels, num_sources, num_test, sets)
@@ -49,15 +55,15 @@ def invent_study(num_sources: int = 40, num_test: int = 120, num_variant: int = 
     floats = energies.select_dtypes("float64").columns
     energies = energies.astype(dict.fromkeys(floats, "float32"))  # as they are stored
     names = tuple(str(d) for d in range(10))
-    inputs = StudyInputs("digits", names, energies, JUDGE, main, (main, gaussian, exact), held_out)
-    return InventedStudy(inputs, images, x_ce)
+    inputs = StudyInputs("digits", names, energies, JUDGE, main, sets, held_out, (chain,))
+    return InventedStudy(inputs, images, x_ce, pushed)
 
 
-def invent_set(rng, name, label, split, images, labels, num_sources, shrink=1.0):
+def invent_set(rng, name, label, split, images, labels, num_sources, shrink=1.0, replicates=2):
     rows, pictures = [], []
     for index in range(num_sources):
         for target in range(10):
-            for replicate in range(2):
+            for replicate in range(replicates):
                 example = images[rng.choice(np.flatnonzero(labels == target))]
                 same = target == labels[index]
                 weight = shrink * (0.25 if same else rng.uniform(0.55, 0.8))
@@ -153,12 +159,23 @@ def _rows(rng, ids, labels, source_labels, error):
 def tell(invented: InventedStudy) -> Study:
     """The study as the page takes it, with invented runs behind it."""
     tables = analyze(invented.inputs)
-    rows = grid_rows(invented.inputs.main.rows)
-    opinion = judged(invented.inputs.energies, JUDGE, invented.inputs.main).set_index("item_id")["predicted"]
-    sources = invented.sources[rows["source_index"]]
-    grid = build_grid(rows, invented.x_ce[rows.index], sources, opinion, invented.inputs.class_names)
+    grids = {
+        one.name: _grid(invented, one, pictures)
+        for one, pictures in zip(
+            (invented.inputs.main, *invented.inputs.variants[-1:]), (invented.x_ce, invented.pushed), strict=False
+        )
+    }
     seconds = {"classifiers": 160.0, "score_model": 91.0, "counterfactuals": 50.0, "energies": 11.0, "report": 4.0}
-    return Study(tables, records(), grid, seconds, "0.1.0")
+    return Study(tables, records(), grids, seconds, "0.1.0")
+
+
+def _grid(invented, one, pictures):
+    rows = grid_rows(one.rows)
+    opinion = judged(invented.inputs.energies, JUDGE, one).set_index("item_id")["predicted"]
+    sources = invented.sources[rows["source_index"]]
+    return build_grid(
+        f"Answers by {one.label}", rows, pictures[rows.index], sources, opinion, invented.inputs.class_names
+    )
 
 
 def records() -> list[RunRecord]:
@@ -211,8 +228,8 @@ def retold(invented: InventedStudy):
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """A real Chromium; skips where there is none."""
+def browser() -> Iterator[Any]:
+    """An installed Chromium without a window; skips where there is none."""
     if chromium.installed() is None:
         pytest.skip(f"none of {', '.join(chromium.NAMES)} on the PATH")
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: dev)")

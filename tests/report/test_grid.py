@@ -53,7 +53,7 @@ def test_cells_hold_their_own_picture_distance_and_verdict():
     )
     x_ce = np.stack([np.full((1, 64, 64), 0.2), np.full((1, 64, 64), 0.6)]).astype(np.float32)
     sources = np.ones_like(x_ce)
-    grid = build_grid(rows, x_ce, sources, pd.Series({"a/0/0": 1, "a/1/0": 1}), ["cat", "dog"])
+    grid = build_grid("Ten", rows, x_ce, sources, pd.Series({"a/0/0": 1, "a/1/0": 1}), ["cat", "dog"])
     (line,) = grid.rows
     assert grid.columns == ["cat", "dog"]
     assert line.label == "dog"

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from advgen_ray.config import ReportConfig
+from advgen_ray.config import GenerateByClassifierConfig, ReportConfig
 from advgen_ray.errors import UserError
 from advgen_ray.recipes import digits as recipes
 from advgen_ray.stages import report
@@ -65,10 +65,21 @@ def stored(invented, tmp_path_factory) -> ReportConfig:
     inputs = invented.inputs
     kinds = {"main": "boltzmann_hardtanh", "variant-gaussian": "gaussian", "variant-exact": "boltzmann_exact"}
     sets = {}
-    for one in (*inputs.variants, inputs.held_out):
+    for one in (*inputs.variants[:-1], inputs.held_out):
         x_ce = invented.x_ce if one.name == "main" else np.zeros((len(one.rows), *SHAPE), np.float32)
         split = "test" if one.name == "held-out" else "train"
         sets[one.name] = store_set(root / "ces" / one.name, one.rows, x_ce, kinds.get(one.name, "gaussian"), split)
+    ascent, (chain,) = inputs.variants[-1], inputs.chains
+    by_classifier = GenerateByClassifierConfig().content()
+    sets[ascent.name] = store(
+        root / "ces" / ascent.name, "counterfactuals", COUNTERFACTUALS, by_classifier,
+        {"classifier": digests["eps-1.0"]}, ascent.rows, invented.pushed,
+    )  # fmt: skip
+    kinds[ascent.name] = "by a classifier"
+    of_those = store(
+        root / "ces" / chain.name, "counterfactuals", COUNTERFACTUALS, recipes.digits_counterfactuals().content(),
+        {"sources": sets[ascent.name].identity}, chain.rows, np.zeros((len(chain.rows), *SHAPE), np.float32),
+    )  # fmt: skip
     scored = {name: one.identity for name, one in sets.items() if name in kinds}
     store(
         root / "energies", "energies", ENERGIES, recipes.digits_energies().content(),
@@ -81,6 +92,7 @@ def stored(invented, tmp_path_factory) -> ReportConfig:
         counterfactuals=sets["main"].uri,
         variants=tuple(sets[name].uri for name in kinds),
         held_out=sets["held-out"].uri,
+        chains=(of_those.uri,),
         energies=str(root / "energies"),
         output=str(root / "out"),
     )
@@ -117,13 +129,15 @@ def test_the_grid_shows_the_stored_pictures(stored, invented):
     found = pictures(ResultSet.open(stored.counterfactuals), ids)
     places = [invented.inputs.main.rows.index[invented.inputs.main.rows["item_id"] == i][0] for i in ids]
     assert (found == invented.x_ce[places]).all()
+    alone = pictures(ResultSet.open(stored.counterfactuals), ids[:1])
+    assert (alone == found[:1]).all(), "the first shard holds none of what is asked for"
 
 
 def test_without_clock_the_stored_seconds_are_added(stored):
     from advgen_ray.stages.report_inputs import read_stored
 
     seconds = report.stored_seconds(read_stored(stored).records)
-    assert seconds == {"classifiers": 50.0, "score_model": 10.0, "counterfactuals": 28.0, "energies": 7.0}
+    assert seconds == {"classifiers": 50.0, "score_model": 10.0, "counterfactuals": 42.0, "energies": 7.0}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from advgen_ray.config import StudyConfig
+from advgen_ray.config.study import ClassifierViewConfig
 from advgen_ray.errors import UserError
 from advgen_ray.stages.finished_study import elapsed_seconds, report_config
 from advgen_ray.stages.study import StudyPlan
@@ -24,7 +25,7 @@ def store(uri: str, kind: str, config: dict[str, Any], inputs: dict[str, Any]) -
 
 def store_study(plan: StudyPlan) -> None:
     """What a study leaves, as far as its report is concerned."""
-    for config in plan.counterfactuals:
+    for config in [*plan.counterfactuals, *plan.by_classifiers.chains]:
         store(config.output, "counterfactuals", config.content(), {})
     names = {uri.split("/")[-2]: "digest" for uri in plan.energies.classifiers}
     sets = {uri.split("/")[-1]: "identity" for uri in plan.energies.counterfactuals}
@@ -34,7 +35,8 @@ def store_study(plan: StudyPlan) -> None:
 
 
 def test_the_report_of_a_study_is_asked_for_again_as_the_study_did(tmp_path: Path) -> None:
-    study = StudyConfig(eps=(0.0, 0.25, 1.0), output=str(tmp_path / "study"))
+    view = ClassifierViewConfig(eps=(0.25, 1.0))
+    study = StudyConfig(eps=(0.0, 0.25, 1.0), classifier_view=view, output=str(tmp_path / "study"))
     plan = StudyPlan(study)
     store_study(plan)
     assert report_config(f"{study.output}/") == plan.report

@@ -46,7 +46,7 @@ def _refused(stage: Any, config: Config, output: Path, capsys: pytest.CaptureFix
         ({"split": "test", "num_sources": 398}, "num_sources=398: the test split of digits has 397 images"),
         ({"score_model": "absent"}, "absent: no model there"),
         ({"score_model": "a/model"}, "holds a wide_resnet, expected a unet"),
-        ({"score_model": "of-five-classes"}, "'num_classes': 5}, digits has "),
+        ({"score_model": "of-five-classes"}, "'num_classes': 5}, the images are "),
         ({"score_model": "foreign"}, "trained on mnist, but data.name is digits"),
         ({"data": DataConfig(name="mnist", root="nowhere")}, "nowhere"),
     ],

@@ -42,8 +42,8 @@ def test_one_data_set_for_all(plan: StudyPlan):
 
 def test_variants_differ_from_the_main_set_in_the_neighborhood_alone(plan: StudyPlan):
     kinds = {plan.main.neighborhood.kind, *(variant.neighborhood.kind for variant in plan.variants)}
-    assert kinds == {"gaussian", "boltzmann_hardtanh", "boltzmann_exact"}
-    assert len(plan.report.variants) == 3
+    assert kinds == {"gaussian", "boltzmann_hardtanh", "boltzmann_exact", "bounded"}
+    assert len(plan.report.variants) == 4 + len(plan.by_classifiers.sets)
     for variant in plan.variants:
         assert variant.neighborhood.sigma_ce == plan.main.neighborhood.sigma_ce
         assert (variant.seed, variant.split) == (plan.main.seed, plan.main.split)
@@ -55,6 +55,19 @@ def test_the_explorer_lies_beside_the_report_and_each_links_to_the_other(plan: S
     assert (plan.explorer.report, plan.report.explorer) == ("report.html", "explorer.html")
     assert (plan.explorer.counterfactuals, plan.explorer.energies) == (plan.main.output, plan.energies.output)
     assert plan.report.judge.split("/")[-2] == plan.explorer.judge
+
+
+def test_classifiers_make_counterfactuals_of_the_variants_sources_and_those_are_sources_again():
+    view = ["classifier_view={eps: [1.0]}", "output=out", "variant_sources=7"]
+    plan = StudyPlan(resolve(recipes.find("digits_study", StudyConfig), None, view)).by_classifiers
+    (ascent,), (dvce,), (chain,) = plan.ascents, plan.dvce, plan.chains
+    assert ascent.classifier == dvce.method.cone_classifier == "out/classifiers/eps-1.0/model"
+    assert dvce.classifier == "out/classifiers/eps-0.0/model"
+    assert dvce.method.score_model == chain.score_model == "out/score_model/model"
+    assert (ascent.num_sources, dvce.num_sources) == (7, 7)
+    assert (chain.sources, chain.num_sources) == (ascent.output, 70)
+    with pytest.raises(UserError, match=r"classifier_view\.eps 3\.0 is none of eps"):
+        resolve(recipes.find("digits_study", StudyConfig), None, ["classifier_view={eps: [3.0]}"])
 
 
 def test_eps_must_rise_from_zero():

@@ -72,7 +72,7 @@ def test_an_unfinished_set_continues_and_cannot_be_read(tmp_path: Path) -> None:
     begun = _create(tmp_path)
     begun.write_shard(1, _rows(1))
     assert not begun.finished()
-    with pytest.raises(UserError, match="unfinished, 1 of 3 shards are there; rerun the command"):
+    with pytest.raises(UserError, match=r"1 of 3 shards are there, shard-00000.parquet is not; rerun the"):
         ResultSet.open(str(tmp_path))
     assert _create(tmp_path).missing() == [0, 2]
 

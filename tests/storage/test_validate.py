@@ -1,7 +1,7 @@
 """Every promise of a result set, broken once: the checker names it; and a sound set passes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ import pytest
 
 from advgen_ray.errors import UserError
 from advgen_ray.storage import ResultSet
+from advgen_ray.storage.descriptions import config_digest
 from advgen_ray.storage.schemas import COUNTERFACTUALS, ENERGIES, images_to_column
 from advgen_ray.storage.validate import validate
 
 SHAPE = (1, 2, 2)
 Columns = dict[str, Any]
-PROVENANCE = {"seed": [0] * 3, "model_digest": ["m"] * 3, "config_digest": ["c"] * 3}
+CONFIG, INPUTS = {"seed": 0}, {"models": {"eps-0.0": "m"}}
+PROVENANCE = {"seed": [0] * 3, "model_digest": ["m"] * 3, "config_digest": [config_digest(CONFIG)] * 3}
 
 
 def counterfactuals(index: int) -> Columns:
@@ -68,7 +70,7 @@ KINDS = {"counterfactuals": (COUNTERFACTUALS, counterfactuals, SHAPE), "energies
 def finished(where: Path, kind: str, change: Callable[[Columns], Any] = dict) -> str:
     """A committed set of two shards, the second one changed."""
     schema, rows, shape = KINDS[kind]
-    result_set = ResultSet.create(str(where), kind=kind, config={}, inputs={}, num_shards=2, image_shape=shape)
+    result_set = ResultSet.create(str(where), kind=kind, config=CONFIG, inputs=INPUTS, num_shards=2, image_shape=shape)
     for index in range(2):
         columns = rows(index)
         if index == 1:
@@ -98,7 +100,14 @@ def images(values: list[float]) -> pa.Array:
         ("counterfactuals", {"l2": [0.1, -0.1, 0.1]}, "l2 has 1 values outside"),
         ("counterfactuals", {"l0": [0.1, 1.1, 0.1]}, "l0 has 1 values outside"),
         ("counterfactuals", {"l2": [0.1, float("inf"), 0.1]}, "l2 has values that are not finite"),
-        ("counterfactuals", {"model_digest": ["m", "", "m"]}, "model_digest has empty values"),
+        ("counterfactuals", {"model_digest": ["m", "", "m"]}, "model_digest has 1 values that are not the plan's"),
+        (
+            "counterfactuals",
+            {"config_digest": ["c"] * 3},
+            "config_digest has 3 values that are not the plan's",
+        ),
+        ("counterfactuals", {"seed": [0, 1, 0]}, "seed has 1 values that are not the plan's, such as 1"),
+        ("counterfactuals", {"item_id": ["", "a", "b"]}, "item_id has empty values"),
         ("counterfactuals", {"y_target": [0, -1, 2]}, "y_target has 1 values outside"),
         ("energies", {"confidence": [0.1, 1.5, 0.1]}, "confidence has 1 values outside"),
         ("energies", {"energy_x": [0.0, 0.0, 0.0]}, "energy_x does not follow from the logits"),
@@ -113,15 +122,17 @@ def test_a_broken_promise_is_named(tmp_path: Path, kind: str, changes: Columns, 
     with pytest.raises(UserError) as caught:
         validate(where)
     assert words in str(caught.value)
+    assert "shard-00001.parquet: " in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize(
     ("file", "change", "words"),
     [
-        ("plan.json", {"config": {"seed": 1}}, "not the digest of its config"),
-        ("manifest.json", {"inputs": {"score_model": "x"}}, "its inputs is not the plan's"),
-        ("manifest.json", {"num_rows": 7}, "6 rows, the manifest says 7"),
+        ("plan.json", {"config": {"seed": 1}}, "plan.json: its identity is not the digest of its config"),
+        ("manifest.json", {"inputs": {"score_model": "x"}}, "manifest.json: its inputs is not the plan's"),
+        ("manifest.json", {"num_rows": 7}, "manifest.json: its shards have 6 rows, it says 7"),
+        ("manifest.json", {"shards": []}, "manifest.json: its shards are not those of the plan"),
     ],
 )
 def test_descriptions_that_do_not_fit_are_named(tmp_path: Path, file: str, change: Columns, words: str) -> None:
@@ -133,11 +144,43 @@ def test_descriptions_that_do_not_fit_are_named(tmp_path: Path, file: str, chang
     assert words in str(caught.value)
 
 
-def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
+def test_every_damaged_shard_is_named_at_once(tmp_path: Path) -> None:
     where = finished(tmp_path, "counterfactuals")
-    shard = tmp_path / "shards" / "shard-00001.parquet"
-    data = bytearray(shard.read_bytes())
-    data[len(data) // 2] ^= 1
-    shard.write_bytes(data)
-    with pytest.raises(UserError, match=r"shard-00001.*sha256"):
+    for name in ("shard-00000.parquet", "shard-00001.parquet"):
+        shard = tmp_path / "shards" / name
+        data = bytearray(shard.read_bytes())
+        data[len(data) // 2] ^= 1
+        shard.write_bytes(data)
+    with pytest.raises(UserError, match=r"shard-00000.*: its sha256 .*; shard-00001.*: its sha256 .*; delete the f"):
         validate(where)
+
+
+def test_a_row_count_that_only_the_manifest_has_is_named(tmp_path: Path) -> None:
+    where = finished(tmp_path, "counterfactuals")
+    path = tmp_path / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for shard, change in zip(manifest["shards"], (1, -1), strict=True):
+        shard["num_rows"] += change
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match=r"shard-00000.parquet: 3 rows, the manifest says 4"):
+        validate(where)
+
+
+def test_keys_of_one_hash_are_not_taken_for_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pandas.util.hash_array", lambda keys: np.zeros(len(keys), dtype=np.uint64))
+    assert validate(finished(tmp_path / "sound", "energies"))["rows"] == 6
+    where = finished(tmp_path / "twice", "energies", lambda columns: columns.update(item_id=energies(0)["item_id"]))
+    with pytest.raises(UserError, match=r"shard-00001.parquet: 3 keys occur more than once, such as 'eps-0.0/clean/"):
+        validate(where)
+
+
+def test_what_else_is_asked_of_a_shard_is_asked_of_every_one(tmp_path: Path) -> None:
+    asked = []
+
+    def check(index: int, table: pa.Table) -> Iterator[str]:
+        asked.append((index, table.num_rows))
+        yield from ["is of the wrong colour"] * index
+
+    with pytest.raises(UserError, match=r": shard-00001.parquet: is of the wrong colour; delete"):
+        validate(finished(tmp_path, "counterfactuals"), check)
+    assert asked == [(0, 3), (1, 3)]

@@ -7,9 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from advgen_ray.config import ValidateConfig
 from advgen_ray.distributed.detection_rows import DetectionRows
 from advgen_ray.errors import UserError
 from advgen_ray.stages import classifier_images, detectors
+from advgen_ray.stages.validation import check
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import SCHEMAS
 from advgen_ray.storage.validate import validate
@@ -52,7 +54,7 @@ def _stored(made: Tables, kind: str, where: Path, change: Callable[[list[dict[st
 
 @pytest.mark.parametrize("kind", ["detections", "classifier_images", "input_gradients"])
 def test_a_sound_set_passes(made: Tables, tmp_path: Path, kind: str) -> None:
-    found = validate(_stored(made, kind, tmp_path, lambda rows: None))
+    found = check(ValidateConfig(result_set=_stored(made, kind, tmp_path, lambda rows: None)))
     assert found["kind"] == kind
     assert found["rows"] == sum(table.num_rows for table in made[kind][1])
 

@@ -38,4 +38,4 @@ class ExplorerPage:
 
 def render(page: ExplorerPage) -> str:
     """The page as HTML; every text is escaped."""
-    return fill("explorer/explorer.html", page)
+    return fill("explorer/explorer.html", page=page)

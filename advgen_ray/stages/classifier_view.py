@@ -1,0 +1,55 @@
+"""The sets that a study's classifiers make: counterfactuals by their gradients, and counterfactuals of those."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from advgen_ray.config import CounterfactualsConfig, GenerateByClassifierConfig, GenerateConfig, StudyConfig
+from advgen_ray.data.datasets import dataset_info
+
+
+@dataclass(frozen=True)
+class ClassifierViewPlan:
+    """The stage configs, each with its place under the study's output; a chain's sources are one of ``ascents``."""
+
+    ascents: list[GenerateByClassifierConfig]
+    dvce: list[GenerateByClassifierConfig]  # one or none
+    chains: list[GenerateConfig]
+
+    @property
+    def sets(self) -> list[CounterfactualsConfig]:
+        """Those made of images, which are compared with the diffusion's."""
+        return [*self.ascents, *self.dvce]
+
+
+def plan_of(config: StudyConfig, base: GenerateConfig, root: str) -> ClassifierViewPlan:
+    """The plan of a study whose diffusion counterfactuals are made as ``base`` says; empty without such a view."""
+    view = config.classifier_view
+    if view is None:
+        return ClassifierViewPlan([], [], [])
+    common = {"data": config.data, "split": base.split, "num_sources": config.variant_sources, "pool": base.pool}
+
+    def placed(part: Any, name: str, **changes: Any) -> Any:
+        changed = part.model_dump() | common | {"output": f"{root}/counterfactuals/{name}"} | changes
+        return type(part)(**changed)
+
+    def classifier(eps: float) -> str:
+        return f"{root}/classifiers/eps-{eps}/model"
+
+    ascents = [placed(view.ascent, f"by-eps-{eps}", classifier=classifier(eps)) for eps in view.eps]
+    num_classes = dataset_info(config.data.name, config.data.root).num_classes
+    chains = [
+        placed(
+            base,
+            f"of-by-eps-{eps}",
+            sources=ascent.output,
+            num_sources=config.variant_sources * num_classes * ascent.replicates,
+            replicates=1,
+        )
+        for eps, ascent in zip(view.eps, ascents, strict=True)
+    ]
+    dvce = []
+    if view.dvce is not None:
+        models = {"score_model": base.score_model, "cone_classifier": classifier(view.eps[-1])}
+        method = view.dvce.method.model_dump() | models
+        dvce = [placed(view.dvce, "dvce", classifier=classifier(0.0), method=method)]
+    return ClassifierViewPlan(ascents, dvce, chains)
