@@ -78,11 +78,12 @@ def _data_files(explored: Explored) -> Iterator[tuple[str, bytes]]:
     first, starts = explored.first, explored.first[:-1]
     per_block = sources_per_block(shape, int(np.diff(first).max()))
     yield COLUMNS_FILE, handing_script(COLUMNS_FILE, _columns(explored, per_block))
-    sources = explored.images.tensor(explored.sources["source_index"].to_numpy()).numpy()
+    source_index = explored.sources["source_index"].to_numpy()
     blocks = [slice(start, start + per_block) for start in range(0, len(starts), per_block)]
     sizes = [int(np.diff(first)[block].sum()) for block in blocks]
     for index, (block, x_ce) in enumerate(zip(blocks, _image_runs(explored.result_set, sizes), strict=True)):
-        pictures = np.insert(x_ce, starts[block] - starts[block][0], sources[block], axis=0)  # each before its CEs
+        sources = explored.images.tensor(source_index[block]).numpy()
+        pictures = np.insert(x_ce, starts[block] - starts[block][0], sources, axis=0)  # each before its CEs
         yield sheet_file(index), handing_script(sheet_file(index), sheet(pictures))
 
 

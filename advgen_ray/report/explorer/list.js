@@ -44,7 +44,7 @@ class SourceList {
     this.layout = layoutOf(this.set, this.width);
     this.tops = rowTops(this.set, this.shown, this.layout);
     const { tile, picture, cell, narrow, aligned } = this.layout;
-    const sizes = { "tile-width": tile.width, "tile-height": tile.height, cell };
+    const sizes = { "tile-width": tile.width, "tile-height": tile.height, cell, "head-width": HEAD_WIDTH };
     Object.assign(sizes, { "picture-width": picture.width, "picture-height": picture.height });
     const { style } = this.element.parentElement;
     for (const [name, pixels] of Object.entries(sizes)) style.setProperty(`--${name}`, `${pixels}px`);
