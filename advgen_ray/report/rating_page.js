@@ -8,36 +8,45 @@ const element = (id) => document.getElementById(id);
 let rater = "";
 let answers = []; // of each trial: seen (a class index or null), plausible (true, false or null), milliseconds
 let at = 0;
+let inFile = ""; // the answers as they were last downloaded
 let since = null; // when this trial came into sight; null while it is out of sight
 
-// What outlives a reload, where the browser allows it.
+// What outlives a reload, where the browser allows it. Answers lie in two places: a busy Chromium may forget the first
+// on a reload, and the second goes with the tab.
 
-const memory = (() => {
+const [lasting, passing] = ["localStorage", "sessionStorage"].map((name) => {
   try {
-    localStorage.setItem("advgen-rating", "");
-    return localStorage;
+    window[name].setItem("advgen-rating", "");
+    return window[name];
   } catch {
     return null;
   }
-})();
-const placeOf = (name) => `advgen-rating/${page.page}/${name}`;
+});
 const lastRater = `advgen-rating/${page.page}`;
+const placeOf = (name) => `${lastRater}/${name}`;
 
 function recall(name) {
-  try {
-    return JSON.parse(memory.getItem(placeOf(name))) ?? [];
-  } catch {
-    return [];
-  }
+  const versions = [lasting, passing].map((shelf) => {
+    try {
+      return JSON.parse(shelf.getItem(placeOf(name))) ?? [];
+    } catch {
+      return [];
+    }
+  });
+  return versions[0].length >= versions[1].length ? versions[0] : versions[1];
 }
 
 function keep() {
-  try {
-    memory.setItem(placeOf(rater), JSON.stringify(answers));
-    memory.setItem(lastRater, rater);
-  } catch {
-    window.onbeforeunload = (leaving) => leaving.preventDefault(); // only this page has them
-  }
+  const kept = [lasting, passing].map((shelf) => {
+    try {
+      shelf.setItem(placeOf(rater), JSON.stringify(answers));
+      shelf.setItem(lastRater, rater);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  if (!kept[0]) window.onbeforeunload = (leaving) => leaving.preventDefault(); // closed, it would be lost
 }
 
 // Answers.
@@ -71,7 +80,7 @@ function back() {
 
 function go(place) {
   stopClock();
-  if (rater !== "") keep();
+  keep();
   at = place;
   clearFilter();
   draw();
@@ -102,7 +111,7 @@ function drawStart() {
   const done = recall(element("rater").value.trim()).filter(answered).length;
   const next = done < total ? `Continue at ${done + 1} of ${total}` : "Show my answers";
   element("begin").textContent = done === 0 ? "Begin" : next;
-  element("kept").textContent = memory
+  element("kept").textContent = lasting
     ? "You may stop at any time: your answers stay in this browser, and the same name takes you back to them."
     : "This browser keeps nothing for this page: leave it open until you have downloaded your answers.";
 }
@@ -141,6 +150,8 @@ function drawEnd() {
   });
   element("counts").tBodies[0].replaceChildren(...lines);
   element("text").value = exported();
+  element("saved").hidden = exported() !== inFile;
+  element("unsaved").hidden = exported() === inFile;
 }
 
 // The file.
@@ -158,8 +169,10 @@ function save() {
   link.download = `ratings-${rater.replace(/[^\p{L}\p{N}._-]+/gu, "_")}-${page.page.slice(0, 6)}.json`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  element("saved").textContent = `Saved as ${link.download}. Send it to whoever gave you this page.`;
+  inFile = exported();
+  element("file").textContent = link.download;
   window.onbeforeunload = null;
+  draw();
 }
 
 // Keys and buttons.
@@ -210,6 +223,6 @@ element("another").addEventListener("click", someoneElse);
 document.addEventListener("keydown", onKey);
 document.addEventListener("visibilitychange", () => (document.hidden ? stopClock() : startClock()));
 
-element("rater").value = memory?.getItem(lastRater) ?? "";
+element("rater").value = lasting?.getItem(lastRater) ?? passing?.getItem(lastRater) ?? "";
 draw();
 element(element("rater").value ? "begin" : "rater").focus();

@@ -17,7 +17,9 @@ from tests.report.rating_tab import place, press, pressed, saved, tab_of
 
 pytestmark = pytest.mark.browser
 
-NO_STORAGE = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('forbidden'); } });"
+FORBIDDEN = "Object.defineProperty(window, '{name}', {{ get() {{ throw new Error('forbidden'); }} }});"
+NO_LOCAL = FORBIDDEN.format(name="localStorage")
+NO_STORAGE = NO_LOCAL + FORBIDDEN.format(name="sessionStorage")
 CLIPPED = """[...document.querySelectorAll('main:not([hidden]) :is(h1, h2, p, button, li, figcaption)')]
     .filter(e => e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > innerWidth + 1)
     .map(e => e.outerHTML.slice(0, 80))"""
@@ -90,6 +92,10 @@ def test_a_whole_page_by_keyboard_ends_in_the_right_agreement(
         said = saved(tab)
         assert json.loads(tab.input_value("#text")) == said
         assert "Saved as ratings-Ada-" in tab.inner_text("#saved")
+        press(tab, "ArrowLeft", "n")
+        assert (tab.is_visible("#saved"), tab.is_visible("#unsaved")) == (False, True), "the file is out of date"
+        press(tab, "ArrowLeft", "y")
+        said = saved(tab)
         tab.reload()
         press(tab, "Enter")
         assert saved(tab) == said, "a finished page stays finished"
@@ -143,6 +149,23 @@ def test_without_storage_it_works_until_it_is_closed(browser: Any, made: tuple[P
         assert tab.evaluate("window.onbeforeunload !== null"), "leaving asks first"
         assert [answer["seen"] for answer in saved(tab)["answers"]] == [7] * 12
         assert tab.evaluate("window.onbeforeunload === null")
+
+
+@pytest.mark.parametrize(
+    ("script", "lost"), [(NO_LOCAL, "0"), ("", "localStorage.clear()"), ("", "sessionStorage.clear()")]
+)
+def test_a_reload_needs_only_one_of_two_places(
+    browser: Any, made: tuple[Path, RatingPlan], script: str, lost: str
+) -> None:
+    with tab_of(browser, made[0] / PAGE, script) as tab:
+        press(tab, *"Dan", "Enter", "1", "y", "2", "n", "3")
+        tab.on("dialog", lambda dialog: dialog.accept())
+        tab.evaluate(lost)
+        tab.reload()
+        assert tab.input_value("#rater") == "Dan"
+        assert ("keeps nothing" in tab.inner_text("#kept")) == (script == NO_LOCAL)
+        press(tab, "Enter")
+        assert (place(tab), pressed(tab)) == ("Pair 3 of 12", ["3"])
 
 
 def test_each_rater_of_a_browser_has_answers_of_their_own(browser: Any, made: tuple[Path, RatingPlan]) -> None:
