@@ -15,6 +15,7 @@ class Visit:
 
     def __init__(self, browser: Any, address: str, hash_: str = "", width: int = 1280) -> None:
         self.context = browser.new_context(viewport={"width": width, "height": 800}, offline=True)
+        self.context.set_default_timeout(120_000)  # a busy machine is slow, not wrong
         self.tab = self.context.new_page()
         self.complaints: list[str] = []
         self.requests: list[str] = []

@@ -26,7 +26,12 @@ class Opinion:
 
 
 def read_opinions(
-    tables: Iterable[pd.DataFrame], image_set: str, item_ids: Sequence[str], source_ids: Sequence[str], judge: str
+    tables: Iterable[pd.DataFrame],
+    image_set: str,
+    item_ids: Sequence[str],
+    source_ids: Sequence[str],
+    judge: str,
+    source_set: str = "",
 ) -> list[Opinion]:
     """The opinions of every classifier in ``tables`` by rising training eps, then seed and name; the judge last.
 
@@ -36,6 +41,7 @@ def read_opinions(
         item_ids: of the counterfactuals, in the set's order.
         source_ids: of the sources, in the set's order.
         judge: the name of one classifier; any other string where there is none.
+        source_set: the set of counterfactuals that the sources are of; empty: they are clean images.
     """
     ces, sources = pd.Index(item_ids), pd.Index(source_ids)
     found: dict[str, Opinion] = {}
@@ -44,9 +50,10 @@ def read_opinions(
             if name not in found:
                 found[str(name)] = _unasked(str(name), rows.iloc[0], len(ces), len(sources))
             opinion = found[str(name)]
-            changed = rows[(rows["view"] == "counterfactual") & (rows["image_set"] == image_set)]
-            _note(opinion.predicted, opinion.confidence, ces, changed)
-            _note(opinion.source_predicted, opinion.source_confidence, sources, rows[rows["view"] == "clean"])
+            of_set = rows["image_set"].where(rows["view"] == "counterfactual")
+            of_sources = of_set == source_set if source_set else rows["view"] == "clean"
+            _note(opinion.predicted, opinion.confidence, ces, rows[of_set == image_set])
+            _note(opinion.source_predicted, opinion.source_confidence, sources, rows[of_sources])
     return sorted(found.values(), key=lambda one: (one.classifier == judge, one.eps, one.seed, one.classifier))
 
 

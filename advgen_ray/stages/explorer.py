@@ -62,10 +62,9 @@ def write_page(config: ExploreCounterfactualsConfig, explored: Explored) -> dict
 
 
 def _page(config: ExploreCounterfactualsConfig, explored: Explored) -> ExplorerPage:
-    split = {"train": "training", "test": "test"}[explored.images.split]
     lead = (
-        f"{numbers.count(len(explored.rows))} counterfactuals of {numbers.count(len(explored.sources))} {split} "
-        "images: each as it would look as each class, changed as little as possible"
+        f"{numbers.count(len(explored.rows))} counterfactuals of {numbers.count(len(explored.sources))} "
+        f"{explored.made_of}: each as it would look as each class, changed as little as possible"
     )
     if explored.opinions:
         lead += f", and what {len(explored.opinions)} classifiers say of it"
@@ -74,7 +73,7 @@ def _page(config: ExploreCounterfactualsConfig, explored: Explored) -> ExplorerP
 
 def _data_files(explored: Explored) -> Iterator[tuple[str, bytes]]:
     """Every file of the data folder, one after the other: its name and its bytes."""
-    shape = explored.images.info.image_shape
+    shape = explored.info.image_shape
     first, starts = explored.first, explored.first[:-1]
     per_block = sources_per_block(shape, int(np.diff(first).max()))
     yield COLUMNS_FILE, handing_script(COLUMNS_FILE, _columns(explored, per_block))
@@ -82,7 +81,7 @@ def _data_files(explored: Explored) -> Iterator[tuple[str, bytes]]:
     blocks = [slice(start, start + per_block) for start in range(0, len(starts), per_block)]
     sizes = [int(np.diff(first)[block].sum()) for block in blocks]
     for index, (block, x_ce) in enumerate(zip(blocks, _image_runs(explored.result_set, sizes), strict=True)):
-        sources = explored.images.tensor(source_index[block]).numpy()
+        sources = explored.sources_at(source_index[block]).images.numpy()
         pictures = np.insert(x_ce, starts[block] - starts[block][0], sources, axis=0)  # each before its CEs
         yield sheet_file(index), handing_script(sheet_file(index), sheet(pictures))
 
@@ -102,7 +101,7 @@ def _image_runs(result_set: ResultSet, sizes: Sequence[int]) -> Iterator[np.ndar
 
 def _columns(explored: Explored, per_block: int) -> dict[str, Any]:
     """What set.js takes: facts of the set, and its columns by counterfactual and by source."""
-    rows, opinions, info = explored.rows, explored.opinions, explored.images.info
+    rows, opinions, info = explored.rows, explored.opinions, explored.info
     columns = {
         "first": explored.first.astype(np.uint32),
         "label": explored.sources["source_label"].to_numpy(np.int16),
@@ -118,7 +117,7 @@ def _columns(explored: Explored, per_block: int) -> dict[str, Any]:
             "sourceConfidence": np.stack([one.source_confidence for one in opinions]),
         }
     about = {
-        "name": explored.images.name,
+        "name": explored.result_set.plan["config"]["data"]["name"],
         "classes": list(info.class_names),
         "shape": list(info.image_shape),
         "ids": explored.sources["source_id"].tolist(),

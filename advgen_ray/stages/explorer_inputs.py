@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 
 from advgen_ray.analysis.opinions import OPINION_COLUMNS, Opinion, read_opinions
-from advgen_ray.config import DataConfig, ExploreCounterfactualsConfig
-from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.config import CounterfactualsConfig, ExploreCounterfactualsConfig
+from advgen_ray.data.catalog import DatasetInfo
+from advgen_ray.data.datasets import dataset_info
+from advgen_ray.distributed.ce_sources import SourcesAt, load_sources, of_split
 from advgen_ray.errors import UserError
 from advgen_ray.stages.inputs import (
     check_scored,
@@ -17,6 +19,7 @@ from advgen_ray.stages.inputs import (
     open_counterfactuals,
     open_energies,
     set_name,
+    unique_names,
 )
 from advgen_ray.storage import ResultSet
 
@@ -29,7 +32,9 @@ class Explored:
     """A set of counterfactuals, whose pictures are read later, and what is known of it."""
 
     result_set: ResultSet
-    images: LabelledImages  # the split that the sources are of
+    info: DatasetInfo
+    made_of: str  # "training images", "test images" or "counterfactuals"
+    sources_at: SourcesAt  # by source_index
     rows: pd.DataFrame  # ``ROW_COLUMNS`` in item order: the CEs of a source follow each other
     first: np.ndarray  # [S + 1], the row of each source's first CE, and the number of rows
     opinions: list[Opinion]
@@ -44,33 +49,48 @@ class Explored:
 def read_explored(config: ExploreCounterfactualsConfig) -> Explored:
     """Read and check everything that ``config`` names, but for the pictures; raises UserError (see the stage's run)."""
     result_set = open_counterfactuals(config.counterfactuals, config.data)
-    images = _images(result_set, config.data)
+    made_of, sources_at = _sources(result_set, config)
     rows: pd.DataFrame = result_set.read(ROW_COLUMNS).to_pandas()
-    index = rows["source_index"].to_numpy()
-    first = np.concatenate([[0], np.flatnonzero(np.diff(index)) + 1, [len(rows)]])
-    source_ids = rows["source_id"].iloc[first[:-1]].tolist()
-    if not config.energies:
-        return Explored(result_set, images, rows, first, [], -1)
-    energies = open_energies(config.energies)
-    check_scored(energies, "counterfactuals", set_name(result_set), result_set.identity)
-    judge = _judge(config.judge, list(energies.plan["inputs"]["classifiers"]))
-    tables = (table.to_pandas() for table in energies.tables(list(OPINION_COLUMNS)))
-    opinions = read_opinions(tables, set_name(result_set), rows["item_id"].tolist(), source_ids, judge)
-    place = [one.classifier for one in opinions].index(judge) if judge else 0
-    return Explored(result_set, images, rows, first, opinions, place)
+    first = np.concatenate([[0], np.flatnonzero(np.diff(rows["source_index"])) + 1, [len(rows)]])
+    opinions, judge = _opinions(result_set, rows, first, config) if config.energies else ([], -1)
+    info = dataset_info(config.data.name, config.data.root)
+    return Explored(result_set, info, made_of, sources_at, rows, first, opinions, judge)
 
 
-def _images(result_set: ResultSet, data: DataConfig) -> LabelledImages:
-    """The split that the sources are of, as long as it holds the images that the set was made from."""
-    made = result_set.plan
-    images = load_images(data, made["config"]["split"], None, "num_images")
-    digest = made["inputs"].get("images")
-    if digest and digest != content_digest(images, made["config"]["num_sources"]):
+def _sources(result_set: ResultSet, config: ExploreCounterfactualsConfig) -> tuple[str, SourcesAt]:
+    """What the sources are, and their images, as long as they are those that the set was made of."""
+    uri, made, inputs = result_set.uri, result_set.plan["config"], result_set.plan["inputs"]
+    if "sources" in inputs:
+        if not config.sources:
+            raise UserError(f"{uri}: made of another set of counterfactuals; name it with --set sources=PATH")
+        if open_counterfactuals(config.sources, config.data).identity != inputs["sources"]:
+            raise UserError(f"sources={config.sources}: is not the set that {uri} was made of; give that one")
+        asked = CounterfactualsConfig(data=config.data, sources=config.sources)
+        return "counterfactuals", load_sources(asked, inputs["sources"])
+    images = load_images(config.data, made["split"], None, "num_images")
+    if "images" in inputs and inputs["images"] != content_digest(images, made["num_sources"]):
         raise UserError(
-            f"data.root={data.root}: its images are not those that {result_set.uri} was made from; give the folder of "
-            "those"
+            f"data.root={config.data.root}: its images are not those that {uri} was made from; give the folder of those"
         )
-    return images
+    return {"train": "training images", "test": "test images"}[made["split"]], of_split(images)
+
+
+def _opinions(
+    result_set: ResultSet, rows: pd.DataFrame, first: np.ndarray, config: ExploreCounterfactualsConfig
+) -> tuple[list[Opinion], int]:
+    """What the classifiers say of the CEs and their sources, and the judge's place among them."""
+    energies, name = open_energies(config.energies), set_name(result_set)
+    check_scored(energies, "counterfactuals", name, result_set.identity)
+    judge = _judge(config.judge, list(energies.plan["inputs"]["classifiers"]))
+    opinions = read_opinions(
+        (table.to_pandas() for table in energies.tables(list(OPINION_COLUMNS))),
+        name,
+        rows["item_id"].tolist(),
+        rows["source_id"].iloc[first[:-1]].tolist(),
+        judge,
+        unique_names((config.sources,), "sources", depth=0)[0] if config.sources else "",
+    )
+    return opinions, [one.classifier for one in opinions].index(judge) if judge else 0
 
 
 def _judge(asked: str, known: list[str]) -> str:

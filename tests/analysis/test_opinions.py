@@ -46,6 +46,12 @@ def test_the_judge_comes_last_and_need_not_be_there(tables: list[pd.DataFrame]) 
     assert [one.classifier for one in read_opinions(tables, "main", ITEMS, SOURCES, "")] == ["judge", "plain", "robust"]
 
 
+def test_sources_may_be_counterfactuals_themselves(tables: list[pd.DataFrame]) -> None:
+    chained = rows("judge", 0.0, "counterfactual", "chain", {"a/1/0/5/0": (6, 0.5)})
+    (judge,) = read_opinions([*tables[:2], chained], "chain", ["a/1/0/5/0"], ["a/0/0", "b"], "judge", "main")
+    assert (judge.predicted.tolist(), judge.source_predicted.tolist()) == ([6], [1, NOT_SCORED])
+
+
 def test_types_are_those_of_the_page(tables: list[pd.DataFrame]) -> None:
     judge = read_opinions(tables, "main", ITEMS, SOURCES, "judge")[-1]
     assert judge.predicted.dtype == judge.source_predicted.dtype == np.int16

@@ -11,6 +11,7 @@ from typing import Any
 def tab_of(browser: Any, file: Path, script: str = "", **settings: Any) -> Iterator[Any]:
     """A fresh offline context with the page open; at the end nothing may have been requested or complained of."""
     context = browser.new_context(offline=True, accept_downloads=True, **settings)
+    context.set_default_timeout(120_000)  # a busy machine is slow, not wrong
     context.add_init_script(script)
     tab = context.new_page()
     complaints: list[str] = []

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
 from advgen_ray.config import ExploreCounterfactualsConfig
 from advgen_ray.data import datasets
+from advgen_ray.errors import UserError
 from advgen_ray.job import run_job
 from advgen_ray.report.grid import eight_bit
 from advgen_ray.stages import explorer
@@ -150,6 +152,38 @@ def test_a_mistake_is_one_line_and_writes_nothing(
     assert message in line
     assert line.count("\n") == 1
     assert not output.exists()
+
+
+def test_a_set_made_of_counterfactuals_shows_those_as_its_sources(
+    config: ExploreCounterfactualsConfig, tmp_path: Path
+) -> None:
+    made_of = ResultSet.open(config.counterfactuals)
+    stored = made_of.shard(0)
+    chain = ResultSet.create(
+        str(tmp_path / "chain"),
+        kind="counterfactuals",
+        config={"data": {"name": "npz"}, "num_sources": 3},
+        inputs={"sources": made_of.identity},
+        num_shards=1,
+        image_shape=(3, 32, 32),
+    )
+    rows = stored.slice(0, 6).to_pylist()
+    for place, row in enumerate(rows):
+        source_id = stored["item_id"][place // 2].as_py()
+        row |= {"source_index": place // 2, "source_id": source_id, "item_id": f"{source_id}/{place % 2}/0"}
+    chain.write_shard(0, pa.Table.from_pylist(rows, schema=stored.schema))
+    chain.commit(seconds=0.0)
+    asked = config.model_copy(update={"counterfactuals": chain.uri, "energies": "", "output": str(tmp_path / "out")})
+    with pytest.raises(UserError, match="made of another set of counterfactuals; name it with --set sources=PATH"):
+        explorer.run(asked)
+    with pytest.raises(UserError, match="is not the set that"):
+        explorer.run(asked.model_copy(update={"sources": chain.uri}))
+    summary = explorer.run(asked.model_copy(update={"sources": made_of.uri}))
+    assert (summary["count"], summary["num_sources"]) == (6, 3)
+    assert "6 counterfactuals of 3 counterfactuals" in Path(summary["explorer"]).read_text()
+    sheet = base64.b64decode(handed(tmp_path / "out/explorer_data/sheet-00000.js"))
+    pixels = np.asarray(Image.open(io.BytesIO(sheet)))
+    assert (pixels[:, 3 * 32 : 4 * 32] == eight_bit(made_of.images("x_ce")[1])).all(), "the second source"
 
 
 def test_an_empty_judge_leaves_the_first_classifier(config: ExploreCounterfactualsConfig, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 "use strict";
 
 // Pixels, as the style sheet has them.
-const CAPTION = 17, CLASS_NAME = 18, TILE_SIDE = 3, TILE_GAP = 9, ROW_PADDING = 12, OPINION = 16, HEAD_WIDTH = 246;
+const CAPTION = 17, CLASS_NAME = 18, TILE_SIDE = 3, TILE_GAP = 9, ROW_PADDING = 12, OPINION = 16, HEAD_WIDTH = 240;
 const PHONE = 620;
 
 // A picture of h x w enlarged by whole pixels to at most `most`; larger ones are shrunk.
