@@ -3,14 +3,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint format bench install clean
+.PHONY: demo test test-long lint format bench install clean
 
 demo: $(INSTALLED)  ## the whole study on scikit-learn's digits; ends in runs/demo/report.html
 	$(BIN)/advgen demo
 
-# Two processes: tests of a cluster mostly wait for its processes to start. By file, as tests of one share trainings.
+# Two processes: tests of a cluster mostly wait for its processes to start. By file, as tests of one share trainings; in
+# the order of tests/conftest.py, which has the slow ones first, so that both processes end together.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: $(INSTALLED) lint  ## lint, types and the test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(PYTEST) -m "not long"
+
+test-long: $(INSTALLED)  ## the tests that take a minute or so each: kills and whole jobs on a real cluster
+	$(PYTEST) -m long
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

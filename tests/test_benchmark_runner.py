@@ -1,10 +1,10 @@
 """The benchmark table: rows are joined and kept, a failure is reported and the rest goes on."""
 
 import json
-import os
+import subprocess
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.benchmarks import run as runner
@@ -86,16 +86,34 @@ def test_both_sides_are_measured_in_turn() -> None:
     assert median_and_spread([3.0]) == (3.0, 0.0)
 
 
+GROWS_WHEN_TOLD = """
+print(flush=True)
+for size in (64 * 2**20, 0):
+    input()
+    held = bytearray(size)
+    held[::4096] = b"x" * len(held[::4096])
+    print(flush=True)
+input()
+"""
+
+
 def test_a_footprint_is_a_peak_and_its_growth_begins_with_the_first_shard(tmp_path: Path) -> None:
-    seen = Footprint(os.getpid(), tmp_path)
+    watched = subprocess.Popen(
+        [sys.executable, "-c", GROWS_WHEN_TOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    )
+    assert watched.stdin
+    assert watched.stdout
+    watched.stdout.readline()
+    seen = Footprint(watched.pid, tmp_path)
     seen.sample()
     before = seen.driver_rss
     assert 0 < seen.driver_pss <= before
     (tmp_path / "shard-00000.parquet").touch()
+    for _ in ("grown", "shrunk"):
+        seen.sample()
+        watched.stdin.write(b"\n")
+        watched.stdout.readline()
     seen.sample()
-    held = np.ones(64 * 2**20, dtype=np.uint8)
-    seen.sample()
-    del held
-    seen.sample()
+    watched.communicate(b"\n")
     assert 60 * 2**20 < seen.driver_growth < 80 * 2**20
     assert seen.driver_rss >= before + seen.driver_growth

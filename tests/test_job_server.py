@@ -180,6 +180,7 @@ def test_advgen_submit_runs_a_job_and_its_output_lies_in_the_checkout(head: Head
     assert (checkout / "runs" / "mlflow.db").stat().st_size > 0
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.timeout(600)
 def test_rays_own_command_runs_a_training(head: Head, tmp_path: Path) -> None:

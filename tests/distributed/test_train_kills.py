@@ -137,6 +137,7 @@ def _first_epoch(log: Path) -> int:
     return int(found[1])
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.timeout(1200)
 def test_a_killed_driver_is_started_again_and_ends_where_an_unbroken_run_does(tmp_path: Path) -> None:

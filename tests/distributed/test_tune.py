@@ -69,6 +69,7 @@ def test_trials_follow_the_space_and_poor_ones_stop_early(tmp_path: Path) -> Non
     assert best.status == "finished"
 
 
+@pytest.mark.long
 def test_a_killed_search_continues_where_it_was(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.distributed.test_tune", str(tmp_path)]
     environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_ADDRESS": ""}

@@ -134,6 +134,7 @@ def test_every_trial_is_a_run_under_the_searchs(unbroken: Path) -> None:
     assert parent.data.metrics["num_on_front"] == sum(one["on_front"] for one in trials)
 
 
+@pytest.mark.long
 def test_a_killed_search_ends_in_what_an_unbroken_one_does(models: Path, unbroken: Path, tmp_path: Path) -> None:
     """The real job under Tune, killed in its first trial, against a plain loop over the same settings."""
     killed = search_config(models, tmp_path / "killed", **SMALL)

@@ -104,6 +104,7 @@ def test_data_that_is_missing_is_said_before_anything_is_written(tmp_path: Path)
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_session")
 def test_all_losses_share_one_worker_group_and_are_tracked_under_one_run(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ def test_a_first_model_that_is_wrong_on_most_is_a_mistake_of_the_settings(
         subset_comparison.run(config.override(["training.max_steps=1"]))
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_session")
 def test_by_ray_train_and_ray_data(tmp_path: Path) -> None:
