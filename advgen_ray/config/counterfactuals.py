@@ -5,7 +5,8 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.base import Config
-from advgen_ray.config.parts import DataConfig, NeighborhoodConfig, PoolConfig, SamplerConfig
+from advgen_ray.config.parts import DataConfig, NeighborhoodConfig, PoolConfig
+from advgen_ray.config.samplers import FORTY_EVALUATIONS, SamplerConfig
 
 
 class CounterfactualsConfig(Config):
@@ -39,7 +40,7 @@ class GenerateConfig(CounterfactualsConfig):
     combination: Literal["score_consistent", "paper_literal"] = "score_consistent"
     guidance_scale: float = Field(15.0, ge=0.0)
     guidance_until: float = Field(1.0, ge=0.0, le=1.0)  # guided at times up to this; one evaluation a step before it
-    sampler: SamplerConfig = SamplerConfig()
+    sampler: SamplerConfig = FORTY_EVALUATIONS
 
 
 class AscentConfig(Config):

@@ -6,7 +6,7 @@ from pydantic import model_validator
 
 from advgen_ray.config.base import Config
 from advgen_ray.config.counterfactuals import GenerateConfig
-from advgen_ray.config.parts import SamplerConfig
+from advgen_ray.config.samplers import SamplerConfig
 
 
 class ClassifyByDistanceConfig(Config):

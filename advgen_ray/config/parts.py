@@ -46,28 +46,6 @@ class NeighborhoodConfig(Config):
     sigma_ce: PositiveFloat = 0.2
 
 
-class SamplerConfig(Config):
-    """How the reverse process is discretised; ``euler_maruyama`` with 1000 steps is the paper's.
-
-    A step is one evaluation of the guided score, of ``heun`` two (its last one again one). Where ``times`` is null the
-    steps lie as the sampler's authors have them: linear, of ancestral quadratic, of the solvers equal in log-SNR.
-    ``start_time`` below 1 sets out from the source, diffused that far, in place of noise. The network is evaluated at
-    every ``network_every``-th step; between, its denoised image is carried on, while the neighborhood stays exact.
-    """
-
-    kind: Literal["euler_maruyama", "ancestral", "dpm_solver_sde", "dpm_solver_ode", "heun"] = "ancestral"
-    num_steps: PositiveInt = 40
-    times: Literal["linear", "quadratic", "log_snr"] | None = None
-    start_time: float = Field(1.0, gt=1e-3, le=1.0)
-    network_every: PositiveInt = 1
-
-    @model_validator(mode="after")
-    def _steps_are_evaluations(self) -> Self:
-        if self.kind == "heun" and self.network_every > 1:
-            raise ValueError(f"network_every {self.network_every}: heun evaluates twice a step; take another kind")
-        return self
-
-
 class OptimizerConfig(Config):
     """Optimiser and schedule: constant, or linear warmup, or one-cycle with its maximum at ``learning_rate``.
 

@@ -13,8 +13,8 @@ from advgen_ray.config import (
 )
 from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
+from advgen_ray.config.samplers import FORTY_EVALUATIONS, PAPER
 from advgen_ray.recipes.ablations import ce_ablation
-from advgen_ray.recipes.samplers import FORTY_EVALUATIONS, PAPER
 
 DATA = DataConfig(name="digits")
 DEMO = "runs/demo"

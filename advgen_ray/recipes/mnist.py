@@ -18,11 +18,11 @@ from advgen_ray.config import (
     WideResNetConfig,
 )
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
+from advgen_ray.config.samplers import FORTY_EVALUATIONS
 from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
 from advgen_ray.recipes.attacks import energy_view
 from advgen_ray.recipes.comparisons import every_loss
 from advgen_ray.recipes.robust_training import with_loss
-from advgen_ray.recipes.samplers import FORTY_EVALUATIONS
 
 DATA = DataConfig(name="mnist")
 EPS, STEP_SIZE = 0.3, 0.03  # Linf, the radius of Madry et al.
@@ -63,6 +63,34 @@ def mnist_score_model() -> TrainScoreModelConfig:
     )
 
 
+def mnist_laptop_score_model() -> TrainScoreModelConfig:
+    """A U-Net of 16 to 32 channels, half an hour on two cores; no published figure."""
+    return TrainScoreModelConfig(
+        data=DATA,
+        model=UNetConfig(base_channels=16, channel_multipliers=(1, 2, 2), num_blocks=1, channels_per_group=8),
+        optimizer=OptimizerConfig(learning_rate=2e-3, schedule="one_cycle", warmup_steps=300, clip_norm=1.0),
+        ema_decay=0.998,
+        num_steps=4000,
+        checkpoint_every_steps=500,
+        output="runs/mnist/score_model",
+    )
+
+
+def mnist_judge() -> TrainClassifierConfig:
+    """A standard WRN-10-1 that says whether a counterfactual shows its target; minutes on two cores."""
+    return LINF.model_copy(
+        update={
+            "attack": LINF.attack.model_copy(update={"eps": 0.0}),
+            "num_epochs": 2,
+            "eps_warmup_epochs": 0,
+            "num_validation_images": 0,
+            "num_evaluation_images": 1000,
+            "seed": 1,
+            "output": "runs/mnist/judge",
+        }
+    )
+
+
 def mnist_counterfactuals() -> GenerateConfig:
     """Two CEs a class of 1,000 training images by 40 evaluations each, at the paper's w and sigma_CE."""
     return GenerateConfig(
@@ -71,6 +99,22 @@ def mnist_counterfactuals() -> GenerateConfig:
         neighborhood=NeighborhoodConfig(kind="boltzmann_hardtanh", sigma_ce=0.2),
         guidance_scale=15.0,
         sampler=FORTY_EVALUATIONS,
+    )
+
+
+def mnist_laptop_counterfactuals() -> GenerateConfig:
+    """One CE a class of 40 training images by the small network, at the paper's w and sigma_CE; no published figure."""
+    return mnist_counterfactuals().override(
+        [
+            "num_sources=40",
+            "replicates=1",
+            "shard_images=100",
+            "batch_size=100",
+            "pool.min_actors=2",
+            "pool.max_actors=2",
+            "score_model=runs/mnist/score_model/model",
+            "output=runs/mnist/counterfactuals",
+        ]
     )
 
 

@@ -14,9 +14,9 @@ from advgen_ray.config import (
     TrainClassifierConfig,
     TrainScoreModelConfig,
 )
+from advgen_ray.config.samplers import PAPER
 from advgen_ray.recipes import cifar10, cifar10_counterfactuals
 from advgen_ray.recipes.robust_training import EPS, s001
-from advgen_ray.recipes.samplers import PAPER
 
 DATA = DataConfig(name="svhn")
 S001: dict[str, Any] = {

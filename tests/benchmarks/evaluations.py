@@ -1,11 +1,12 @@
-"""How few network evaluations a counterfactual takes: samplers of few steps beside the paper's 1000, on digits.
+"""How few network evaluations a counterfactual takes: samplers of few steps beside the paper's 1000.
 
-Every set is a result set of the generation job under ``runs/bench/evaluations``, so a stopped benchmark goes on, and
-the reference, some ten minutes a seed on two cores, is paid once. ``ADVGEN_BENCH_SEEDS`` is how many seeds (default 3).
+Every set is a result set of the generation job under ``runs/bench``, so a stopped benchmark goes on, and the reference,
+ten to twenty minutes a seed on two cores, is paid once. ``ADVGEN_BENCH_SEEDS`` is how many seeds of digits (default 3).
 """
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +14,29 @@ import numpy as np
 import torch
 
 from advgen_ray.config import GenerateConfig, SamplerConfig
+from advgen_ray.config.samplers import FORTY_EVALUATIONS
 from advgen_ray.diffusion.vp_sde import VPSDE
 from advgen_ray.distributed.ce_generators import evaluations_of
 from advgen_ray.errors import UserError
 from advgen_ray.recipes.digits_counterfactuals import digits_counterfactuals
-from advgen_ray.recipes.samplers import FORTY_EVALUATIONS
+from advgen_ray.recipes.mnist import mnist_laptop_counterfactuals
 from advgen_ray.stages import counterfactuals
 from advgen_ray.storage import ResultSet
 from advgen_ray.training.model_directory import load_model
+from tests.benchmarks.agreement import Arrays, agrees, compare
 
-DEMO, KEPT = Path("runs/demo"), Path("runs/bench/evaluations")
 PAPER = 2000  # evaluations: 1000 steps, two branches of guidance
 REFERENCE = SamplerConfig(kind="euler_maruyama", num_steps=1000, times="linear")
-CANDIDATES = (
+FEW = (  # ways to 40 evaluations or fewer, and the plain ones that they are measured by
     FORTY_EVALUATIONS,
     SamplerConfig(kind="dpm_solver_sde", num_steps=80, times="log_snr", start_time=0.4, network_every=4),
     SamplerConfig(kind="dpm_solver_sde", num_steps=60, times="log_snr", start_time=0.3, network_every=4),
     SamplerConfig(kind="ancestral", num_steps=80, times="log_snr", start_time=0.2, network_every=8),
-    SamplerConfig(kind="ancestral", num_steps=80, times="log_snr", network_every=4),
     SamplerConfig(kind="ancestral", num_steps=20, times="quadratic", start_time=0.4),
     SamplerConfig(kind="ancestral", num_steps=40, times="quadratic"),
+)
+MORE = (
+    SamplerConfig(kind="ancestral", num_steps=80, times="log_snr", network_every=4),
     SamplerConfig(kind="dpm_solver_sde", num_steps=20, times="log_snr", start_time=0.25),
     SamplerConfig(kind="dpm_solver_sde", num_steps=40, times="log_snr", start_time=0.4),
     SamplerConfig(kind="dpm_solver_sde", num_steps=40, times="log_snr"),
@@ -43,31 +47,76 @@ CANDIDATES = (
     SamplerConfig(kind="heun", num_steps=20, times="log_snr"),
     SamplerConfig(kind="euler_maruyama", num_steps=50, times="linear"),
 )
-GUIDED_UNTIL = (0.6,)  # of ancestral 40: guidance only from there on
-VALIDITY, DISTANCE = 0.01, 0.03  # how far from the reference is as good: absolute, and relative
-NUM_RESAMPLES = 1000
+GUIDED_FROM = 0.6  # of ancestral 40: guidance only from there on
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is generated again and again, by which sampler it may be, and who judges it."""
+
+    name: str  # of its rows
+    counterfactuals: Callable[[], GenerateConfig]
+    samplers: tuple[tuple[SamplerConfig, float], ...]  # each with the time from which there is guidance
+    judge: str
+    num_seeds: int
+    kept: Path
+    before: str  # the commands that make its models
 
 
 def ce_evaluations() -> list[dict[str, Any]]:
+    """2,000 CEs of digits a seed, by the demo's models."""
+    return evaluate(
+        Study(
+            name="ce_evaluations",
+            counterfactuals=lambda: digits_counterfactuals().override(["score_model=runs/demo/score_model/model"]),
+            samplers=(*((one, 1.0) for one in (*FEW, *MORE)), (FEW[-1], GUIDED_FROM)),
+            judge="runs/demo/classifiers/judge/model",
+            num_seeds=int(os.environ.get("ADVGEN_BENCH_SEEDS", "3")),
+            kept=Path("runs/bench/evaluations"),
+            before="make demo",
+        )
+    )
+
+
+def mnist_ce_evaluations() -> list[dict[str, Any]]:
+    """CEs of MNIST at the paper's w and sigma_CE; ``ADVGEN_BENCH_DATA`` is the folder that holds ``MNIST/raw``."""
+    root = os.environ.get("ADVGEN_BENCH_DATA", "data")
+    return evaluate(
+        Study(
+            name="mnist_ce_evaluations",
+            counterfactuals=lambda: mnist_laptop_counterfactuals().override([f"data.root={root}"]),
+            samplers=tuple((one, 1.0) for one in FEW),
+            judge="runs/mnist/judge/model",
+            num_seeds=1,
+            kept=Path("runs/bench/mnist_evaluations"),
+            before="jobs/train_score_model.py --recipe mnist_laptop_score_model and jobs/train_classifier.py "
+            "--recipe mnist_judge, each with --set data.root=FOLDER",
+        )
+    )
+
+
+def evaluate(study: Study) -> list[dict[str, Any]]:
     """``ratio`` to the paper's evaluations, ``value`` evaluations a CE; what differs from the reference beside them.
 
     Validity under the judge, and mean and quartiles of L2 and L0 of different-class CEs, each with a 95% interval of
     the difference over resampled sources. ``agrees``: validity within a point, all distances within 3%.
     """
-    for name in ("score_model", "classifiers/judge"):
-        if not (DEMO / name / "model" / "model.json").exists():
-            raise UserError(f"{DEMO / name}/model: no model there; run make demo first")
+    for model in (study.counterfactuals().score_model, study.judge):
+        if not Path(model, "model.json").exists():
+            raise UserError(f"{model}: no model there; run {study.before} first")
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-    judge = load_model(DEMO / "classifiers/judge/model").model
-    reference = _measure(REFERENCE, judge)
-    guided = [(CANDIDATES[6], until) for until in GUIDED_UNTIL]
+    judge = load_model(study.judge).model
+    reference = _measure(study, judge, REFERENCE)
+    told = ", ".join(f"{name} {float(values.mean()):.4g}" for name, values in reference.items())
+    print(f"  reference, {reference['validity'].size} CEs of other classes: {told}", flush=True)
     rows = []
-    for candidate, until in [*((one, 1.0) for one in CANDIDATES), *guided]:
-        found = compare(reference, _measure(candidate, judge, until))
-        evaluations = evaluations_of(_config(candidate, 0, until), VPSDE())
+    for sampler, guided_from in study.samplers:
+        found = compare(reference, _measure(study, judge, sampler, guided_from))
+        config = _config(study, sampler, 0, guided_from)
+        evaluations = evaluations_of(config, VPSDE())
         rows.append(
             {
-                "name": f"ce_evaluations_{_name(candidate, until)}",
+                "name": f"{study.name}_{_name(sampler, guided_from)}",
                 "ratio": evaluations / PAPER,
                 "spread": 0.0,
                 "value": evaluations,
@@ -77,59 +126,16 @@ def ce_evaluations() -> list[dict[str, Any]]:
                 "count": reference["validity"].size,
             }
         )
-        print(
-            f"  {rows[-1]['name']}: {'agrees' if rows[-1]['agrees'] else 'differs'}; {rows[-1]['against']}", flush=True
-        )
+        verdict = "agrees" if rows[-1]["agrees"] else "differs"
+        print(f"  {rows[-1]['name']}: {verdict}; {rows[-1]['against']}", flush=True)
     return rows
 
 
-def compare(reference: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, tuple[float, float, float]]:
-    """Difference of each statistic and its 95% interval: of validity absolute, of distances relative.
-
-    Arrays are ``[sources, CEs of one]``; both sides are resampled by the same sources.
-    """
-    num_sources = len(reference["validity"])
-    draws = np.random.default_rng(0).integers(num_sources, size=(NUM_RESAMPLES, num_sources))
-    found = {}
-    for name, metric, statistic in _statistics():
-        relative = metric != "validity"
-
-        def difference(
-            rows: np.ndarray,
-            metric: str = metric,
-            statistic: Callable[[np.ndarray], float] = statistic,
-            relative: bool = relative,
-        ) -> float:
-            base, mine = statistic(reference[metric][rows]), statistic(other[metric][rows])
-            return mine / base - 1 if relative else mine - base
-
-        resampled = np.array([difference(rows) for rows in draws])
-        low, high = np.quantile(resampled, (0.025, 0.975))
-        found[name] = (difference(np.arange(num_sources)), float(low), float(high))
-    return found
-
-
-def agrees(found: dict[str, tuple[float, float, float]]) -> bool:
-    """Whether every difference is as small as asked for."""
-    return all(abs(one[0]) <= (VALIDITY if name == "validity" else DISTANCE) for name, one in found.items())
-
-
-def _statistics() -> list[tuple[str, str, Callable[[np.ndarray], float]]]:
-    found: list[tuple[str, str, Callable[[np.ndarray], float]]] = [("validity", "validity", lambda v: float(v.mean()))]
-    for metric in ("l2", "l0"):
-        found.append((f"{metric} mean", metric, lambda v: float(v.mean())))
-        found += [
-            (f"{metric} {share:.0%}", metric, lambda v, share=share: float(np.quantile(v, share)))  # type: ignore[misc]
-            for share in (0.25, 0.5, 0.75)
-        ]
-    return found
-
-
-def _measure(sampler: SamplerConfig, judge: torch.nn.Module, until: float = 1.0) -> dict[str, np.ndarray]:
+def _measure(study: Study, judge: torch.nn.Module, sampler: SamplerConfig, guided_from: float = 1.0) -> Arrays:
     """Validity, L2 and L0 of the different-class CEs, ``[sources, CEs of one]``, over all seeds."""
     parts: dict[str, list[np.ndarray]] = {"validity": [], "l2": [], "l0": []}
-    for seed in range(int(os.environ.get("ADVGEN_BENCH_SEEDS", "3"))):
-        config = _config(sampler, seed, until)
+    for seed in range(study.num_seeds):
+        config = _config(study, sampler, seed, guided_from)
         counterfactuals.run(config)
         found = ResultSet.open(config.output)
         table = found.read(["source_index", "source_label", "y_target", "l2", "l0"]).to_pandas()
@@ -142,23 +148,22 @@ def _measure(sampler: SamplerConfig, judge: torch.nn.Module, until: float = 1.0)
     return {name: np.concatenate(kept, axis=1) for name, kept in parts.items()}
 
 
-def _config(sampler: SamplerConfig, seed: int, until: float) -> GenerateConfig:
+def _config(study: Study, sampler: SamplerConfig, seed: int, guided_from: float) -> GenerateConfig:
     changes = {
         "sampler": sampler,
-        "guidance_until": until,
-        "score_model": f"{DEMO}/score_model/model",
+        "guidance_until": guided_from,
         "seed": seed,
-        "output": f"{KEPT}/{_name(sampler, until)}/seed-{seed}",
+        "output": f"{study.kept}/{_name(sampler, guided_from)}/seed-{seed}",
     }
-    return GenerateConfig(**(dict(digits_counterfactuals()) | changes))
+    return GenerateConfig(**(dict(study.counterfactuals()) | changes))
 
 
-def _name(sampler: SamplerConfig, until: float) -> str:
+def _name(sampler: SamplerConfig, guided_from: float) -> str:
     """``dpm_solver_sde_80_log_snr_from_0.4_every_4``: what differs from a plain walk from noise is said."""
     parts = [sampler.kind, str(sampler.num_steps), str(sampler.times)]
     parts += [f"from_{sampler.start_time:g}"] if sampler.start_time < 1 else []
     parts += [f"every_{sampler.network_every}"] if sampler.network_every > 1 else []
-    return "_".join([*parts, *([f"guided_from_{until:g}"] if until < 1 else [])])
+    return "_".join([*parts, *([f"guided_from_{guided_from:g}"] if guided_from < 1 else [])])
 
 
 def _signed(value: float, low: float, high: float) -> str:

@@ -59,6 +59,7 @@ def test_paper_scale_is_the_papers():
     assert printed.model_copy(update={"sampler": generate.sampler}) == generate
     assert evaluations_of(generate, VPSDE()) == 40
     assert evaluations_of(printed, VPSDE()) == 2000
+    assert generate.sampler == GenerateConfig().sampler, "the one without a recipe"
     score = recipes.find("cifar10_score_model", TrainScoreModelConfig)
     assert (score.num_steps, score.batch_size, score.label_drop) == (1_000_000, 128, 0.3)
     assert (score.optimizer.learning_rate, score.optimizer.warmup_steps, score.optimizer.clip_norm) == (2e-4, 5000, 1.0)
