@@ -64,13 +64,13 @@ def mnist_score_model() -> TrainScoreModelConfig:
 
 
 def mnist_laptop_score_model() -> TrainScoreModelConfig:
-    """A U-Net of 16 to 32 channels, half an hour on two cores; no published figure."""
+    """A U-Net of 16 to 32 channels, twenty minutes on two cores; no published figure."""
     return TrainScoreModelConfig(
         data=DATA,
         model=UNetConfig(base_channels=16, channel_multipliers=(1, 2, 2), num_blocks=1, channels_per_group=8),
         optimizer=OptimizerConfig(learning_rate=2e-3, schedule="one_cycle", warmup_steps=300, clip_norm=1.0),
         ema_decay=0.998,
-        num_steps=4000,
+        num_steps=2500,
         checkpoint_every_steps=500,
         output="runs/mnist/score_model",
     )
@@ -103,10 +103,10 @@ def mnist_counterfactuals() -> GenerateConfig:
 
 
 def mnist_laptop_counterfactuals() -> GenerateConfig:
-    """One CE a class of 40 training images by the small network, at the paper's w and sigma_CE; no published figure."""
+    """One CE a class of 34 training images by the small network, at the paper's w and sigma_CE; no published figure."""
     return mnist_counterfactuals().override(
         [
-            "num_sources=40",
+            "num_sources=34",
             "replicates=1",
             "shard_images=100",
             "batch_size=100",
