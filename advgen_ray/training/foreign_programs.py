@@ -33,6 +33,7 @@ EXPRESSION = re.compile(
 )
 TREE = re.compile(r'(?:[\[\]{}:,\d\s]|null|"(?:type|context|children_spec|builtins\.\w+|null|\[\]|\w*)"|\\")*')
 FREE_TEXT = {"torch_version", "verifiers"}
+LARGEST_BATCH = 1024  # what a program must take, so that a job does not end where its batches are larger than the probe
 
 
 class FixedProgram(nn.Module):
@@ -140,6 +141,12 @@ def _load_exported(path: Path) -> nn.Module:
         program = exported.module(check_guards=False)
     except (RuntimeError, AssertionError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: no exported program this torch can load: {_first_line(error)}") from None
+    for size, allowed in exported.range_constraints.items():
+        if allowed.upper < LARGEST_BATCH:
+            raise UserError(
+                f"{path}: {size} of its inputs may be at most {allowed.upper}, expected a batch of any size; export it "
+                "with dynamic_shapes that have torch.export.Dim('batch') without max"
+            )
     return FixedProgram(program, exported)
 
 

@@ -29,8 +29,8 @@ def _network() -> nn.Module:
     return lively(WideResNet(SHAPE, 10, (0.3,), (0.4,), depth=10, widen_factor=1, base_channels=4))
 
 
-def _export(model: nn.Module, path: Path, fixed_batch: bool = False) -> None:
-    shapes = None if fixed_batch else ({0: torch.export.Dim("n", min=1)},)
+def _export(model: nn.Module, path: Path, fixed_batch: bool = False, largest: int | None = None) -> None:
+    shapes = None if fixed_batch else ({0: torch.export.Dim("n", min=1, max=largest)},)
     torch.export.save(torch.export.export(model, (torch.rand(2, *SHAPE),), dynamic_shapes=shapes), path)
 
 
@@ -95,6 +95,8 @@ def test_a_model_of_other_images_or_classes_is_refused(tmp_path: Path, exported:
     assert "does not take 1 images of shape [1, 9, 9]" in _refusal(ours, shape=(1, 9, 9))
     _export(_network(), tmp_path / "fixed.pt2", fixed_batch=True)
     assert "with a batch size that may vary" in _refusal(tmp_path / "fixed.pt2")
+    _export(_network(), tmp_path / "bounded.pt2", largest=100)  # which the probe's small batches do not exceed
+    assert "may be at most 100, expected a batch of any size" in _refusal(tmp_path / "bounded.pt2")
 
 
 class _Malicious:
