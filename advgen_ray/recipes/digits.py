@@ -135,7 +135,7 @@ def digits_study() -> StudyConfig:
         ),
         energy_view=EnergyViewConfig(
             eps=1.0,
-            attacked=digits_attacked_energies().override(["num_images=150"]),
+            attacked=digits_attacked_energies().override(["num_images=120", "shard_images=60"]),
             detectors=digits_detectors().override(["num_images=240"]),
             images=digits_classifier_images(),
             recorded=with_loss(digits_classifier(), "trades").override(
