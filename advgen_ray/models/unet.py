@@ -62,7 +62,7 @@ class UNet(nn.Module):
         )
         # The layout of the weights decides that of every activation: in this one a training step takes four fifths of
         # the time on a CPU, and GPUs want it for bf16.
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x_t: Tensor, t: Tensor, y: Tensor) -> Tensor:
         """The noise in ``x_t``; shapes as in the class's docstring."""

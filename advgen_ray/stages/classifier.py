@@ -44,7 +44,7 @@ def run(config: TrainClassifierConfig) -> dict[str, Any]:
 def run_all(configs: Sequence[TrainClassifierConfig]) -> list[dict[str, Any]]:
     """Train several classifiers in one worker group, which costs as much to start as a small one to train."""
     check_data(configs)
-    cards = run_tracked("classifier", [task_of(config) for config in configs], configs[0].workers, describe)
+    cards = run_tracked([task_of(config) for config in configs], configs[0].workers, describe)
     return [
         {"model": f"{config.output}/model", **card["metrics"], "seconds": card["seconds"]}
         for config, card in zip(configs, cards, strict=True)

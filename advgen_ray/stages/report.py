@@ -31,7 +31,7 @@ from advgen_ray.storage.filesystem import ensure_writable, join, write_atomic
 from advgen_ray.tracking import Run, tracked_run
 
 REPORT, SUMMARY = "report.html", "summary.json"
-STAGE_NAMES = {"classifier": "classifiers", "judge": "classifiers", "score model": "score_model"}
+STAGE_NAMES = dict.fromkeys(("classifier", "judge", "score model"), "trainings")
 
 
 def run(config: ReportConfig, elapsed_seconds: Mapping[str, float] | None = None) -> dict[str, Any]:

@@ -25,9 +25,13 @@ from advgen_ray.training.score_model import train_score_model
 def run(config: TrainScoreModelConfig) -> dict[str, Any]:
     """Train a score model; returns where it is and its last loss. Raises UserError before work starts if it can."""
     check_data([config])
-    task = Task("score model", train, config, config.output)
-    (card,) = run_tracked("score_model", [task], config.workers, _describe)
+    (card,) = run_tracked([task_of(config)], config.workers, describe)
     return {"model": f"{config.output}/model", **card["metrics"], "seconds": card["seconds"]}
+
+
+def task_of(config: TrainScoreModelConfig) -> Task:
+    """The training of a config."""
+    return Task("score model", train, config, config.output)
 
 
 def train(config: TrainScoreModelConfig, session: Session) -> None:
@@ -58,5 +62,6 @@ def train(config: TrainScoreModelConfig, session: Session) -> None:
     session.finish(model, describe_model("unet", architecture, config, metrics, trainee))
 
 
-def _describe(config: TrainScoreModelConfig, record: Record) -> str:
+def describe(config: TrainScoreModelConfig, record: Record) -> str:
+    """How far a training is, in a few words."""
     return f"step {record['step']}/{config.num_steps}  loss {record['loss']:.4f}  {record['seconds']:.1f} s"

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any, TypeVar
 
 from advgen_ray.config import (
@@ -13,6 +14,7 @@ from advgen_ray.config import (
     ReportConfig,
     StudyConfig,
     TrainClassifierConfig,
+    TrainScoreModelConfig,
 )
 from advgen_ray.distributed.cluster import connect
 from advgen_ray.stages import (
@@ -25,8 +27,10 @@ from advgen_ray.stages import (
     score_model,
 )
 from advgen_ray.stages.energy_view import plan_of, stages_of
+from advgen_ray.stages.training import TrainingConfig, check_data, run_tracked
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
 from advgen_ray.tracking import tracked_run
+from advgen_ray.training.loop import Record
 
 VARIANTS = ("gaussian", "boltzmann_hardtanh", "boltzmann_exact", "bounded")
 ConfigT = TypeVar("ConfigT", bound=Config)
@@ -37,11 +41,10 @@ def run(config: StudyConfig) -> dict[str, Any]:
     plan = StudyPlan(config)
     ensure_writable(config.output)
     view = stages_of(plan.view) if plan.view else []
-    clock = StageClock(config.output, num_stages=6 + bool(plan.by_classifiers.chains) + len(view))
+    clock = StageClock(config.output, num_stages=5 + bool(plan.by_classifiers.chains) + len(view))
     with tracked_run("study", config.model_dump(mode="json"), tags={"config_digest": config.digest()}):
         connect()  # while the tracker starts in its own thread
-        clock.run("classifiers", lambda: classifier.run_all(plan.trainings))
-        clock.run("score_model", lambda: score_model.run(plan.score_model))
+        clock.run("trainings", plan.train)
         clock.run("counterfactuals", lambda: counterfactuals.run_all(plan.counterfactuals))
         if plan.by_classifiers.chains:  # whose sources the stage before has made
             clock.run("chains", lambda: counterfactuals.run_all(plan.by_classifiers.chains))
@@ -118,6 +121,14 @@ class StudyPlan:
         """Every classifier of the study, for one group of workers."""
         return [*self.classifiers, self.judge, *([self.view.recorded] if self.view else [])]
 
+    def train(self) -> None:
+        """Train every model: by one group of workers, which costs as much to start as a small model to train."""
+        configs: list[TrainingConfig] = [*self.trainings, self.score_model]
+        check_data(configs)
+        tasks = [*map(classifier.task_of, self.trainings), score_model.task_of(self.score_model)]
+        for workers, group in groupby(zip(configs, tasks, strict=True), key=lambda pair: pair[0].workers):
+            run_tracked([task for _, task in group], workers, _describe)
+
     @property
     def counterfactuals(self) -> list[CounterfactualsConfig]:
         """Every CE set of the study that is made of images, the main one first."""
@@ -141,6 +152,13 @@ class StageClock:
         finally:
             self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - begin, 1)
             write_atomic(self.file, json.dumps(self.seconds).encode())
+
+
+def _describe(config: Config, record: Record) -> str:
+    if isinstance(config, TrainClassifierConfig):
+        return classifier.describe(config, record)
+    assert isinstance(config, TrainScoreModelConfig)
+    return score_model.describe(config, record)
 
 
 def _classifier(config: StudyConfig, eps: float, output: str, seed: int | None = None) -> TrainClassifierConfig:

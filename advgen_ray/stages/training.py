@@ -32,6 +32,7 @@ from advgen_ray.training.trainee import Record, Trainee
 from advgen_ray.training.worker import Worker
 
 TrainingConfig = TrainClassifierConfig | TrainScoreModelConfig
+RUN_NAMES = {TrainClassifierConfig: "classifier", TrainScoreModelConfig: "score_model"}  # of tracked runs
 
 
 def check_data(configs: Sequence[TrainingConfig]) -> None:
@@ -119,13 +120,13 @@ def store_table(uri: str, columns: dict[str, Any]) -> None:
     write_atomic(uri, buffer.getvalue())
 
 
-def run_tracked(stage: str, tasks: Sequence[Task], workers: WorkersConfig, describe: Describe) -> list[dict[str, Any]]:
+def run_tracked(tasks: Sequence[Task], workers: WorkersConfig, describe: Describe) -> list[dict[str, Any]]:
     """Train the tasks, each recorded as a run of its own while it trains; returns their model cards.
 
     A finished model was recorded when it was trained, so it is not recorded again.
     """
     check_tracking()
-    recorder = _Recorder(stage)
+    recorder = _Recorder()
     try:
         cards = run_training(tasks, workers, describe, recorder.add)
         for task, card in zip(tasks, cards, strict=True):
@@ -143,14 +144,13 @@ class _Recorder:
     end. Records from before this process began were passed on by the one that was killed then.
     """
 
-    def __init__(self, stage: str) -> None:
-        self.stage = stage
+    def __init__(self) -> None:
         self.steps: dict[str, set[int]] = {}  # recorded here, by output
         self.runs = SideBySide()
 
     def add(self, task: Task, record: Record) -> None:
         tags = {"config_digest": task.digest, "model": task.name}
-        run = self.runs.run(task.output, self.stage, task.config.model_dump(mode="json"), tags)
+        run = self.runs.run(task.output, RUN_NAMES[type(task.config)], task.config.model_dump(mode="json"), tags)
         run.log_history([record])
         self.steps.setdefault(task.output, set()).add(record["step"])
 

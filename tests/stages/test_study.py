@@ -5,6 +5,7 @@ import pytest
 from advgen_ray import recipes
 from advgen_ray.config import StudyConfig, resolve
 from advgen_ray.errors import UserError
+from advgen_ray.stages import study
 from advgen_ray.stages.study import StageClock, StudyPlan
 
 
@@ -38,6 +39,29 @@ def test_one_data_set_for_all(plan: StudyPlan):
     assert {stage.data.root for stage in stages} == {"images"}
     with pytest.raises(UserError, match="a study has one data set"):
         resolve(recipes.find("digits_study", StudyConfig), None, ["energies.data.name=mnist"])
+
+
+@pytest.mark.parametrize(("changes", "groups"), [([], [7]), (["score_model.workers.num_workers=3"], [6, 1])])
+def test_trainings_with_the_same_workers_share_one_group(
+    monkeypatch: pytest.MonkeyPatch, changes: list[str], groups: list[int]
+):
+    seen = []
+    monkeypatch.setattr(study, "check_data", lambda configs: None)
+    monkeypatch.setattr(study, "run_tracked", lambda tasks, workers, describe: seen.append((tasks, workers)))
+    base = recipes.find("digits_study", StudyConfig)
+    plan = StudyPlan(resolve(base, None, ["output=out", *changes]))
+    plan.train()
+    assert [len(tasks) for tasks, _ in seen] == groups
+    assert [task.output for tasks, _ in seen for task in tasks] == [
+        *(one.output for one in plan.trainings), plan.score_model.output,
+    ]  # fmt: skip
+    assert seen[-1][1] == plan.score_model.workers
+
+
+def test_every_training_is_told_of_in_its_own_words(plan: StudyPlan):
+    record = {"step": 3, "epoch": 1, "loss": 0.5, "seconds": 1.0, "train_accuracy": 0.25}
+    assert study._describe(plan.score_model, record).startswith("step 3/1500  loss 0.5000")
+    assert study._describe(plan.judge, record).startswith("epoch 1/20  loss 0.500  accuracy 0.250")
 
 
 def test_variants_differ_from_the_main_set_in_the_neighborhood_alone(plan: StudyPlan):
