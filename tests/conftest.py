@@ -1,7 +1,9 @@
 """What every test stands on: one thread, no stray cluster, tracking in a folder that goes away."""
 
 import os
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 # Read by ray at import: loopback tests need no token, and progress bars of actors flood the log.
 os.environ.pop("RAY_ADDRESS", None)
@@ -12,6 +14,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
+
+from tests.s3_server import SwiftServer, installed
 
 torch.set_num_threads(1)
 
@@ -32,6 +36,34 @@ def _tracking_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
         del os.environ["MLFLOW_TRACKING_URI"]
     else:
         os.environ["MLFLOW_TRACKING_URI"] = former
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwiftServer]:
+    """A real S3 API; its program is kept in the user's cache, or in ADVGEN_SWIFT_ENV, for the next time."""
+    python = installed(Path(os.environ.get("ADVGEN_SWIFT_ENV") or Path.home() / ".cache/advgen_ray/swift"))
+    if python is None:
+        pytest.skip("no package index gives swift: S3 is not tested")
+    server = SwiftServer(python, tmp_path_factory.mktemp("swift"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def bucket(s3_server: SwiftServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a new bucket; the environment holds what this process and its children need to reach it."""
+    import boto3
+
+    from advgen_ray.storage import s3
+
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    s3._connected.cache_clear()
+    name = f"advgen-{uuid.uuid4().hex[:8]}"
+    boto3.client("s3", endpoint_url=s3_server.endpoint).create_bucket(Bucket=name)
+    yield f"s3://{name}"
+    s3._connected.cache_clear()
 
 
 @pytest.fixture(scope="session")

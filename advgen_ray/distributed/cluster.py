@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from advgen_ray.errors import UserError
 
 PROBE_SECONDS = 5.0
+START_ATTEMPTS = 3  # Ray gives a cluster 30 seconds, which on a busy machine is too few
 OBJECT_STORE_BYTES = 200_000_000  # results go straight to storage; only small objects pass through the store
 
 # Read by Ray when its parts start. None of them changes a result.
@@ -80,15 +81,22 @@ def _start(num_cpus: int) -> None:
 
     if ray.is_initialized():
         return
-    with _environment(_NO_STATE_API):  # for the processes of this cluster; this one may submit jobs to others
-        ray.init(
-            address="local",  # never a head that happens to run on this machine
-            num_cpus=num_cpus,
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level="ERROR",
-        )
+    for attempt in range(1, START_ATTEMPTS + 1):
+        try:
+            with _environment(_NO_STATE_API):  # for the processes of this cluster; this one may submit jobs to others
+                ray.init(
+                    address="local",  # never a head that happens to run on this machine
+                    num_cpus=num_cpus,
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level="ERROR",
+                )
+            return
+        except Exception as error:
+            if "timed out during startup" not in str(error) or attempt == START_ATTEMPTS:
+                raise
+            print("cluster  did not start within Ray's 30 s, the machine is busy; starting again", flush=True)
 
 
 def _join(address: str) -> None:

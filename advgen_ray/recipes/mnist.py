@@ -81,7 +81,7 @@ def mnist_judge() -> TrainClassifierConfig:
     return LINF.model_copy(
         update={
             "attack": LINF.attack.model_copy(update={"eps": 0.0}),
-            "num_epochs": 2,
+            "num_epochs": 1,
             "eps_warmup_epochs": 0,
             "num_validation_images": 0,
             "num_evaluation_images": 1000,

@@ -1,4 +1,4 @@
-"""One filesystem for local paths and ``s3://``; the only place that touches S3."""
+"""One filesystem for local paths and ``s3://``; with ``s3.py`` the only place that touches S3."""
 
 import atexit
 import itertools
@@ -7,19 +7,39 @@ import shutil
 import socket
 import tempfile
 import time
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Concatenate, ParamSpec, TypeVar
 
 from pyarrow import fs
 
 from advgen_ray.errors import UserError
+from advgen_ray.storage import s3
 
 PARTIAL = ".partial"  # the ending of a local file that is still being written
 FOREIGN_PARTIAL_SECONDS = 3600.0  # a partial file of another machine is taken for dead after this time
-S3_ATTEMPTS = 8
 
 _counter = itertools.count()
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _told(function: Callable[Concatenate[str, P], R]) -> Callable[Concatenate[str, P], R]:
+    """What S3 refuses or does not answer becomes one clear line; a missing file stays a FileNotFoundError."""
+
+    @wraps(function)
+    def told(uri: str, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(uri, *args, **kwargs)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            if uri.startswith("s3://"):
+                raise s3.explained(uri, error) from None
+            raise
+
+    return told
 
 
 def resolve(uri: str) -> tuple[fs.FileSystem, str]:
@@ -36,7 +56,7 @@ def resolve(uri: str) -> tuple[fs.FileSystem, str]:
     path = rest.strip("/")
     if not path:
         raise UserError(f"{uri}: no bucket named; expected s3://bucket/key")
-    return _s3(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""), path
+    return s3.connect(), path
 
 
 def join(uri: str, *names: str) -> str:
@@ -44,6 +64,7 @@ def join(uri: str, *names: str) -> str:
     return "/".join((uri.rstrip("/"), *names))
 
 
+@_told
 def write_atomic(uri: str, data: bytes) -> None:
     """Write a whole file so that a reader sees all of ``data`` or what was there before, whenever we are killed.
 
@@ -58,6 +79,7 @@ def write_atomic(uri: str, data: bytes) -> None:
             stream.write(data)
 
 
+@_told
 def read_bytes(uri: str) -> bytes:
     """The whole file; raises FileNotFoundError or another OSError."""
     filesystem, path = resolve(uri)
@@ -65,12 +87,14 @@ def read_bytes(uri: str) -> bytes:
         return bytes(stream.read())
 
 
+@_told
 def exists(uri: str) -> bool:
     """Whether a file or a directory lies there."""
     filesystem, path = resolve(uri)
     return bool(filesystem.get_file_info(path).type != fs.FileType.NotFound)
 
 
+@_told
 def list_names(uri: str) -> list[str]:
     """Names of the files directly in a directory, sorted, without hidden ones; empty if it does not exist."""
     filesystem, path = resolve(uri)
@@ -79,6 +103,7 @@ def list_names(uri: str) -> list[str]:
     return sorted(name for name in names if not name.startswith("."))
 
 
+@_told
 def ensure_writable(uri: str) -> None:
     """Write and remove a probe in the directory ``uri``; raises UserError, before any work is spent."""
     filesystem, path = resolve(uri)
@@ -90,12 +115,15 @@ def ensure_writable(uri: str) -> None:
             stream.write(b"advgen")
         filesystem.delete_file(probe)
     except OSError as error:
+        if not isinstance(filesystem, fs.LocalFileSystem):
+            raise s3.explained(f"output {uri}", error) from None
         reason = error.strerror or str(error).splitlines()[0]
         raise UserError(
             f"output {uri}: cannot be written ({reason}); choose another place with --set output=..."
         ) from None
 
 
+@_told
 def remove_tree(uri: str) -> None:
     """Remove a directory with all that is in it; nothing happens where there is none."""
     filesystem, path = resolve(uri)
@@ -103,6 +131,7 @@ def remove_tree(uri: str) -> None:
         filesystem.delete_dir(path)
 
 
+@_told
 def remove_file(uri: str) -> None:
     """Remove a file; nothing happens where there is none."""
     filesystem, path = resolve(uri)
@@ -110,6 +139,7 @@ def remove_file(uri: str) -> None:
         filesystem.delete_file(path)
 
 
+@_told
 def local_copy(uri: str) -> Path:
     """A local directory with the files of ``uri``, or the file it is: itself, or a download as long as we live."""
     filesystem, path = resolve(uri)
@@ -181,16 +211,3 @@ def _writer_lives(partial: Path) -> bool:
 @lru_cache(maxsize=1)
 def _local() -> fs.LocalFileSystem:
     return fs.LocalFileSystem()
-
-
-@lru_cache(maxsize=4)
-def _s3(endpoint: str) -> fs.FileSystem:
-    parts = urlsplit(endpoint)
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return fs.S3FileSystem(
-        endpoint_override=parts.netloc or None,
-        scheme=parts.scheme or "https",
-        region=region or ("us-east-1" if endpoint else None),
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=S3_ATTEMPTS),
-        allow_delayed_open=True,  # a small file is then one PUT instead of a multipart upload of one part
-    )

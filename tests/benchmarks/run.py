@@ -23,6 +23,8 @@ BENCHMARKS: dict[str, str] = {
     "ce_200k_driver_memory": "tests.benchmarks.scale:ce_200k_driver_memory",
     "sampler": "tests.benchmarks.samplers:samplers",
     "ce_evaluations": "tests.benchmarks.evaluations:ce_evaluations",
+    "more_ce_evaluations": "tests.benchmarks.evaluations:more_ce_evaluations",
+    "mnist_ce_evaluations": "tests.benchmarks.evaluations:mnist_ce_evaluations",
     "autoattack_vs_pyautoattack": "tests.benchmarks.attacks:autoattack_vs_pyautoattack",
     "pgd_vs_foolbox": "tests.benchmarks.attacks:pgd_vs_foolbox",
     "explorer": "tests.benchmarks.explorer:explorer",

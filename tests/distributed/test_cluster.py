@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,32 @@ def test_an_address_says_that_the_cluster_is_not_ours(monkeypatch: pytest.Monkey
     assert cluster.is_local()
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     assert not cluster.is_local()
+
+
+@pytest.mark.parametrize(
+    ("failures", "error", "starts"),
+    [(2, "timed out during startup", 3), (3, "timed out during startup", 3), (1, "no memory", 1)],
+)
+def test_a_start_that_a_busy_machine_made_too_slow_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, failures: int, error: str, starts: int
+) -> None:
+    import ray
+
+    tried: list[str] = []
+
+    def init(**settings: Any) -> None:
+        tried.append(settings["address"])
+        if len(tried) <= failures:
+            raise Exception(f"The current node {error}.")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    if starts > failures:
+        cluster._start(2)
+    else:
+        with pytest.raises(Exception, match=error):
+            cluster._start(2)
+    assert tried == ["local"] * starts
 
 
 @pytest.mark.ray

@@ -104,17 +104,3 @@ def test_s3_takes_its_endpoint_from_the_environment(monkeypatch: pytest.MonkeyPa
 
 def test_a_local_directory_is_its_own_copy(tmp_path: Path) -> None:
     assert filesystem.local_copy(str(tmp_path)) == tmp_path
-
-
-def test_a_remote_directory_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "bucket" / "model").mkdir(parents=True)
-    (tmp_path / "bucket" / "model" / "weights").write_bytes(b"w")
-    remote = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
-    monkeypatch.setattr(filesystem, "_s3", lambda endpoint: remote)
-    copy = filesystem.local_copy("s3://bucket/model")
-    assert (copy / "weights").read_bytes() == b"w"
-    assert filesystem.list_names("s3://bucket/model") == ["weights"]
-    filesystem.write_atomic("s3://bucket/model/new", b"n")
-    assert filesystem.read_bytes("s3://bucket/model/new") == b"n"
-    with pytest.raises(UserError, match="not found"):
-        filesystem.local_copy("s3://bucket/absent")
