@@ -32,84 +32,84 @@ class Faults:
 @contextmanager
 def faulty_proxy(target: str) -> Iterator[tuple[str, Faults]]:
     """The proxy's own address, and what it is to do wrong."""
-    faults = Faults()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(urlsplit(target).netloc, faults))
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", faults
-    finally:
+    with _Proxy(urlsplit(target).netloc) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", server.faults
         server.shutdown()
-        server.server_close()
 
 
-def _handler(target: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Proxy(ThreadingHTTPServer):
+    daemon_threads = True
 
-        def _pass_on(self) -> None:
-            fault = faults.next(f"{self.command} {self.path}")
-            if fault == "drop":
-                self.close_connection = True
-                self.connection.close()
-                return
-            if fault == "slow":
-                time.sleep(2.0)
-            body = self._body()
-            if fault in ("503", "skew"):
-                status, code = (503, "ServiceUnavailable") if fault == "503" else (403, "RequestTimeTooSkewed")
-                self._answer(status, [("Content-Type", "application/xml")], ERROR.format(code=code).encode())
-                return
-            upstream = http.client.HTTPConnection(target, timeout=60)
-            upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                if name.lower() not in HOP_BY_HOP:
-                    upstream.putheader(name, value)
-            chunked = "Transfer-Encoding" in self.headers
-            if chunked:
-                upstream.putheader("Transfer-Encoding", "chunked")
-            upstream.endheaders(iter([body]) if chunked else body or None, encode_chunked=chunked)
-            response = upstream.getresponse()
-            headers = [(name, value) for name, value in response.getheaders() if name.lower() not in HOP_BY_HOP]
-            self._answer(response.status, headers, response.read())
-            upstream.close()
+    def __init__(self, target: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.target, self.faults = target, Faults()
 
-        def _body(self) -> bytes:
-            if "Transfer-Encoding" not in self.headers:
-                return self._read(int(self.headers.get("Content-Length", 0)))
-            parts = []
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                parts.append(self._read(size))
-                self.rfile.readline()
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Proxy
+
+    def _pass_on(self) -> None:
+        fault = self.server.faults.next(f"{self.command} {self.path}")
+        if fault == "drop":
+            self.close_connection = True
+            self.connection.close()
+            return
+        if fault == "slow":
+            time.sleep(2.0)
+        body = self._body()
+        if fault in ("503", "skew"):
+            status, code = (503, "ServiceUnavailable") if fault == "503" else (403, "RequestTimeTooSkewed")
+            self._answer(status, [("Content-Type", "application/xml")], ERROR.format(code=code).encode())
+            return
+        upstream = http.client.HTTPConnection(self.server.target, timeout=60)
+        upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            if name.lower() not in HOP_BY_HOP:
+                upstream.putheader(name, value)
+        chunked = "Transfer-Encoding" in self.headers
+        if chunked:
+            upstream.putheader("Transfer-Encoding", "chunked")
+        upstream.endheaders(iter([body]) if chunked else body or None, encode_chunked=chunked)
+        response = upstream.getresponse()
+        headers = [(name, value) for name, value in response.getheaders() if name.lower() not in HOP_BY_HOP]
+        self._answer(response.status, headers, response.read())
+        upstream.close()
+
+    def _body(self) -> bytes:
+        if "Transfer-Encoding" not in self.headers:
+            return self._read(int(self.headers.get("Content-Length", 0)))
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self._read(size))
             self.rfile.readline()
-            return b"".join(parts)
+        self.rfile.readline()
+        return b"".join(parts)
 
-        def _read(self, size: int) -> bytes:
-            parts = []
-            while size:
-                part = self.rfile.read(min(size, 65536))
-                if not part:
-                    raise ConnectionError("the client is gone")
-                parts.append(part)
-                size -= len(part)
-                if faults.bytes_a_second:
-                    time.sleep(len(part) / faults.bytes_a_second)
-            return b"".join(parts)
+    def _read(self, size: int) -> bytes:
+        parts = []
+        while size:
+            part = self.rfile.read(min(size, 65536))
+            if not part:
+                raise ConnectionError("the client is gone")
+            parts.append(part)
+            size -= len(part)
+            if self.server.faults.bytes_a_second:
+                time.sleep(len(part) / self.server.faults.bytes_a_second)
+        return b"".join(parts)
 
-        def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-            self.send_response_only(status)
-            lengths = [name for name, _ in headers if name.lower() == "content-length"]
-            for name, value in headers:
-                self.send_header(name, value)
-            if not lengths:
-                self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        if not any(name.lower() == "content-length" for name, _ in headers):
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
-        def log_message(self, *_: Any) -> None:
-            """Nothing: a test says what it saw."""
+    def log_message(self, *_: Any) -> None:
+        """Nothing: a test says what it saw."""
 
-        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on  # noqa: N815
-
-    return Handler
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on  # noqa: N815

@@ -1,78 +1,106 @@
-"""One background thread that talks to MLflow, so that its slow start and its writes never hold up the work.
+"""One background thread that talks to MLflow, so that neither its slow start nor its absence holds up the work.
 
 Importing mlflow and laying out a fresh sqlite file take seven seconds on a quiet machine; a job spends them training.
+A server that does not answer is tried again for as long as the work goes on; what it has not taken by then is stored on
+disk, and the next job that records there sends it.
 """
 
-import logging
-import os
+import queue
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+import threading
+import time
+from pathlib import Path
 
-from advgen_ray.tracking.server import artifact_location, experiment_name, redacted, sqlite_path, tracking_uri
+from advgen_ray.errors import UserError
+from advgen_ray.tracking import unsent
+from advgen_ray.tracking.sender import Entry, Sender
+from advgen_ray.tracking.server import check_tracking, experiment_name, redacted, sqlite_path, tracking_uri
 
-MAX_METRICS_PER_CALL = 1000
-MAX_PARAMS_PER_CALL = 100
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two tries at a server that does not answer
+PATIENCE = 15.0  # seconds for such a server once the work is over
+REFUSALS = 3  # by a server that does answer, before an entry is given up
 
 
 class Writer:
-    """Calls to MLflow in the order they were asked for; after the first failure one warning, then silence."""
+    """Entries for MLflow, sent in the order they were handed in."""
 
     def __init__(self) -> None:
-        self.uri, self.experiment = tracking_uri(), experiment_name()
-        self.failed = False
-        self.client: Any = None
-        self.experiment_id = ""
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tracking")
-        self.submit(self._connect)
+        self.uri = tracking_uri()
+        self.sender = Sender(self.uri, experiment_name())
+        self.entries: queue.Queue[Entry | None] = queue.Queue()
+        self._unsent = Path("runs/unsent").absolute()
+        self._over_since: float | None = None
+        self._warned: set[str] = set()
+        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+        self._thread.start()
 
-    def submit(self, call: Callable[[], None]) -> None:
-        """Queue one call; it sees ``client`` and ``experiment_id`` ready."""
-        self._thread.submit(self._guarded, call)
+    def submit(self, entry: Entry) -> None:
+        """Queue an entry; returns at once."""
+        self.entries.put(entry)
 
     def close(self) -> None:
-        """Wait until everything queued is written."""
-        self._thread.shutdown(wait=True)
+        """Wait until everything queued is sent, or stored for later."""
+        self._over_since = time.monotonic()
+        self.entries.put(None)
+        self._thread.join()
 
-    def _guarded(self, call: Callable[[], None]) -> None:
-        if self.failed:
-            return
+    def _work(self) -> None:
+        with unsent.claimed(self._unsent, redacted(self.uri)) as stored:
+            for later in stored:
+                self.sender.ids |= later.ids
+                later.sent = all(self._sent(entry) for entry in later.entries)
+        left: list[Entry] = []
+        for entry in iter(self.entries.get, None):
+            if left or not self._sent(entry):
+                left.append(entry)
+            self.entries.task_done()
+        if left:
+            path = unsent.store(self._unsent, redacted(self.uri), left, self.sender.ids)
+            self._warn("stored", f"{len(left)} entries wait in {path}; the next job that records there sends them")
+
+    def _sent(self, entry: Entry) -> bool:
+        """Whether an entry is dealt with: sent, or refused for good; not while the server is away to the end."""
+        wait, refusals = FIRST_WAIT, 0
+        while True:
+            try:
+                self.sender.send(entry)
+                return True
+            except Exception as error:  # whatever MLflow raises: a lost record must not cost hours of computing
+                if self._answers():
+                    refusals += 1
+                    if refusals == REFUSALS:
+                        said = (str(error).splitlines() or [type(error).__name__])[0]
+                        self._warn(
+                            "refused", f"an entry was refused, results are not affected: {self._without_secrets(said)}"
+                        )
+                        return True
+                else:
+                    self._warn("away", "the tracking server does not answer; what it is to record waits for it")
+                    if self._over_since is not None and time.monotonic() - self._over_since > PATIENCE:
+                        return False
+                self._pause(wait)
+                wait = min(2 * wait, LONGEST_WAIT)
+
+    def _answers(self) -> bool:
+        if sqlite_path(self.uri):
+            return True
         try:
-            call()
-        except Exception as error:  # whatever MLflow raises: a lost record must not cost hours of computing
-            self.failed = True
-            first_line = (str(error).splitlines() or [type(error).__name__])[0].replace(self.uri, redacted(self.uri))
-            print(f"advgen: warning: tracking stopped, results are not affected: {first_line}", file=sys.stderr)
+            check_tracking()
+        except UserError:
+            return False
+        return True
 
-    def _connect(self) -> None:
-        for name, value in _QUIET_AND_QUICK.items():
-            os.environ.setdefault(name, value)
-        from mlflow import MlflowClient
+    def _pause(self, seconds: float) -> None:
+        """Sleep, but wake up when the work is over, and then wait for seconds only."""
+        was_over = self._over_since is not None
+        until = time.monotonic() + (min(seconds, 2.0) if was_over else seconds)
+        while time.monotonic() < until and (was_over or self._over_since is None):
+            time.sleep(0.2)
 
-        for noisy in ("alembic", "mlflow.store.db.utils"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
-        database = sqlite_path(self.uri)
-        if database:
-            database.parent.mkdir(parents=True, exist_ok=True)
-        self.client = MlflowClient(self.uri)
-        found = self.client.get_experiment_by_name(self.experiment)
-        self.experiment_id = (
-            found.experiment_id
-            if found
-            else self.client.create_experiment(self.experiment, artifact_location=artifact_location(self.uri))
-        )
+    def _warn(self, kind: str, text: str) -> None:
+        if kind not in self._warned:
+            self._warned.add(kind)
+            print(f"advgen: warning: tracking: {text}", file=sys.stderr)
 
-
-# A server that was there at the start and then went away is given up after seconds; mlflow would try for minutes.
-_QUIET_AND_QUICK = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}
-
-
-def in_batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """Consecutive slices of at most ``size`` items."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    def _without_secrets(self, text: str) -> str:
+        return text.replace(self.uri, redacted(self.uri))

@@ -1,0 +1,136 @@
+"""What a run has to say as plain data, and its way into MLflow; the only file that imports mlflow."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from advgen_ray.tracking.provenance import provenance
+from advgen_ray.tracking.server import artifact_location, sqlite_path
+
+MAX_METRICS_PER_CALL = 1000
+MAX_PARAMS_PER_CALL = 100
+MAX_VALUE_CHARACTERS = 500  # what every server version takes; the artifact config.json holds the whole config
+# A server that does not answer is left to the writer, which has more patience than mlflow and holds up nothing.
+_QUIET_AND_QUICK = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+
+Entry = dict[str, Any]
+"""JSON: ``do`` (open, metrics, artifact or end), the ``run`` it belongs to by a key of ours, and what it takes."""
+
+
+class Sender:
+    """Sends entries, each as often as it takes: a repeated one changes nothing. ``ids`` are MLflow's, by our keys."""
+
+    def __init__(self, uri: str, experiment: str) -> None:
+        self.uri, self.experiment = uri, experiment
+        self.client: Any = None
+        self.experiment_id = ""
+        self.ids: dict[str, str] = {}
+
+    def send(self, entry: Entry) -> None:
+        """Send one entry; raises what MLflow raises."""
+        if not self.experiment_id:
+            self._connect()
+        ways = {"open": self._open, "metrics": self._metrics, "artifact": self._artifact, "end": self._end}
+        ways[entry["do"]](entry)
+
+    def _connect(self) -> None:
+        for name, value in _QUIET_AND_QUICK.items():
+            os.environ.setdefault(name, value)
+        from mlflow import MlflowClient
+
+        for noisy in ("alembic", "mlflow.store.db.utils"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+        database = sqlite_path(self.uri)
+        if database:
+            database.parent.mkdir(parents=True, exist_ok=True)
+        self.client = MlflowClient(self.uri)
+        found = self.client.get_experiment_by_name(self.experiment)
+        self.experiment_id = (
+            found.experiment_id
+            if found
+            else self.client.create_experiment(self.experiment, artifact_location=artifact_location(self.uri))
+        )
+
+    def _open(self, entry: Entry) -> None:
+        tags = (entry.get("provenance") or provenance()) | entry["tags"]
+        if entry["parent"]:
+            tags["mlflow.parentRunId"] = self.ids[entry["parent"]]
+        tags["run_key"] = entry["run"]
+        former = self._unfinished(entry["name"], tags)
+        if former:
+            run_id = former.info.run_id
+            self.client.update_run(run_id, status="RUNNING")
+        else:
+            run_id = self.client.create_run(self.experiment_id, tags=tags, run_name=entry["name"]).info.run_id
+        if (
+            not former or former.data.tags.get("run_key") == entry["run"]
+        ):  # another life's may differ, and cannot change
+            self._params(run_id, entry["config"])
+        self.client.log_dict(run_id, entry["config"], "config.json")
+        self.ids[entry["run"]] = run_id
+
+    def _unfinished(self, name: str, tags: dict[str, str]) -> Any:
+        """A run of the same work under the same parent that was killed or failed.
+
+        Or of this very run, where the server opened it and its answer was lost.
+        """
+        wanted = {"mlflow.runName": name, "config_digest": tags["config_digest"]}
+        same = "output" if "output" in tags else "run_key"
+        clauses = [f"tags.`{key}` = '{_quoted(value)}'" for key, value in (wanted | {same: tags[same]}).items()]
+        found = self.client.search_runs(
+            [self.experiment_id], " and ".join([*clauses, "attributes.status != 'FINISHED'"]), max_results=20
+        )
+        parent = tags.get("mlflow.parentRunId")
+        return next((run for run in found if run.data.tags.get("mlflow.parentRunId") == parent), None)
+
+    def _params(self, run_id: str, config: dict[str, Any]) -> None:
+        from mlflow.entities import Param
+
+        params = [Param(key_of(key), value[:MAX_VALUE_CHARACTERS]) for key, value in flattened(config)]
+        for batch in _in_batches(params, MAX_PARAMS_PER_CALL):
+            self.client.log_batch(run_id, params=batch)
+
+    def _metrics(self, entry: Entry) -> None:
+        from mlflow.entities import Metric
+
+        metrics = [Metric(*point) for point in entry["points"]]
+        for batch in _in_batches(metrics, MAX_METRICS_PER_CALL):
+            self.client.log_batch(self.ids[entry["run"]], metrics=batch)
+
+    def _artifact(self, entry: Entry) -> None:
+        source = Path(entry["path"])
+        log = self.client.log_artifacts if source.is_dir() else self.client.log_artifact
+        log(self.ids[entry["run"]], str(source), source.name if source.is_dir() else None)
+
+    def _end(self, entry: Entry) -> None:
+        self.client.set_terminated(self.ids[entry["run"]], entry["status"])
+
+
+def key_of(name: str) -> str:
+    """A metric or parameter name with what MLflow refuses replaced."""
+    return "".join(c if c.isalnum() or c in "_-./ " else "_" for c in name)[:250]
+
+
+def flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """``("optimizer.learning_rate", "0.001")`` for every leaf; lists and nulls as JSON."""
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from flattened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value)
+
+
+def _in_batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _quoted(value: str) -> str:
+    return value.replace("'", "''")
