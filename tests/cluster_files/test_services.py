@@ -58,6 +58,7 @@ def running(data: Path) -> Iterator[Services]:
     command = [SCRIPT, "--mlflow-port", str(mlflow), "--prometheus-port", str(prometheus), "--data", str(data),
                "--s3", f"python -m http.server --bind 127.0.0.1 {s3}"]  # fmt: skip
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    children: list[psutil.Process] = []
     try:
         assert process.stdout
         printed: list[str] = []
@@ -71,6 +72,9 @@ def running(data: Path) -> Iterator[Services]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+        for child in children:  # none, unless the script left some
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
 
 
 @pytest.fixture(scope="module")
