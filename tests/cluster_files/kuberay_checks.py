@@ -9,7 +9,7 @@ from tests.cluster_files.repository import IMAGE, RAY, secrets
 
 Resource = dict[str, Any]
 
-# Of ray.io/v1 in KubeRay 1.7: the API server drops others in silence.
+# Of ray.io/v1 in KubeRay 1.7; others are refused, or dropped in silence where a client does not ask for validation.
 CLUSTER_FIELDS = {
     "rayVersion", "authOptions", "enableInTreeAutoscaling", "autoscalerOptions", "headGroupSpec", "workerGroupSpecs",
     "gcsFaultToleranceOptions", "headServiceAnnotations", "managedBy", "suspend", "upgradeStrategy",
@@ -29,7 +29,7 @@ JOB_FIELDS = {
     "entrypoint", "entrypointNumCpus", "entrypointNumGpus", "entrypointResources", "runtimeEnvYAML", "submissionMode",
     "shutdownAfterJobFinishes", "ttlSecondsAfterFinished", "activeDeadlineSeconds", "backoffLimit", "deletionStrategy",
     "rayClusterSpec", "clusterSelector", "submitterPodTemplate", "submitterConfig", "jobId", "metadata", "managedBy",
-    "suspend", "waitingTtlSeconds", "preRunningDeadlineSeconds",
+    "suspend",
 }  # fmt: skip
 SPOT = "cloud.google.com/gke-spot"
 
