@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-long lint format bench install clean
+.PHONY: demo test test-long lint format bench wheel constraints install clean
 
 demo: $(INSTALLED)  ## the whole study on scikit-learn's digits; ends in runs/demo/report.html
 	$(BIN)/advgen demo
@@ -30,6 +30,15 @@ format: $(INSTALLED)
 bench: $(INSTALLED)  ## ratios against named peers, into runs/bench.json; ONLY=name,name runs some
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[bench]"
 	$(BIN)/python -m tests.benchmarks.run $(if $(ONLY),--only $(ONLY))
+
+wheel: $(INSTALLED)  ## dist/*.whl, which cluster/aws.yaml and cluster/gcp.yaml install on their nodes
+	$(BIN)/uv build --quiet --wheel --out-dir dist .
+
+# For x86 Linux with CUDA, whatever this machine is; the head of cluster/gcp.yaml needs one package more.
+constraints: $(INSTALLED)  ## cluster/constraints.txt anew: every dependency at the newest version that pyproject allows
+	echo google-api-python-client | $(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 \
+		--python-platform x86_64-unknown-linux-gnu --no-annotate --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make constraints" --output-file cluster/constraints.txt pyproject.toml -
 
 install: $(INSTALLED)
 
