@@ -17,6 +17,8 @@ import pytest
 
 from tests.cluster_files.repository import CLUSTER
 
+pytestmark = pytest.mark.long
+
 SCRIPT = str(CLUSTER / "services.sh")
 HERE = str(Path(sys.executable).parent)
 
