@@ -31,12 +31,13 @@ from advgen_ray.config.parts import (
     WorkersConfig,
 )
 from advgen_ray.config.ratings import MakeRatingPageConfig, ReadRatingsConfig
-from advgen_ray.config.samplers import FORTY_EVALUATIONS, PAPER, SamplerConfig
+from advgen_ray.config.samplers import FORTY_EVALUATIONS, HUNDRED_EVALUATIONS, PAPER, SamplerConfig
 from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
 from advgen_ray.config.study import ClassifierViewConfig, EnergyViewConfig, ReportConfig, StudyConfig
 
 __all__ = [
     "FORTY_EVALUATIONS",
+    "HUNDRED_EVALUATIONS",
     "PAPER",
     "AscentConfig",
     "AttackConfig",

@@ -6,7 +6,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from advgen_ray.config.base import Config
 from advgen_ray.config.parts import DataConfig, NeighborhoodConfig, PoolConfig
-from advgen_ray.config.samplers import FORTY_EVALUATIONS, SamplerConfig
+from advgen_ray.config.samplers import HUNDRED_EVALUATIONS, SamplerConfig
 
 
 class CounterfactualsConfig(Config):
@@ -40,7 +40,7 @@ class GenerateConfig(CounterfactualsConfig):
     combination: Literal["score_consistent", "paper_literal"] = "score_consistent"
     guidance_scale: float = Field(15.0, ge=0.0)
     guidance_until: float = Field(1.0, ge=0.0, le=1.0)  # guided at times up to this; one evaluation a step before it
-    sampler: SamplerConfig = FORTY_EVALUATIONS
+    sampler: SamplerConfig = HUNDRED_EVALUATIONS
 
 
 class AscentConfig(Config):

@@ -13,7 +13,7 @@ from advgen_ray.config import (
 )
 from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
-from advgen_ray.config.samplers import FORTY_EVALUATIONS, PAPER
+from advgen_ray.config.samplers import HUNDRED_EVALUATIONS, PAPER
 from advgen_ray.recipes.ablations import ce_ablation
 
 DATA = DataConfig(name="cifar10")
@@ -22,7 +22,7 @@ POOL = PoolConfig(min_actors=1, max_actors=8, cpus_per_actor=4)
 
 
 def cifar10_counterfactuals() -> GenerateConfig:
-    """S000's set of 200,000 by 40 evaluations each: w 15, sigma_CE 0.2, Boltzmann, 10,000 sources.
+    """S000's set of 200,000 by 100 evaluations each: w 15, sigma_CE 0.2, Boltzmann, 10,000 sources.
 
     That the sampler gives what the paper's does was measured on digits; cifar10_counterfactuals_paper_sampler is it.
     """
@@ -31,7 +31,7 @@ def cifar10_counterfactuals() -> GenerateConfig:
         num_sources=10_000,
         neighborhood=NeighborhoodConfig(kind="boltzmann_hardtanh", sigma_ce=0.2),
         guidance_scale=15.0,
-        sampler=FORTY_EVALUATIONS,
+        sampler=HUNDRED_EVALUATIONS,
         batch_size=512,
         shard_images=1000,
         pool=POOL,
@@ -93,7 +93,7 @@ def cifar10_distance_classifier() -> ClassifyByDistanceConfig:
     }
     return ClassifyByDistanceConfig(
         generation=cifar10_counterfactuals().model_copy(update=changes),
-        samplers=(FORTY_EVALUATIONS, PAPER),
+        samplers=(HUNDRED_EVALUATIONS, PAPER),
         output=f"{STUDY}/distance-classifier",
     )
 

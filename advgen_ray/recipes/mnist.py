@@ -18,7 +18,7 @@ from advgen_ray.config import (
     WideResNetConfig,
 )
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
-from advgen_ray.config.samplers import FORTY_EVALUATIONS
+from advgen_ray.config.samplers import HUNDRED_EVALUATIONS
 from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
 from advgen_ray.recipes.attacks import energy_view
 from advgen_ray.recipes.comparisons import every_loss
@@ -92,13 +92,13 @@ def mnist_judge() -> TrainClassifierConfig:
 
 
 def mnist_counterfactuals() -> GenerateConfig:
-    """Two CEs a class of 1,000 training images by 40 evaluations each, at the paper's w and sigma_CE."""
+    """Two CEs a class of 1,000 training images by 100 evaluations each, at the paper's w and sigma_CE."""
     return GenerateConfig(
         data=DATA,
         num_sources=1000,
         neighborhood=NeighborhoodConfig(kind="boltzmann_hardtanh", sigma_ce=0.2),
         guidance_scale=15.0,
-        sampler=FORTY_EVALUATIONS,
+        sampler=HUNDRED_EVALUATIONS,
     )
 
 

@@ -46,7 +46,7 @@ def svhn_score_model() -> TrainScoreModelConfig:
 
 
 def svhn_counterfactuals() -> GenerateConfig:
-    """S000's second set of 200,000 by 40 evaluations each: w 15, sigma_CE 0.2, Boltzmann."""
+    """S000's second set of 200,000 by 100 evaluations each: w 15, sigma_CE 0.2, Boltzmann."""
     return cifar10_counterfactuals.cifar10_counterfactuals().model_copy(update={"data": DATA})
 
 

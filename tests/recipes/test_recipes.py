@@ -57,7 +57,7 @@ def test_paper_scale_is_the_papers():
     printed = recipes.find("cifar10_counterfactuals_paper_sampler", GenerateConfig)
     assert (printed.sampler.kind, printed.sampler.num_steps) == ("euler_maruyama", 1000)
     assert printed.model_copy(update={"sampler": generate.sampler}) == generate
-    assert evaluations_of(generate, VPSDE()) == 40
+    assert evaluations_of(generate, VPSDE()) == 100
     assert evaluations_of(printed, VPSDE()) == 2000
     assert generate.sampler == GenerateConfig().sampler, "the one without a recipe"
     score = recipes.find("cifar10_score_model", TrainScoreModelConfig)
