@@ -54,6 +54,7 @@ def test_paper_scale_is_the_papers():
     generate = recipes.find("cifar10_counterfactuals", GenerateConfig)
     assert generate.num_sources * 10 * generate.replicates == 200_000
     assert (generate.guidance_scale, generate.neighborhood.sigma_ce) == (15.0, 0.2)
+    assert evaluations_of(recipes.find("digits_counterfactuals", GenerateConfig), VPSDE()) == 40
     printed = recipes.find("cifar10_counterfactuals_paper_sampler", GenerateConfig)
     assert (printed.sampler.kind, printed.sampler.num_steps) == ("euler_maruyama", 1000)
     assert printed.model_copy(update={"sampler": generate.sampler}) == generate
