@@ -58,6 +58,7 @@ class ClassifierViewConfig(Config):
     eps: tuple[float, ...] = (1.0, 2.0)
     ascent: GenerateByClassifierConfig = GenerateByClassifierConfig()
     dvce: GenerateByClassifierConfig | None = GenerateByClassifierConfig(method=DVCEConfig(), replicates=2)
+    chain_sources: PositiveInt = 1000  # how many of each ascent's CEs
 
 
 class StudyConfig(Config):

@@ -130,16 +130,22 @@ def digits_study() -> StudyConfig:
         energies=digits_energies(),
         classifier_view=ClassifierViewConfig(
             eps=(1.0, 1.5),
+            chain_sources=100,
             ascent=digits_robust_counterfactuals(),
             dvce=digits_dvce(),
         ),
         energy_view=EnergyViewConfig(
             eps=1.0,
-            attacked=digits_attacked_energies().override(["num_images=120", "shard_images=60"]),
+            attacked=digits_attacked_energies().override(["num_images=100"]),
             detectors=digits_detectors().override(["num_images=240"]),
             images=digits_classifier_images(),
             recorded=with_loss(digits_classifier(), "trades").override(
-                ["record_energies_at_epochs=[1, 10, 20]", "num_energy_images=400"]
+                [
+                    "num_epochs=12",
+                    "eps_warmup_epochs=7",
+                    "record_energies_at_epochs=[1, 6, 12]",
+                    "num_energy_images=400",
+                ]
             ),
         ),
         output="runs/demo",

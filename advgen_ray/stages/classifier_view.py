@@ -42,7 +42,7 @@ def plan_of(config: StudyConfig, base: GenerateConfig, root: str) -> ClassifierV
             base,
             f"of-by-eps-{eps}",
             sources=ascent.output,
-            num_sources=config.variant_sources * num_classes * ascent.replicates,
+            num_sources=min(view.chain_sources, config.variant_sources * num_classes * ascent.replicates),
             replicates=1,
         )
         for eps, ascent in zip(view.eps, ascents, strict=True)

@@ -44,7 +44,9 @@ def test_the_handles_of_the_distance_are_moved_by_keys_and_stop_at_each_other(vi
         page.tab.keyboard.press("ArrowRight")
     first = page.counts()[0]
     assert 0 < first < 800
-    page.tab.wait_for_function("location.hash.startsWith('#low=')")
+    shown = page.text(".range-text").split()[0]
+    in_hash = "Number(new URLSearchParams(location.hash.slice(1)).get('low')).toFixed(2)"  # written a moment later
+    page.tab.wait_for_function(f"shown => {in_hash} === shown", arg=shown)
     page.go(page.tab.evaluate("location.hash"))
     assert page.counts()[0] == first
     high.focus()
