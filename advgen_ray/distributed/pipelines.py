@@ -72,7 +72,7 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
 
 def _reports(maps: Sequence[Map], pool: PoolConfig, missing: list[tuple[int, int]]) -> Iterator[dict[str, Any]]:
     """What the actors say of each shard, as they finish."""
-    _quiet_ray_data()
+    _set_up_ray_data()
     gpus = _gpus_per_actor(pool)
     _check_fits(pool, gpus)
     # One block a shard: the unit that Ray hands out, retries after a lost actor, and reports.
@@ -118,8 +118,11 @@ def _raise_error(name: str, report: dict[str, Any]) -> None:
         raise RuntimeError(f"{name}: shard {report['shard']} failed in an actor:\n{report['defect']}")
 
 
-def _quiet_ray_data() -> None:
-    """Our own progress lines replace Ray Data's bars and notices; its warnings stay."""
-    ray.data.DataContext.get_current().enable_progress_bars = False
+def _set_up_ray_data() -> None:
+    """Our progress lines replace Ray Data's bars and notices, its warnings stay; a pool whose actors are busy grows."""
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    # Ray asks for a queue at every busy actor before it adds another, and here none has one.
+    context.autoscaling_config.actor_pool_util_upscaling_threshold = 1.0
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)

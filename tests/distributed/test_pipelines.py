@@ -1,5 +1,7 @@
 """The map over a pool of actors: what is missing is made, what is there stays, an error is one clear error."""
 
+import os
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -56,6 +58,23 @@ def test_failures_are_one_clear_error_and_the_next_run_makes_the_rest(
         after = Path(result_set.shard_uri(index)).stat()
         assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert "count: 6/6 shards" in capsys.readouterr().out
+
+
+def _make_slowly(index: int, folder: Path) -> pa.Table:
+    (folder / str(os.getpid())).touch()
+    time.sleep(1.0)
+    return _rows(index)
+
+
+def test_a_pool_grows_while_its_actors_are_busy(tmp_path: Path) -> None:
+    actors = tmp_path / "actors"
+    actors.mkdir()
+    result_set = ResultSet.create(
+        str(tmp_path / "set"), kind="counterfactuals", config={}, inputs={}, num_shards=16, image_shape=(1, 1, 1)
+    )
+    slow = partial(_make_slowly, folder=actors)
+    run_map("count", result_set, lambda device: slow, PoolConfig(min_actors=1, max_actors=2))
+    assert len(list(actors.iterdir())) == 2
 
 
 def test_rows_that_fail_are_written_down_and_the_same_command_makes_them(
