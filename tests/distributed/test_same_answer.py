@@ -60,6 +60,7 @@ def test_energies_do_not_depend_on_actors(classifiers: tuple[str, str], tmp_path
     assert _bytes(ResultSet.open(config.output)) == _bytes(expected)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_robustness_does_not_depend_on_actors(trained_classifier: str, tmp_path: Path) -> None:
     one, three = (

@@ -30,6 +30,7 @@ def _config(output: Path, **changes: Any) -> SearchTrainingConfig:
     return SearchTrainingConfig(**(values | changes))
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_session")
 def test_a_search_trains_tracks_and_ends_in_a_page(tmp_path: Path) -> None:
