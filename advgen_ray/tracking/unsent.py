@@ -50,25 +50,32 @@ def store(folder: Path, server: str, entries: Sequence[Entry], ids: Mapping[str,
 
 @contextmanager
 def claimed(folder: Path, server: str) -> Iterator[list[Unsent]]:
-    """What waits for ``server``, the oldest first, in nobody else's hands; at the end what is ``sent`` is removed."""
+    """What waits for ``server``, in nobody else's hands; at the end what is ``sent`` is removed."""
     held: dict[Path, Unsent] = {}
-    for path in sorted(_free(folder), key=lambda path: path.stat().st_mtime):
-        content = json.loads(path.read_text())
-        if content["server"] == server:
-            mine = path.with_name(f"{path.name.split('.')[0]}.{os.getpid()}{CLAIMED}")
+    try:
+        for path in list(_free(folder)):
+            mine = path.with_name(f"{_name(path)}.{os.getpid()}{CLAIMED}")
             try:
                 path.rename(mine)
             except FileNotFoundError:  # another job was quicker
                 continue
-            held[mine] = Unsent(content["entries"], content["ids"])
-    yield list(held.values())
-    for path, one in held.items():
-        name = path.name.split(".")[0]
-        if one.sent:
-            path.unlink()
-            shutil.rmtree(folder / name, ignore_errors=True)
-        else:
-            path.rename(folder / f"{name}{WAITING}")
+            content = json.loads(mine.read_text())
+            if content["server"] == server:
+                held[mine] = Unsent(content["entries"], content["ids"])
+            else:
+                mine.rename(folder / f"{_name(mine)}{WAITING}")
+        yield list(held.values())
+    finally:
+        for path, one in held.items():
+            if one.sent:
+                path.unlink()
+                shutil.rmtree(folder / _name(path), ignore_errors=True)
+            else:
+                path.rename(folder / f"{_name(path)}{WAITING}")
+
+
+def _name(path: Path) -> str:
+    return path.name.split(".")[0]
 
 
 def _free(folder: Path) -> Iterator[Path]:

@@ -45,6 +45,12 @@ class Writer:
         self._thread.join()
 
     def _work(self) -> None:
+        try:
+            self._send_all()
+        except OSError as error:  # a full disk, say
+            self._warn("lost", f"the rest of the record is lost, results are not affected: {error}")
+
+    def _send_all(self) -> None:
         with unsent.claimed(self._unsent, redacted(self.uri)) as stored:
             for later in stored:
                 self.sender.ids |= later.ids
@@ -60,6 +66,8 @@ class Writer:
 
     def _sent(self, entry: Entry) -> bool:
         """Whether an entry is dealt with: sent, or refused for good; not while the server is away to the end."""
+        if entry["do"] != "open" and entry["run"] not in self.sender.ids:
+            return True  # its run was refused, which was told
         wait, refusals = FIRST_WAIT, 0
         while True:
             try:
@@ -68,7 +76,7 @@ class Writer:
             except Exception as error:  # whatever MLflow raises: a lost record must not cost hours of computing
                 if self._answers():
                     refusals += 1
-                    if refusals == REFUSALS:
+                    if refusals == REFUSALS or "refused" in self._warned:  # a long record must not take hours to refuse
                         said = (str(error).splitlines() or [type(error).__name__])[0]
                         self._warn(
                             "refused", f"an entry was refused, results are not affected: {self._without_secrets(said)}"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from advgen_ray.errors import UserError
-from advgen_ray.tracking import tracked_run, writer
+from advgen_ray.tracking import tracked_run, unsent, writer
 from tests.tracking.mlflow_server import MlflowServer
 
 
@@ -118,6 +118,40 @@ def test_what_a_server_refuses_is_told_once_and_the_rest_goes_on(
     runs = _stored(server, workplace.name)
     assert (runs["odd"].info.status, runs["odd"].data.metrics) == ("FINISHED", {"loss": 1.0})
     assert capsys.readouterr().err.count("an entry was refused, results are not affected") == 1
+
+
+def test_a_refused_run_does_not_hold_up_the_job_for_every_entry(
+    workplace: Path, server: MlflowServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import mlflow
+
+    if not server.process:
+        server.start()
+    client = mlflow.MlflowClient(server.uri)
+    client.delete_experiment(client.create_experiment(workplace.name))  # MLflow opens no run in it
+    begin = time.monotonic()
+    with tracked_run("odd", {"seed": 1}) as run:
+        for step in range(500):
+            run.log_metrics({"loss": 1.0}, step=step)
+    assert run.id == ""
+    assert time.monotonic() - begin < 30
+    assert capsys.readouterr().err.count("advgen:") == 1
+
+
+def test_what_waits_is_taken_by_one_job_and_left_for_its_own_server(tmp_path: Path) -> None:
+    entry = {"do": "end", "run": "key", "status": "FINISHED"}
+    stored = unsent.store(tmp_path, "http://one", [entry], {"key": "id"})
+    dead = tmp_path / f"{stored.stem}.999999999{unsent.CLAIMED}"
+    stored.rename(dead)  # whoever sent it was killed
+    with unsent.claimed(tmp_path, "http://other") as found:
+        assert found == []
+    with unsent.claimed(tmp_path, "http://one") as found, unsent.claimed(tmp_path, "http://one") as second:
+        assert [(one.entries, one.ids) for one in found] == [([entry], {"key": "id"})]
+        assert second == []
+    assert stored.exists(), "it was not sent"
+    with unsent.claimed(tmp_path, "http://one") as found:
+        found[0].sent = True
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_real_server_takes_runs_and_artifacts(server: MlflowServer, workplace: Path) -> None:
