@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from advgen_ray.config import Config, GenerateConfig, ValidateConfig
+from advgen_ray.config import Config, ValidateConfig
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
 from advgen_ray.distributed.session import Task
 from advgen_ray.stages import classifier, validation
@@ -21,6 +21,7 @@ from advgen_ray.stages.counterfactuals import prepare
 from advgen_ray.storage import ResultSet, filesystem
 from advgen_ray.training.checkpoint import same_weights
 from advgen_ray.training.model_directory import load_model
+from tests.classifier_jobs import fill
 from tests.models_on_disk import generate_config, save_score_model
 from tests.small_training import KeptSession, classifier_config
 
@@ -65,20 +66,13 @@ def test_a_set_of_counterfactuals_is_the_one_of_a_disk(bucket: str, tmp_path: Pa
     )
     shards = f"{bucket}/sets/ce/shards"
     _killed_once("generate_counterfactuals", config, tmp_path, lambda: bool(filesystem.list_names(shards)))
-    made, local = ResultSet.open(config.output), _made(config.model_copy(update={"output": str(tmp_path / "ce")}))
+    made, on_disk = ResultSet.open(config.output), config.model_copy(update={"output": str(tmp_path / "ce")})
+    local = prepare(on_disk)
+    fill(local, CounterfactualRows(on_disk, local, torch.device("cpu")))
     assert made.identity == local.identity
     for index in range(local.num_shards):
         assert made.shard(index).equals(local.shard(index)), f"shard {index}"
     assert validation.run(ValidateConfig(result_set=made.uri))["rows"] == 60
-
-
-def _made(config: GenerateConfig) -> ResultSet:
-    result_set = prepare(config)
-    rows = CounterfactualRows(config, result_set, torch.device("cpu"))
-    for index in range(result_set.num_shards):
-        result_set.write_shard(index, rows(index))
-    result_set.commit(0.0)
-    return result_set
 
 
 def test_a_training_ends_in_the_model_of_an_unbroken_one(bucket: str, tmp_path: Path) -> None:

@@ -24,19 +24,9 @@ CLIPPED = """[...document.querySelectorAll('main:not([hidden]) :is(h1, h2, p, bu
     .filter(e => e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > innerWidth + 1)
     .map(e => e.outerHTML.slice(0, 80))"""
 NAMES = (
-    "red fox",
-    "red panda",
-    "arctic fox",
-    "foxglove",
-    "truck",
-    "fire truck",
-    "tree",
-    "lake",
-    "hill",
-    "road",
-    "sea",
-    "sky",
-)
+    "red fox", "red panda", "arctic fox", "foxglove", "truck", "fire truck", "tree", "lake",
+    "hill", "road", "sea", "sky",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
