@@ -71,9 +71,13 @@ class OptimizerConfig(Config):
 
 
 class WorkersConfig(Config):
-    """A Ray Train worker group; ``gpus_per_worker`` null takes one each when the cluster has them."""
+    """A Ray Train worker group; ``gpus_per_worker`` null takes one each when the cluster has them.
+
+    Where there are several models to train, ``num_groups`` such groups share them and work side by side.
+    """
 
     num_workers: PositiveInt = 2
+    num_groups: PositiveInt = 1
     cpus_per_worker: PositiveInt = 1
     gpus_per_worker: float | None = Field(None, ge=0.0)
     max_failures: int = Field(3, ge=-1)

@@ -64,6 +64,7 @@ def check_trial_fits(resources: dict[str, float], available: dict[str, float]) -
 def _workers(workers: WorkersConfig) -> dict[str, Any]:
     return {
         "workers": workers.num_workers,
+        **({"groups": workers.num_groups} if workers.num_groups > 1 else {}),
         "cpus_per_worker": workers.cpus_per_worker,
         "gpus_per_worker": GPU_IF_ANY if workers.gpus_per_worker is None else workers.gpus_per_worker,
     }

@@ -31,13 +31,15 @@ STEP_SECONDS = 5.0  # between two looks at a training that has nothing to record
 class Task:
     """One model to train: a module-level function, run on every worker, and what it is to do.
 
-    ``program(config, session)`` trains and calls ``session.finish`` on every worker.
+    ``program(config, session)`` trains and calls ``session.finish`` on every worker. ``cost`` weighs it against other
+    tasks, in a unit of theirs.
     """
 
     name: str
     program: Callable[[Any, "Session"], None]
     config: Config
     output: str
+    cost: float = 1.0
 
     @property
     def digest(self) -> str:

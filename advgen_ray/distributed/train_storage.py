@@ -51,7 +51,8 @@ def prepare(storage: str, name: str) -> str | None:
 def remove(storage: str, name: str) -> None:
     """Remove a finished run's files, and the folder with them if no other run lies in it."""
     filesystem, path = resolve(storage)
-    filesystem.delete_dir(f"{path}/{name}")
+    if filesystem.get_file_info(f"{path}/{name}").type == fs.FileType.Directory:  # not if it was removed before
+        filesystem.delete_dir(f"{path}/{name}")
     if not filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True)):
         filesystem.delete_dir(path)
 

@@ -119,11 +119,14 @@ def digits_explorer() -> ExploreCounterfactualsConfig:
 
 def digits_study() -> StudyConfig:
     """S000 on digits, and the energy view of S001 and S003: standard model, eps 1.0, and TRADES recorded by epoch."""
+    # Two models at a time, a core each: so small, two workers of one model would spend half their time on each other.
+    side_by_side = ["workers.num_workers=1", "workers.num_groups=2"]
+    classifier = digits_classifier().override(side_by_side)
     return StudyConfig(
         data=DATA,
-        classifier=digits_classifier(),
+        classifier=classifier,
         eps=(0.0, 0.5, 1.0, 1.5),
-        score_model=digits_score_model(),
+        score_model=digits_score_model().override(side_by_side),
         counterfactuals=digits_counterfactuals(),
         variant_sources=20,
         held_out_sources=60,
@@ -139,7 +142,7 @@ def digits_study() -> StudyConfig:
             attacked=digits_attacked_energies().override(["num_images=100"]),
             detectors=digits_detectors().override(["num_images=240"]),
             images=digits_classifier_images(),
-            recorded=with_loss(digits_classifier(), "trades").override(
+            recorded=with_loss(classifier, "trades").override(
                 [
                     "num_epochs=12",
                     "eps_warmup_epochs=7",

@@ -8,10 +8,12 @@ import torch
 from advgen_ray.config import AttackConfig, TrainClassifierConfig
 from advgen_ray.data.augment import flip_and_crop
 from advgen_ray.data.batches import BatchOrder
-from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.data.catalog import DatasetInfo
+from advgen_ray.data.datasets import LabelledImages, dataset_info
 from advgen_ray.distributed.attacks import build_pgd
 from advgen_ray.distributed.train import Session, Task
 from advgen_ray.models.ema import Ema
+from advgen_ray.models.image_classifier import ImageClassifier
 from advgen_ray.rng import Stream
 from advgen_ray.stages.robust_loss import loss_at_epoch
 from advgen_ray.stages.training import (
@@ -20,6 +22,7 @@ from advgen_ray.stages.training import (
     describe_architecture,
     describe_model,
     load_shared,
+    num_parameters,
     run_tracked,
     store_model,
     store_table,
@@ -42,19 +45,22 @@ def run(config: TrainClassifierConfig) -> dict[str, Any]:
 
 
 def run_all(configs: Sequence[TrainClassifierConfig]) -> list[dict[str, Any]]:
-    """Train several classifiers in one worker group, which costs as much to start as a small one to train."""
-    check_data(configs)
-    cards = run_tracked([task_of(config) for config in configs], configs[0].workers, describe)
+    """Train several classifiers in worker groups they share, which cost as much to start as a small one to train."""
+    tasks = [task_of(config, num_images) for config, num_images in zip(configs, check_data(configs), strict=True)]
+    cards = run_tracked(tasks, configs[0].workers, describe)
     return [
         {"model": f"{config.output}/model", **card["metrics"], "seconds": card["seconds"]}
         for config, card in zip(configs, cards, strict=True)
     ]
 
 
-def task_of(config: TrainClassifierConfig) -> Task:
-    """The training of a config; raises UserError where what it excludes cannot be read."""
+def task_of(config: TrainClassifierConfig, num_images: int = 1) -> Task:
+    """The training of a config on so many images; raises UserError where what it excludes cannot be read."""
     config = with_exclude_digest(config)
-    return Task(_name(config), train, config, config.output)
+    info = dataset_info(config.data.name, config.data.root)
+    passes = 1 + (config.attack.num_steps if config.attack.eps else 0)
+    cost = num_parameters(*_model(config, info)) * config.num_epochs * num_images * passes
+    return Task(_name(config), train, config, config.output, cost)
 
 
 def train(config: TrainClassifierConfig, session: Session) -> None:
@@ -66,9 +72,9 @@ def train(config: TrainClassifierConfig, session: Session) -> None:
     worker, seed = session.worker, config.seed
     images, validation_images = split_training(load_shared(config.data, "train", worker), config)
     test_images = load_shared(config.data, "test", worker).first(config.num_evaluation_images)
-    architecture = describe_architecture(config.model, images.info, mean=images.info.mean, std=images.info.std)
+    kind, architecture = _model(config, images.info)
     torch.manual_seed(Stream(seed, "weights").torch_seed(step=0))
-    model = CLASSIFIERS[config.model.kind](**architecture).to(worker.device)
+    model = kind(**architecture).to(worker.device)
     num_steps = config.num_epochs * BatchOrder(len(images), config.batch_size, seed).steps_per_epoch
     ema = Ema(model, config.ema_decay) if config.ema_decay else None
     trainee = build_trainee(model, config.optimizer, num_steps, session.resume, ema)
@@ -110,6 +116,11 @@ def train(config: TrainClassifierConfig, session: Session) -> None:
         model.load_state_dict(trainee.best.weights)
     card = card_of(measure(model))
     session.finish(model, card | {"selection": selection} if selection else card)
+
+
+def _model(config: TrainClassifierConfig, info: DatasetInfo) -> tuple[type[ImageClassifier], dict[str, Any]]:
+    """Its class, and what that is called with."""
+    return CLASSIFIERS[config.model.kind], describe_architecture(config.model, info, mean=info.mean, std=info.std)
 
 
 def describe(config: TrainClassifierConfig, record: Record) -> str:

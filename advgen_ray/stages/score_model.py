@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from advgen_ray.config import TrainScoreModelConfig
+from advgen_ray.data.datasets import dataset_info
 from advgen_ray.diffusion.vp_sde import VPSDE
 from advgen_ray.distributed.train import Session, Task
 from advgen_ray.models.ema import Ema
@@ -16,6 +17,7 @@ from advgen_ray.stages.training import (
     describe_architecture,
     describe_model,
     load_shared,
+    num_parameters,
     run_tracked,
 )
 from advgen_ray.training.loop import Record
@@ -31,7 +33,9 @@ def run(config: TrainScoreModelConfig) -> dict[str, Any]:
 
 def task_of(config: TrainScoreModelConfig) -> Task:
     """The training of a config."""
-    return Task("score model", train, config, config.output)
+    architecture = describe_architecture(config.model, dataset_info(config.data.name, config.data.root))
+    cost = num_parameters(UNet, architecture) * config.num_steps * config.batch_size
+    return Task("score model", train, config, config.output, cost)
 
 
 def train(config: TrainScoreModelConfig, session: Session) -> None:

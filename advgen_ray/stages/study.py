@@ -122,10 +122,10 @@ class StudyPlan:
         return [*self.classifiers, self.judge, *([self.view.recorded] if self.view else [])]
 
     def train(self) -> None:
-        """Train every model: by one group of workers, which costs as much to start as a small model to train."""
+        """Train every model: by shared groups of workers, which cost as much to start as a small model to train."""
         configs: list[TrainingConfig] = [*self.trainings, self.score_model]
-        check_data(configs)
-        tasks = [*map(classifier.task_of, self.trainings), score_model.task_of(self.score_model)]
+        counts = check_data(configs)[:-1]
+        tasks = [*map(classifier.task_of, self.trainings, counts), score_model.task_of(self.score_model)]
         for workers, group in groupby(zip(configs, tasks, strict=True), key=lambda pair: pair[0].workers):
             run_tracked([task for _, task in group], workers, _describe)
 

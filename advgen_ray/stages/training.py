@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from torch import nn
 
 from advgen_ray.config import (
@@ -35,18 +36,24 @@ TrainingConfig = TrainClassifierConfig | TrainScoreModelConfig
 RUN_NAMES = {TrainClassifierConfig: "classifier", TrainScoreModelConfig: "score_model"}  # of tracked runs
 
 
-def check_data(configs: Sequence[TrainingConfig]) -> None:
-    """Read the images once before any worker starts (and fetch them, where asked): mistakes show at once."""
+def check_data(configs: Sequence[TrainingConfig]) -> list[int]:
+    """Read the images once before any worker starts (and fetch them, where asked): mistakes show at once.
+
+    Returns how many images each is to train on.
+    """
+    counts: dict[int, int] = {}
     for data in {config.data for config in configs}:
         train = datasets.load(data.name, data.root, "train", data.download)
         test = datasets.load(data.name, data.root, "test", data.download)
-        for config in configs:
+        for index, config in enumerate(configs):
             if config.data == data:
                 num_images = len(train)
                 if isinstance(config, TrainClassifierConfig):
                     test.first(config.num_evaluation_images)
                     num_images = len(split_training(train, config)[0])
                 BatchOrder(num_images, config.batch_size, config.seed, num_workers=config.workers.num_workers)
+                counts[index] = num_images
+    return [counts[index] for index in range(len(configs))]
 
 
 def load_shared(data: DataConfig, split: datasets.Split, worker: Worker) -> LabelledImages:
@@ -80,6 +87,12 @@ def build_trainee(
     if resume:
         trainee.resume(resume)
     return trainee
+
+
+def num_parameters(model: type[nn.Module], architecture: dict[str, Any]) -> int:
+    """Of a model that is described, not built."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in model(**architecture).parameters())
 
 
 def describe_architecture(model: Config, info: DatasetInfo, **more: Any) -> dict[str, Any]:

@@ -42,11 +42,11 @@ def test_one_data_set_for_all(plan: StudyPlan):
 
 
 @pytest.mark.parametrize(("changes", "groups"), [([], [7]), (["score_model.workers.num_workers=3"], [6, 1])])
-def test_trainings_with_the_same_workers_share_one_group(
+def test_trainings_with_the_same_workers_share_groups(
     monkeypatch: pytest.MonkeyPatch, changes: list[str], groups: list[int]
 ):
     seen = []
-    monkeypatch.setattr(study, "check_data", lambda configs: None)
+    monkeypatch.setattr(study, "check_data", lambda configs: [1] * len(configs))
     monkeypatch.setattr(study, "run_tracked", lambda tasks, workers, describe: seen.append((tasks, workers)))
     base = recipes.find("digits_study", StudyConfig)
     plan = StudyPlan(resolve(base, None, ["output=out", *changes]))

@@ -1,0 +1,88 @@
+"""What the driver sees of trainings while worker groups run: records passed on, lines printed, ends collected."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from advgen_ray.distributed.session import Task
+from advgen_ray.training.loop import Record
+
+POLL_SECONDS = 0.5
+WAITING_LINE_SECONDS = 10.0
+LINE_SECONDS = 3.0
+
+Describe = Callable[[Any, Record], str]
+"""``describe(config, record)``: how far a training is, in a few words."""
+
+OnRecord = Callable[[Task, Record], None]
+"""Called in the driver with the latest record of a task, soon after a worker reported it."""
+
+
+class Group(threading.Thread):
+    """A worker group at work beside the main thread, which stays free for an interrupt."""
+
+    def __init__(self, fit: Callable[[], Any]) -> None:
+        super().__init__(name="ray-train-fit", daemon=True)
+        self.fit = fit
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Work to the end, good or bad."""
+        try:
+            self.result = self.fit()
+        except BaseException as error:
+            self.error = error
+
+
+def watch(groups: Sequence[Group], tasks: Sequence[Task], describe: Describe, on_record: OnRecord) -> None:
+    """Start the groups and stay until each has ended: one that fails leaves the others to finish their work."""
+    for group in groups:
+        group.start()
+    screen = _Screen(tasks, describe, on_record)
+    working = True
+    while working:
+        time.sleep(POLL_SECONDS)
+        working = any(group.is_alive() for group in groups)  # asked before the look, so that the last record is seen
+        screen.look()
+        if working:
+            screen.reassure()
+
+
+class _Screen:
+    """Every record is passed on; a line is printed for the first of a task, and then every few seconds."""
+
+    def __init__(self, tasks: Sequence[Task], describe: Describe, on_record: OnRecord) -> None:
+        self.tasks, self.describe, self.on_record = tasks, describe, on_record
+        self.former = {task.output: task.progress() for task in tasks}
+        self.shown = {output: progress.get("record") for output, progress in self.former.items()}
+        self.begin = self.told_at = time.monotonic()
+        self.lines: dict[str, float] = {}  # when a task had its last one, by output
+        self.steps: tuple[Task, list[int]] | None = None
+
+    def look(self) -> None:
+        """Pass on what is new."""
+        self.steps = None
+        for task in self.tasks:
+            progress = task.progress()
+            record = progress.get("record")
+            if progress.get("steps") and progress != self.former[task.output]:
+                self.steps = (task, progress["steps"])
+            if record and record != self.shown[task.output]:
+                self.shown[task.output] = record
+                self.on_record(task, record)
+                if time.monotonic() - self.lines.get(task.output, -LINE_SECONDS) > LINE_SECONDS:
+                    self.lines[task.output] = self.told_at = time.monotonic()
+                    print(f"{task.name}  {self.describe(task.config, record)}", flush=True)
+
+    def reassure(self) -> None:
+        """Say that work goes on where nothing was said for a while."""
+        if time.monotonic() - self.told_at < WAITING_LINE_SECONDS:
+            return
+        if self.steps:
+            task, (step, num_steps) = self.steps
+            print(f"{task.name}  step {step} of {num_steps}", flush=True)
+        elif not self.lines:
+            print(f"training  workers starting, {time.monotonic() - self.begin:.0f} s", flush=True)
+        self.told_at = time.monotonic()
