@@ -21,6 +21,7 @@ class Progress:
         self.shards_before = self.shards_done = shards_before
         self.images_done = 0
         self.shards_failed = self.images_failed = 0
+        self.noted = ""
         self.begin = time.monotonic()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._print_until_closed, daemon=True)
@@ -57,7 +58,7 @@ class Progress:
         here = self.shards_done + self.shards_failed - self.shards_before
         line = f"{self.name}: {self.shards_done}/{self.num_shards} shards"
         if not here:
-            return f"{line}, starting ({_clock(self.seconds)})"
+            return f"{line}, {'working' if self.noted else 'starting'} ({_clock(self.seconds)})"
         line += f", {self.images_done} images, {self.images_done / self.seconds:.1f} images/s"
         if self.images_failed:
             line += f", {self.images_failed} failed"
@@ -69,11 +70,11 @@ class Progress:
         quiet = 0
         while not self._closing.wait(INTERVAL_SECONDS):
             quiet += 1
-            note = self.note() if self.note else ""
+            self.noted = self.note() if self.note else ""
             ended = self.shards_done + self.shards_failed
-            if (ended, note) != printed or quiet == QUIET_INTERVALS:
-                print(self.line() + (f"; {note}" if note else ""), flush=True)
-                printed, quiet = (ended, note), 0
+            if (ended, self.noted) != printed or quiet == QUIET_INTERVALS:
+                print(self.line() + (f"; {self.noted}" if self.noted else ""), flush=True)
+                printed, quiet = (ended, self.noted), 0
 
 
 def _clock(seconds: float) -> str:

@@ -40,6 +40,8 @@ def test_a_note_is_added_and_printed_when_it_changes(
     notes = iter(["", "3 stand", "3 stand", "2 stand"] + ["2 stand"] * 1000)
     with Progress("robustness", num_shards=2, shards_before=0, note=lambda: next(notes)):
         time.sleep(0.5)
-    notes_printed = [line.partition("; ")[2] for line in capsys.readouterr().out.splitlines()]
+    lines = capsys.readouterr().out.splitlines()
+    notes_printed = [line.partition("; ")[2] for line in lines]
+    assert [", working (" in line for line in lines] == [bool(note) for note in notes_printed[:-1]] + [True]
     assert [note for note in dict.fromkeys(notes_printed) if note] == ["3 stand", "2 stand"]
     assert notes_printed.count("3 stand") == 1, "a line is printed when the note changes, not each time it is asked"
