@@ -32,7 +32,7 @@ from advgen_ray.config.parts import (
 )
 from advgen_ray.config.ratings import MakeRatingPageConfig, ReadRatingsConfig
 from advgen_ray.config.samplers import FORTY_EVALUATIONS, HUNDRED_EVALUATIONS, PAPER, SamplerConfig
-from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
+from advgen_ray.config.search import ObjectiveConfig, ParameterConfig, SearchConfig
 from advgen_ray.config.study import ClassifierViewConfig, EnergyViewConfig, ReportConfig, StudyConfig
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "LossConfig",
     "MakeRatingPageConfig",
     "NeighborhoodConfig",
+    "ObjectiveConfig",
     "OptimizerConfig",
     "ParameterConfig",
     "PoolConfig",
@@ -67,8 +68,8 @@ __all__ = [
     "ResNetConfig",
     "SamplerConfig",
     "ScoreEnergiesConfig",
+    "SearchConfig",
     "SearchCounterfactualsConfig",
-    "SearchTrainingConfig",
     "StudyConfig",
     "TrainClassifierConfig",
     "TrainScoreModelConfig",

@@ -1,12 +1,44 @@
-"""A search over the settings of a training: what varies, how many trials, and when a poor one is stopped."""
+"""A search over the settings of any job: what varies, what is wanted, how many trials, when a poor one is stopped."""
 
+import math
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
 
-from advgen_ray.config.attacks import AttackConfig
 from advgen_ray.config.base import Config
-from advgen_ray.config.jobs import TrainClassifierConfig
+from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
+from advgen_ray.config.counterfactuals import GenerateByClassifierConfig, GenerateConfig
+from advgen_ray.config.detectors import CompareDetectorsConfig
+from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
+from advgen_ray.config.evaluation import EvaluateRobustnessConfig
+from advgen_ray.config.gradient_alignment import AlignGradientsConfig
+from advgen_ray.config.jobs import ScoreEnergiesConfig, TrainClassifierConfig, TrainScoreModelConfig
+
+# What computes something that may be better or worse, by the name of its program.
+SEARCHABLE: dict[str, type[Config]] = {
+    "train_classifier": TrainClassifierConfig,
+    "train_score_model": TrainScoreModelConfig,
+    "generate_counterfactuals": GenerateConfig,
+    "generate_counterfactuals_by_classifier": GenerateByClassifierConfig,
+    "classify_by_distance": ClassifyByDistanceConfig,
+    "align_gradients": AlignGradientsConfig,
+    "score_energies": ScoreEnergiesConfig,
+    "evaluate_robustness": EvaluateRobustnessConfig,
+    "compare_detectors": CompareDetectorsConfig,
+    "generate_from_classifier": GenerateFromClassifierConfig,
+}
+# What a trial of these is measured by; of the others, any number of the summary that the job prints.
+VALIDATION = ("validation_pgd_accuracy", "validation_clean_accuracy")
+JUDGED = ("validity", "l2_mean", "l2_median", "l1_mean", "linf_mean", "l0_mean")
+METRICS: dict[str, tuple[str, ...]] = {
+    "train_classifier": VALIDATION,
+    "train_score_model": ("loss",),
+    "generate_counterfactuals": (*JUDGED, "network_evaluations"),
+    "generate_counterfactuals_by_classifier": JUDGED,
+}
+GENERATIONS = ("generate_counterfactuals", "generate_counterfactuals_by_classifier")
+TRAININGS = ("train_classifier", "train_score_model")  # tell on the way how good they are
 
 
 class ParameterConfig(Config):
@@ -45,36 +77,110 @@ class ParameterConfig(Config):
         )
 
 
-class SearchTrainingConfig(Config):
-    """Trials of one adversarial training (Ray Tune): Optuna proposes, ASHA stops early, PGD on validation images ranks.
+class ObjectiveConfig(Config):
+    """A number that a trial ends in, and whether the larger or the smaller is wanted."""
 
-    All trials are ranked by the same ``training.evaluation_attack``, whatever they train against.
+    metric: str
+    goal: Literal["max", "min"] = "max"
+
+
+class SearchConfig(Config):
+    """Trials of one job under Ray Tune: their best by the first objective, and the front over all objectives.
+
+    ``base`` is the job's own config, of which ``space`` varies some keys. ``grid`` tries every combination of values;
+    ``random`` and ``optuna`` draw ``num_trials``, Optuna for all objectives at once, or for the first where ``asha``
+    stops what is poor by it: one trial of ``reduction_factor`` goes on at each rung, none stops before the ``grace``
+    share of its way. A trial that fails is started again ``max_failures`` times, from what it had stored.
     """
 
-    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "max_concurrent_trials"})
+    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "max_concurrent_trials", "max_failures", "judge"})
 
-    training: TrainClassifierConfig = TrainClassifierConfig(num_validation_images=1000)
+    job: str = "train_classifier"
+    base: dict[str, Any] = Field({"num_validation_images": 1000}, validate_default=True)
+    judge: str = ""  # a classifier that took no part, to say whether counterfactuals show their target
     space: tuple[ParameterConfig, ...] = (
         ParameterConfig(key="attack.eps", kind="log_uniform", low=0.1, high=2.0),
         ParameterConfig(key="beta", kind="choice", values=(1.0, 3.0, 6.0)),
     )
-    num_trials: PositiveInt = 12
+    objectives: tuple[ObjectiveConfig, ...] = tuple(ObjectiveConfig(metric=metric) for metric in VALIDATION)
+    proposals: Literal["random", "grid", "optuna"] = "optuna"
+    stop_early: Literal["never", "asha"] = "never"
+    grace: float = Field(0.25, gt=0.0, le=1.0)
+    reduction_factor: float = Field(3.0, gt=1.0)
+    num_trials: PositiveInt = 12  # a grid has as many as it has
     max_concurrent_trials: PositiveInt = 2
-    grace_epochs: PositiveInt = 5  # no trial is stopped before
-    reduction_factor: float = Field(3.0, gt=1.0)  # one of so many goes on at each rung
+    max_failures: NonNegativeInt = 2
     seed: NonNegativeInt = 0
     output: str = "runs/search"
+
+    @property
+    def job_config(self) -> Config:
+        """The base as the job takes it."""
+        return SEARCHABLE[self.job].parse(self.base)
+
+    @property
+    def size(self) -> int:
+        """The number of trials."""
+        return math.prod(len(one.values) for one in self.space) if self.proposals == "grid" else self.num_trials
+
+    def base_settings(self) -> dict[str, Any]:
+        """What the base has for each key of the space."""
+        found: dict[str, Any] = {}
+        for parameter in self.space:
+            value: Any = self.base
+            for part in parameter.key.split("."):
+                value = value[part]
+            found[parameter.key] = value
+        return found
+
+    def trial_config(self, settings: Mapping[str, Any]) -> Config:
+        """The job of a trial; equal settings are the same one."""
+        return self.job_config.override([f"{key}={value}" for key, value in settings.items()])
+
+    def content(self) -> dict[str, Any]:
+        """What is computed; where the job of a trial runs is as little a part of it as where the search does."""
+        return super().content() | {"base": self.job_config.content()}
+
+    @field_validator("job")
+    @classmethod
+    def _known(cls, job: str) -> str:
+        if job not in SEARCHABLE:
+            raise ValueError(f"{job!r}; expected one of {', '.join(SEARCHABLE)}")
+        return job
+
+    @field_validator("base")
+    @classmethod
+    def _whole(cls, base: dict[str, Any], given: ValidationInfo) -> dict[str, Any]:
+        job = SEARCHABLE.get(given.data.get("job", ""))
+        return job.parse(base).model_dump(mode="json") if job else base
 
     @model_validator(mode="after")
     def _trials_are_valid(self) -> Self:
         keys = [parameter.key for parameter in self.space]
         if not keys or len(set(keys)) < len(keys):
             raise ValueError(f"space: expected different keys, at least one, got {keys}")
-        if self.training.num_validation_images == 0:
-            raise ValueError("training.num_validation_images is 0: trials are ranked on images held out from training")
-        if self.training.evaluation_attack == AttackConfig(eps=0.0):
-            raise ValueError("training.evaluation_attack.eps is 0, expected the radius that ranks the trials")
         for parameter in self.space:
+            if parameter.key.partition(".")[0] in self.job_config.PLACEMENT:
+                raise ValueError(f"{parameter.key}: says where a trial lies or runs, not what it computes")
+            if self.proposals == "grid" and parameter.kind != "choice":
+                raise ValueError(f"{parameter.key}: {parameter.kind} has no grid; give kind choice, or other proposals")
             for value in parameter.extremes():
-                self.training.override([f"{parameter.key}={value}"])
+                self.trial_config({parameter.key: value})
+        self._check_objectives()
         return self
+
+    def _check_objectives(self) -> None:
+        metrics = [objective.metric for objective in self.objectives]
+        if not metrics or len(set(metrics)) < len(metrics):
+            raise ValueError(f"objectives: expected different metrics, at least one, got {metrics}")
+        known = METRICS.get(self.job)
+        unknown = [metric for metric in metrics if known and metric not in known]
+        if known and unknown:
+            raise ValueError(f"objectives: {unknown[0]!r} of {self.job}; expected of {', '.join(known)}")
+        if self.stop_early == "asha" and self.job not in TRAININGS:
+            raise ValueError(f"stop_early asha: {self.job} tells nothing before its end; expected never")
+        if self.job == "train_classifier" and self.base["num_validation_images"] == 0:
+            raise ValueError("base.num_validation_images is 0: trials are ranked on images held out from training")
+        if bool(self.judge) != (self.job in GENERATIONS):
+            wanted = "none" if self.judge else "a classifier that says what counterfactuals show"
+            raise ValueError(f"judge {self.judge!r}: expected {wanted} for {self.job}")

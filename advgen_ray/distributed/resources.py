@@ -4,6 +4,7 @@ from typing import Any
 
 from advgen_ray.config import Config, PoolConfig, WorkersConfig
 from advgen_ray.config.counterfactual_search import TrialResourcesConfig
+from advgen_ray.distributed import cluster
 from advgen_ray.errors import UserError
 
 GPU_IF_ANY = "1 where the cluster has any, else 0"
@@ -59,6 +60,45 @@ def check_trial_fits(resources: dict[str, float], available: dict[str, float]) -
                 f"trial: each asks for {amount:g} {name}, the cluster has {available.get(name, 0.0):g}; ask for "
                 "less, or join a larger cluster with --address"
             )
+
+
+def demand(config: Config, available: dict[str, float]) -> dict[str, float]:
+    """What a job holds at once at the least: all its workers, its smallest pool; of several stages the largest."""
+    asked: dict[str, float] = {}
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, WorkersConfig):
+            each, count = per_worker(value, available), value.num_workers
+        elif isinstance(value, PoolConfig):
+            each, count = _asked(value.cpus_per_actor, value.gpus_per_actor, available), value.min_actors
+        elif isinstance(value, Config):
+            each, count = demand(value, available), 1
+        else:
+            continue
+        asked = {key: max(asked.get(key, 0.0), count * each.get(key, 0.0)) for key in {**asked, **each}}
+    return asked
+
+
+def room_for_trials(job: Config, name: str, wanted: int) -> int:
+    """How many trials of a job run at once on the cluster that is joined, so that none waits for parts of another.
+
+    Raises UserError where one alone asks for more than a cluster that cannot grow has.
+    """
+    import ray
+
+    available = ray.cluster_resources()
+    asked = demand(job, available)
+    room = min((int(available.get(key, 0.0) // amount) for key, amount in asked.items() if amount), default=wanted)
+    told = " and ".join(f"{amount:g} {key} (of {available.get(key, 0.0):g})" for key, amount in asked.items())
+    if room < 1:
+        line = f"a trial of {name} holds {told} of the cluster"
+        if cluster.is_local():
+            raise UserError(f"{line}; lower base.workers or base.pool, or join a larger one with --address")
+        print(f"search  {line}; waiting in case it grows", flush=True)
+    if not cluster.is_local() or room >= wanted:
+        return wanted
+    print(f"search  {room} trials at once, not {wanted}: each holds {told}", flush=True)
+    return room
 
 
 def _workers(workers: WorkersConfig) -> dict[str, Any]:

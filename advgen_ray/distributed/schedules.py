@@ -1,12 +1,13 @@
 """What the trials of a search are and when one ends, in Ray Tune's terms."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import ray
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
 
 from advgen_ray.config.counterfactual_search import TrialResourcesConfig
@@ -14,7 +15,7 @@ from advgen_ray.config.search import ParameterConfig
 from advgen_ray.distributed import cluster
 from advgen_ray.distributed.resources import check_trial_fits, per_trial
 
-PROGRESS = "epoch"  # what a trial's reports say of how far it is
+PROGRESS = "progress"  # the share of its way that a trial has gone, in each of its reports: 1 in the last one only
 TRIAL_CPUS = 0.01  # of a trial that only waits for its own workers or actors, whose CPUs are counted by themselves
 GIVEN = "given"  # the one parameter of a trial whose settings were not drawn
 
@@ -22,60 +23,36 @@ Parameters = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """Trials that Optuna proposes for one metric, how many at once, and when a poor one is stopped (ASHA)."""
+class Asha:
+    """Poor trials end early: one of ``reduction_factor`` goes on at each rung, the first at the ``grace`` share."""
 
-    num_trials: int
-    max_concurrent_trials: int
-    metric: str  # the larger the better
-    max_epochs: int
-    grace_epochs: int
+    grace: float
     reduction_factor: float
-    seed: int
-
-    def resources(self) -> dict[str, float]:
-        """Of the actor of one trial."""
-        return {"CPU": TRIAL_CPUS}
-
-    def param_space(self, space: Sequence[ParameterConfig]) -> dict[str, Any]:
-        """What is drawn for a trial."""
-        return _domains(space)
-
-    def tune_config(self) -> tune.TuneConfig:
-        """How trials are proposed and stopped."""
-        return tune.TuneConfig(
-            metric=self.metric,
-            mode="max",
-            num_samples=self.num_trials,
-            max_concurrent_trials=self.max_concurrent_trials,
-            search_alg=OptunaSearch(seed=self.seed),
-            scheduler=ASHAScheduler(
-                time_attr=PROGRESS,
-                max_t=self.max_epochs + 1,  # the last report must not count as the end: the model follows it
-                grace_period=min(self.grace_epochs, self.max_epochs),
-                reduction_factor=self.reduction_factor,
-            ),
-        )
 
 
 @dataclass(frozen=True)
-class Survey:
-    """Trials that all go to their end: the settings given, or, for several metrics, what Optuna proposes after them.
+class Schedule:
+    """The settings given, each a trial; then what is drawn from a space, at random or by Optuna, for one goal or more.
 
-    None is stopped early: what is asked is how the metrics are traded, which poor trials tell as well as good ones.
-    Optuna's sampler is its multi-objective TPE, which learns from tens of trials where NSGA-II takes generations of 50.
+    Several goals make no trial poor, so that Optuna learns from all of them to their end; its sampler for these is the
+    multi-objective TPE, which learns from tens of trials where NSGA-II takes generations of 50. ASHA asks for the first
+    goal, and so does Optuna beside it.
     """
 
-    given: Sequence[Parameters]
+    goals: Mapping[str, Literal["max", "min"]]
     max_concurrent_trials: int
-    trial: TrialResourcesConfig
-    num_trials: int = 0  # those of Optuna in all; a survey of what is given has none
-    goals: Mapping[str, Literal["max", "min"]] = field(default_factory=dict)
+    given: Sequence[Parameters] = ()
+    proposals: Literal["none", "random", "optuna"] = "none"
+    num_trials: int = 0  # those given among them, where Optuna proposes
+    asha: Asha | None = None
+    max_failures: int = 0
+    trial: TrialResourcesConfig | None = None  # of one that computes in its own process
     seed: int = 0
-    max_epochs: int = 1
 
     def resources(self) -> dict[str, float]:
         """Of the actor of one trial; raises UserError where a cluster that cannot grow has less."""
+        if self.trial is None:
+            return {"CPU": TRIAL_CPUS}
         available = ray.cluster_resources()
         asked = per_trial(self.trial, available)
         if cluster.is_local():
@@ -83,22 +60,43 @@ class Survey:
         return asked
 
     def param_space(self, space: Sequence[ParameterConfig]) -> dict[str, Any]:
-        """What is drawn for a trial; without a space, each of the settings given once."""
-        return _domains(space) if space else {GIVEN: tune.grid_search([dict(one) for one in self.given])}
+        """What is drawn for a trial; where nothing is proposed, each of the settings given once."""
+        if self.proposals == "none":
+            return {GIVEN: tune.grid_search([dict(one) for one in self.given])}
+        return {parameter.key: _domain(parameter) for parameter in space}
 
     def tune_config(self) -> tune.TuneConfig:
-        """How trials are proposed; an actor that has ended a trial takes the next, as starting one takes seconds."""
-        proposed = {
-            "num_samples": self.num_trials,
-            "search_alg": OptunaSearch(
-                metric=list(self.goals),
-                mode=list(self.goals.values()),
-                points_to_evaluate=[dict(one) for one in self.given],
-                seed=self.seed,
-            ),
-        }
+        """How trials are proposed and stopped."""
+        metric, mode = next(iter(self.goals.items()), (None, None))
         return tune.TuneConfig(
-            max_concurrent_trials=self.max_concurrent_trials, reuse_actors=True, **(proposed if self.num_trials else {})
+            **({"metric": metric, "mode": mode} if self.asha else {}),
+            max_concurrent_trials=self.max_concurrent_trials,
+            num_samples=1 if self.proposals == "none" else self.num_trials,
+            search_alg=self._searcher(),
+            scheduler=self._scheduler(),
+            reuse_actors=self.trial is not None,  # starting one takes seconds; one that waits for others may be waiting
+        )
+
+    def _searcher(self) -> Any:
+        given = [dict(one) for one in self.given]
+        if self.proposals == "random":
+            return BasicVariantGenerator(points_to_evaluate=given or None, random_state=self.seed)
+        if self.proposals == "none":
+            return None
+        if self.asha:
+            return OptunaSearch(points_to_evaluate=given or None, seed=self.seed)
+        return OptunaSearch(
+            metric=list(self.goals), mode=list(self.goals.values()), points_to_evaluate=given or None, seed=self.seed
+        )
+
+    def _scheduler(self) -> Any:
+        if self.asha is None:
+            return None
+        return ASHAScheduler(
+            time_attr=PROGRESS,
+            max_t=1.0,
+            grace_period=self.asha.grace,
+            reduction_factor=self.asha.reduction_factor,
         )
 
 
@@ -107,10 +105,7 @@ def settings_of(parameters: Parameters) -> dict[str, Any]:
     return dict(parameters.get(GIVEN, parameters))
 
 
-def _domains(space: Sequence[ParameterConfig]) -> dict[str, Any]:
-    def domain(parameter: ParameterConfig) -> Any:
-        if parameter.kind == "choice":
-            return tune.choice(list(parameter.values))
-        return (tune.uniform if parameter.kind == "uniform" else tune.loguniform)(parameter.low, parameter.high)
-
-    return {parameter.key: domain(parameter) for parameter in space}
+def _domain(parameter: ParameterConfig) -> Any:
+    if parameter.kind == "choice":
+        return tune.choice(list(parameter.values))
+    return (tune.uniform if parameter.kind == "uniform" else tune.loguniform)(parameter.low, parameter.high)

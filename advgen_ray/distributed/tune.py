@@ -15,14 +15,19 @@ from ray import tune
 
 from advgen_ray.config.search import ParameterConfig
 from advgen_ray.distributed import cluster
-from advgen_ray.distributed.schedules import PROGRESS, Parameters, Schedule, Survey, settings_of
+from advgen_ray.distributed.schedules import PROGRESS, Parameters, Schedule, settings_of
+from advgen_ray.errors import UserError
 from advgen_ray.storage.filesystem import join, resolve
 
 RUN = "tune"
+MISTAKE = "mistake"  # the report of a trial whose settings cannot work: the same comes of a second try
 
 Report = Callable[[dict[str, Any]], None]
 RunTrial = Callable[[Parameters, str, Report], None]
-"""``run_trial(parameters, trial id, report)``: pickled into an actor; reports rise in ``epoch``."""
+"""``run_trial(parameters, trial id, report)``: pickled into an actor; reports rise in ``done``, to 1 at the end.
+
+One that raises UserError has failed; one that raises anything else is started again as often as the schedule says.
+"""
 
 
 @dataclass
@@ -33,6 +38,11 @@ class Trial:
     parameters: dict[str, Any]
     reports: list[dict[str, Any]] = field(default_factory=list)
     status: str = "running"  # "finished", "stopped" (early) or "failed"
+
+    @property
+    def mistake(self) -> str:
+        """What was wrong with its settings, if that is known."""
+        return str(self.reports[-1].get(MISTAKE) or "") if self.reports else ""
 
 
 class Watcher(Protocol):
@@ -49,7 +59,7 @@ _watcher: ContextVar[Watcher] = ContextVar("watcher")
 
 
 def run_search(
-    run_trial: RunTrial, space: Sequence[ParameterConfig], schedule: Schedule | Survey, root: str, watcher: Watcher
+    run_trial: RunTrial, space: Sequence[ParameterConfig], schedule: Schedule, root: str, watcher: Watcher
 ) -> list[Trial]:
     """Run the search, or what is left of one that was killed under the same ``root``; returns every trial.
 
@@ -82,12 +92,13 @@ def run_search(
                 name=RUN,
                 storage_path=path,
                 storage_filesystem=storage,
-                callbacks=[_Watch(schedule.max_epochs)],
+                callbacks=[_Watch()],
+                failure_config=tune.FailureConfig(max_failures=schedule.max_failures),
                 verbose=0,
             ),
         )
     results = tuner.fit()
-    return [_trial(result, schedule.max_epochs) for result in results]
+    return [_trial(result) for result in results]
 
 
 def trial_device() -> torch.device:
@@ -98,6 +109,7 @@ def trial_device() -> torch.device:
 def _quiet() -> None:
     """The watcher says what Tune's tables and Optuna's log would."""
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")  # a mistaken trial has no metric
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
 
@@ -105,32 +117,41 @@ def _quiet() -> None:
 def _run(parameters: Parameters, run_trial: RunTrial, directory: str) -> None:
     """What runs in a trial's actor."""
     cluster.enter(directory)
-    run_trial(settings_of(parameters), tune.get_context().get_trial_id(), tune.report)
+    try:
+        run_trial(settings_of(parameters), tune.get_context().get_trial_id(), tune.report)
+    except UserError as error:
+        tune.report({MISTAKE: str(error)})
 
 
-def _trial(result: Any, max_epochs: int) -> Trial:
+def _trial(result: Any) -> Trial:
     history = result.metrics_dataframe
     reports = [] if history is None else history.to_dict("records")
-    status = "failed" if result.error is not None else _status(result.metrics, max_epochs)
-    return Trial(str(result.metrics["trial_id"]), settings_of(result.config), reports, status)
+    last = result.metrics or {}
+    trial = Trial(str(last.get("trial_id", result.path.rpartition("/")[2])), settings_of(result.config), reports)
+    trial.status = "failed" if result.error is not None else _status(last)
+    return trial
 
 
-def _status(last: Mapping[str, Any], max_epochs: int) -> str:
-    return "finished" if last.get(PROGRESS, 0) >= max_epochs else "stopped"
+def _status(last: Mapping[str, Any]) -> str:
+    if last.get(MISTAKE):
+        return "failed"
+    return "finished" if last.get(PROGRESS, 0) >= 1 else "stopped"
 
 
 class _Watch(tune.Callback):
     """Passes on what Tune's loop tells; Tune pickles it with its state, so it finds the watcher where it wakes up."""
 
-    def __init__(self, max_epochs: int) -> None:
-        self.max_epochs = max_epochs
+    def __init__(self) -> None:
         self.trials: dict[str, Trial] = {}
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
-        _watcher.get().reported(self._known(trial), result)
+        known = self._known(trial)
+        known.reports.append(result)
+        if not result.get(MISTAKE):
+            _watcher.get().reported(known, result)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
-        self._end(trial, _status(trial.last_result, self.max_epochs))
+        self._end(trial, _status(trial.last_result))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         self._end(trial, "failed")

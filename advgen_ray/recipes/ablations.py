@@ -1,8 +1,14 @@
-"""Ablations that the recipes of several data sets share: neighborhood, its scale, guidance, steps."""
+"""Searches over counterfactuals that the recipes of several data sets share: neighborhood, scale, guidance, steps."""
 
 from typing import Any
 
-from advgen_ray.config import GenerateConfig, ParameterConfig, SearchCounterfactualsConfig
+from advgen_ray.config import (
+    GenerateConfig,
+    ObjectiveConfig,
+    ParameterConfig,
+    SearchConfig,
+    SearchCounterfactualsConfig,
+)
 
 KINDS = ("gaussian", "boltzmann_hardtanh")
 
@@ -24,6 +30,25 @@ def ce_ablation(
         generation=generation,
         space=(_choice("neighborhood.kind", KINDS), scale, _choice("guidance_scale", guidance_scale)),
         also=((exact, scale), (exact, _choice("sampler.num_steps", num_steps))),
+        **settings,
+    )
+
+
+def guidance_search(
+    generation: GenerateConfig, guidance_scale: tuple[float, float], sigma_ce: tuple[float, float], **settings: Any
+) -> SearchConfig:
+    """w and sigma_CE within these bounds, proposed by Optuna for validity and mean L2 at once.
+
+    ``settings`` are the search's own.
+    """
+    return SearchConfig(
+        job="generate_counterfactuals",
+        base=generation.model_dump(mode="json"),
+        space=(
+            ParameterConfig(key="guidance_scale", kind="log_uniform", low=guidance_scale[0], high=guidance_scale[1]),
+            ParameterConfig(key="neighborhood.sigma_ce", kind="log_uniform", low=sigma_ce[0], high=sigma_ce[1]),
+        ),
+        objectives=(ObjectiveConfig(metric="validity"), ObjectiveConfig(metric="l2_mean", goal="min")),
         **settings,
     )
 

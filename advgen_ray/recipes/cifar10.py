@@ -14,7 +14,7 @@ from advgen_ray.config import (
     ParameterConfig,
     PoolConfig,
     ScoreEnergiesConfig,
-    SearchTrainingConfig,
+    SearchConfig,
     StudyConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
@@ -151,17 +151,19 @@ def cifar10_attacked_energies() -> ScoreEnergiesConfig:
     )
 
 
-def cifar10_search() -> SearchTrainingConfig:
+def cifar10_search() -> SearchConfig:
     """TRADES' eps and beta at S001's budget, ranked by PGD(20) at 8/255 on 1,000 images held out."""
-    return SearchTrainingConfig(
-        training=cifar10_trades(),
+    return SearchConfig(
+        job="train_classifier",
+        base=cifar10_trades().model_dump(mode="json"),
         space=(
             ParameterConfig(key="attack.eps", kind="log_uniform", low=2 / 255, high=16 / 255),
             ParameterConfig(key="beta", kind="choice", values=(1.0, 3.0, 6.0, 9.0)),
         ),
+        stop_early="asha",
+        grace=0.2,
         num_trials=16,
         max_concurrent_trials=4,
-        grace_epochs=20,
         output="runs/cifar10-search",
     )
 

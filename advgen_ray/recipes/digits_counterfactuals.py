@@ -9,12 +9,13 @@ from advgen_ray.config import (
     NeighborhoodConfig,
     PoolConfig,
     SamplerConfig,
+    SearchConfig,
     SearchCounterfactualsConfig,
 )
 from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
 from advgen_ray.config.samplers import FORTY_EVALUATIONS, PAPER
-from advgen_ray.recipes.ablations import ce_ablation
+from advgen_ray.recipes.ablations import ce_ablation, guidance_search
 
 DATA = DataConfig(name="digits")
 DEMO = "runs/demo"
@@ -140,4 +141,26 @@ def digits_ce_ablation() -> SearchCounterfactualsConfig:
         num_steps=(10, 20, 40, 80),
         judge=f"{DEMO}/classifiers/judge/model",
         output="runs/digits/ce-ablation",
+    )
+
+
+def digits_guidance_search() -> SearchConfig:
+    """S000's w and sigma_CE on the demo's models: validity against mean L2, 12 settings of 180 CEs each."""
+    generation = digits_counterfactuals().override(
+        [
+            f"score_model={DEMO}/score_model/model",
+            "num_sources=20",
+            "replicates=1",
+            "shard_images=100",
+            "pool.min_actors=1",
+            "pool.max_actors=1",
+        ]
+    )
+    return guidance_search(
+        generation,
+        guidance_scale=(1.0, 20.0),
+        sigma_ce=(0.05, 0.4),
+        judge=f"{DEMO}/classifiers/judge/model",
+        num_trials=12,
+        output="runs/digits-guidance-search",
     )

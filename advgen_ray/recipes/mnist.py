@@ -19,7 +19,7 @@ from advgen_ray.config import (
 )
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.config.samplers import HUNDRED_EVALUATIONS
-from advgen_ray.config.search import ParameterConfig, SearchTrainingConfig
+from advgen_ray.config.search import ParameterConfig, SearchConfig
 from advgen_ray.recipes.attacks import energy_view
 from advgen_ray.recipes.comparisons import every_loss
 from advgen_ray.recipes.robust_training import with_loss
@@ -172,16 +172,18 @@ def mnist_attacked_energies() -> ScoreEnergiesConfig:
     )
 
 
-def mnist_search() -> SearchTrainingConfig:
+def mnist_search() -> SearchConfig:
     """TRADES' eps and beta on MNIST, ranked by PGD(20) at Linf 0.3 on 1,000 images held out."""
-    return SearchTrainingConfig(
-        training=mnist_trades(),
+    return SearchConfig(
+        job="train_classifier",
+        base=mnist_trades().model_dump(mode="json"),
         space=(
             ParameterConfig(key="attack.eps", kind="log_uniform", low=0.1, high=0.4),
             ParameterConfig(key="beta", kind="choice", values=(1.0, 3.0, 6.0)),
         ),
+        stop_early="asha",
+        grace=0.3,
         num_trials=8,
-        grace_epochs=2,
         output="runs/mnist-search",
     )
 

@@ -33,7 +33,7 @@ class Figure:
     title: str
     caption: str
     panels: list[Panel]
-    size: Literal["small", "wide"] = "small"
+    size: Literal["small", "wide", "full"] = "small"
     kind: Literal["figure"] = "figure"
 
 

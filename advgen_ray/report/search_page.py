@@ -1,4 +1,4 @@
-"""The page of a search: clean against robust accuracy of every trial, the front, and all settings."""
+"""The page of a search: the front, the settings in parallel coordinates, every trial, and what was run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,70 +6,100 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from advgen_ray.analysis.pareto import on_front
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
+from advgen_ray.report.plots_parallel import parallel_panel
 from advgen_ray.report.plots_pareto import pareto_panel
+from advgen_ray.report.search_words import Objective, setting_name, setting_text, settings_text
 
-COLUMNS = ["trial", "eps", "beta", "clean", "robust", "best epoch", "came to epoch", "status"]
+HOW = {"random": "drawn at random", "grid": "a grid", "optuna": "proposed by Optuna"}
 
 
 def search_page(trials: pd.DataFrame, config: Mapping[str, Any], version: str) -> Page:
-    """``trials``: one row each, best first, as ``stages.search.trial_table`` makes them; ``config``: the search's."""
-    training = config["training"]
-    attack, data_name = training["evaluation_attack"], training["data"]["name"]
-    front = on_front(trials["clean_accuracy"], trials["robust_accuracy"])
-    best, num_images = trials.iloc[0], numbers.count(training["num_validation_images"])
-    ranked_by = f"PGD({attack['num_steps']}) in {attack['norm']} at {numbers.eps(attack['eps'])}"
-    stopped = int((trials["status"] == "stopped").sum())
-    figure = Figure(
-        "Clean against robust accuracy",
-        f"{numbers.count(len(trials))} trials, each at its best epoch, on {num_images} images held out from training; "
-        f"attack: {ranked_by}. The line joins the trials that no other one beats in both.",
-        [pareto_panel(trials, key) for key in ("eps", "beta") if trials[key].notna().any()],
-        size="wide",
-    )
-    table = Table(
-        "Every trial",
-        f"Best first. {numbers.count(stopped)} were stopped early (ASHA).",
-        COLUMNS,
-        [_row(trial) for _, trial in trials.iterrows()],
+    """``trials``: as ``stages.search.trial_table`` makes them, the best first; ``config``: the search's."""
+    keys = [parameter["key"] for parameter in config["space"]]
+    objectives = [Objective(one["metric"], one["goal"] == "max") for one in config["objectives"]]
+    finished = trials[trials["status"] == "finished"]
+    best, first = finished.iloc[0], objectives[0]
+    job, data_name = config["job"].replace("_", " "), config["base"]["data"]["name"]
+    words = settings_text({key: best[key] for key in keys})
+    on_front = int(trials["on_front"].sum())
+    front = (
+        f" {numbers.count(on_front)} of {len(finished)} are on the front of all objectives." if objectives[1:] else ""
     )
     configs = Details("Full config", [("search", yaml.safe_dump(dict(config), sort_keys=False))])
+    lead = f"{numbers.count(len(trials))} trials of {job}, settings {HOW[config['proposals']]}, seed {config['seed']}"
     return Page(
-        title=f"advgen_ray: search on {data_name}",
-        heading="Which settings are worth training with?",
+        title=f"advgen_ray: search over {job} on {data_name}",
+        heading="Which settings are worth their cost?",
         data_name=data_name,
         version=version,
-        answer=f"The most robust trial, {_settings(best)}, keeps {numbers.percent(best['robust_accuracy'])} of the "
-        f"images under attack and {numbers.percent(best['clean_accuracy'])} of the clean ones; "
-        f"{numbers.count(int(front.sum()))} trials of {numbers.count(len(trials))} are on the front.",
-        lead=f"Loss {training['loss']}, {training['num_epochs']} epochs at most, seed {config['seed']}; "
-        "settings proposed by Optuna, poor trials stopped by ASHA.",
+        answer=f"The best trial by {first.name}, {words}, reaches {first.written(best[first.metric])}.{front}",
+        lead=lead + ("; poor ones stopped by ASHA." if config["stop_early"] == "asha" else "."),
         key_figures=[
-            KeyFigure("Best robust accuracy", numbers.percent(best["robust_accuracy"]), "", ranked_by, "", None, ""),
-            KeyFigure("Its clean accuracy", numbers.percent(best["clean_accuracy"]), "", _settings(best), "", None, ""),
+            KeyFigure(f"Best {one.name}", one.written(value), "", "", "", None, "")
+            for one in objectives
+            for value in [finished[one.metric].max() if one.maximize else finished[one.metric].min()]
         ],
         sections=[
-            Section("front", "The front", [], [figure]),
-            Section("trials", "Trials", [], [table, configs]),
+            *([_front(finished, keys, objectives)] if objectives[1:] else []),
+            Section("settings", "Settings and what they lead to", [], [_parallel(finished, keys, objectives)]),
+            Section("trials", "Trials", _told(trials), [_table(trials, keys, objectives), configs]),
         ],
     )
 
 
-def _row(trial: pd.Series) -> list[str]:
-    return [
-        str(trial["trial"]),
-        f"{trial['eps']:.3g}",
-        f"{trial['beta']:.3g}",
-        numbers.percent(trial["clean_accuracy"]),
-        numbers.percent(trial["robust_accuracy"]),
-        f"{trial['best_epoch']:g}",
-        f"{trial['last_epoch']:g}",
-        str(trial["status"]),
+def _front(finished: pd.DataFrame, keys: list[str], objectives: list[Objective]) -> Section:
+    figures = [
+        Figure(
+            f"{up.name[0].upper()}{up.name[1:]} against {across.name}",
+            f"{numbers.count(len(finished))} trials that came to their end; the line joins those that no other one "
+            "beats in both.",
+            [pareto_panel(finished, across, up, keys, key) for key in keys],
+            size="wide",
+        )
+        for up in objectives[:1]
+        for across in objectives[1:]
     ]
+    return Section("front", "The front", [], list(figures))
 
 
-def _settings(trial: pd.Series) -> str:
-    return f"eps {trial['eps']:.3g}, beta {trial['beta']:.3g}"
+def _parallel(finished: pd.DataFrame, keys: list[str], objectives: list[Objective]) -> Figure:
+    return Figure(
+        "Parallel coordinates",
+        f"One line a trial, coloured by {objectives[0].name}, the best one thick; what is to be small points down.",
+        [parallel_panel(finished, keys, objectives)],
+        size="full",
+    )
+
+
+def _told(trials: pd.DataFrame) -> list[str]:
+    counts = trials["status"].value_counts()
+    told = [f"{counts.get('finished', 0)} trials came to their end, {counts.get('stopped', 0)} were stopped early."]
+    mistakes = [text for text in trials["mistake"] if text]
+    if counts.get("failed", 0):
+        reason = f"; the first says: {mistakes[0]}" if mistakes else ", for reasons in their logs under tune/"
+        told.append(f"{counts['failed']} failed{reason}.")
+    return told
+
+
+def _table(trials: pd.DataFrame, keys: list[str], objectives: list[Objective]) -> Table:
+    rows = [
+        [
+            str(trial["trial"]),
+            *(setting_text(trial[key]) for key in keys),
+            *(one.written(trial[one.metric]) for one in objectives),
+            "yes" if trial["on_front"] else "",
+            numbers.percent(trial["progress"], 0),
+            str(trial["status"]),
+        ]
+        for _, trial in trials.iterrows()
+    ]
+    columns = [*(setting_name(key, keys) for key in keys), *(one.name for one in objectives)]
+    return Table(
+        "Every trial",
+        "Best first by the first objective, then those stopped early, with what they had reached.",
+        ["trial", *columns, "front", "came to", "status"],
+        rows,
+    )

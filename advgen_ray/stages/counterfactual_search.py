@@ -13,7 +13,7 @@ import pandas as pd
 from advgen_ray.analysis.ce_ablation import MEASURES, OBJECTIVES, effects, with_front
 from advgen_ray.config import GenerateConfig, ParameterConfig
 from advgen_ray.config.counterfactual_search import SearchCounterfactualsConfig
-from advgen_ray.distributed.schedules import PROGRESS, Survey
+from advgen_ray.distributed.schedules import PROGRESS, Schedule
 from advgen_ray.distributed.tune import Trial, run_search
 from advgen_ray.errors import UserError
 from advgen_ray.report.ablation_page import ablation_page
@@ -44,9 +44,9 @@ def run(config: SearchCounterfactualsConfig) -> dict[str, Any]:
     prepare(trial_config(config, {}))
     given = planned(config)
     grid = config.method == "grid"
-    survey = Survey(given, config.max_concurrent_trials, config.trial)
+    schedule = Schedule(GOALS, config.max_concurrent_trials, given, trial=config.trial, seed=config.seed)
     if not grid:
-        survey = replace(survey, num_trials=config.num_trials, goals=GOALS, seed=config.seed)
+        schedule = replace(schedule, proposals="optuna", num_trials=config.num_trials)
     num_trials = len(given) if grid else config.num_trials
     with tracked_run(
         "counterfactual search", config.model_dump(mode="json"), tags={"config_digest": config.digest()}
@@ -54,7 +54,7 @@ def run(config: SearchCounterfactualsConfig) -> dict[str, Any]:
         trials = run_search(
             partial(run_trial, config, judge.digest),
             () if grid else config.space,
-            survey,
+            schedule,
             config.output,
             Follower(config.digest(), config.output, num_trials, _tell, partial(_name, config)),
         )

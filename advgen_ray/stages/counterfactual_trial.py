@@ -1,29 +1,25 @@
 """One trial of a search over counterfactuals: its set made in this process, read by the judge, and measured."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 import torch
 
-from advgen_ray.analysis.ce_ablation import DISTANCES, measures
+from advgen_ray.analysis.ce_ablation import measures
 from advgen_ray.config import GenerateConfig
 from advgen_ray.config.counterfactual_search import SearchCounterfactualsConfig
-from advgen_ray.data.datasets import dataset_info
 from advgen_ray.diffusion.vp_sde import VPSDE
 from advgen_ray.distributed.ce_generators import evaluations_of
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
-from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.schedules import PROGRESS
 from advgen_ray.distributed.tune import Report, trial_device
 from advgen_ray.stages.counterfactuals import prepare
+from advgen_ray.stages.judged import judged_rows
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
-from advgen_ray.storage.schemas import column_to_images
 
 REPORT_SECONDS = 30.0  # between two reports of a trial that goes on
-READ = ["source_id", "source_label", "y_target", *DISTANCES]
 
 
 def trial_config(config: SearchCounterfactualsConfig, settings: Mapping[str, Any]) -> GenerateConfig:
@@ -44,7 +40,7 @@ def run_trial(
     result_set = prepare(generation)
     if not result_set.finished():
         _complete(result_set, generation, device, report)
-    rows = _judged(result_set, config, judge_digest, device)
+    rows = judged_rows(result_set, config.judge, judge_digest, generation, device)
     manifest = result_set.manifest
     report(
         {
@@ -70,24 +66,3 @@ def _complete(result_set: ResultSet, generation: GenerateConfig, device: torch.d
     # Of a set that was begun by a run that is gone, the time that all of it would have taken here.
     share = len(missing) / result_set.num_shards
     result_set.commit((time.monotonic() - begin) / share if share else 0.0)
-
-
-def _judged(
-    result_set: ResultSet, config: SearchCounterfactualsConfig, judge_digest: str, device: torch.device
-) -> pd.DataFrame:
-    """The rows of the set with what the judge sees in them; one shard of images in memory at a time."""
-    data = config.generation.data
-    judge = load_unchanged(config.judge, judge_digest, device, dataset_info(data.name, data.root)).model
-    shape = result_set.image_shape
-    assert shape is not None
-    tables = []
-    for shard in result_set.tables([*READ, "x_ce"]):
-        images = torch.from_numpy(column_to_images(shard["x_ce"], shape))
-        predicted = [_predict(judge, batch.to(device)) for batch in images.split(config.generation.batch_size)]
-        tables.append(shard.select(READ).to_pandas().assign(predicted=torch.cat(predicted).numpy()))
-    return pd.concat(tables, ignore_index=True)
-
-
-@torch.no_grad()
-def _predict(judge: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:
-    return judge(images).argmax(1).cpu()

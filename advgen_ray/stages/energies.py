@@ -1,5 +1,6 @@
 """The stage that scores energies: images, their adversarial versions and counterfactuals under every classifier."""
 
+import json
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -21,7 +22,7 @@ from advgen_ray.storage.filesystem import join, write_atomic
 from advgen_ray.tracking import tracked_run
 
 ATTACKED_SPLIT = "test"
-PAGE = "report.html"
+PAGE, SUMMARY = "report.html", "summary.json"
 GROUP_KEYS = ("view", "attack", "attack_eps", "image_set")
 
 
@@ -34,12 +35,12 @@ def run(config: ScoreEnergiesConfig) -> dict[str, Any]:
     result_set, groups = prepare(config)
     if result_set.finished():
         print(f"energies: {config.output} is complete, nothing to compute", flush=True)
-        return _summary(result_set) | _write_page(config, result_set)
+        return _told(config, result_set, _summary(result_set))
     with tracked_run("energies", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
         run_map("energies", result_set, partial(EnergyRows, config, result_set, groups), config.pool)
         summary = _summary(result_set)
         tracked.log_metrics(_metrics(summary))
-    return summary | _write_page(config, result_set)
+    return _told(config, result_set, summary)
 
 
 def attacks_of(result_set: ResultSet) -> list[dict[str, Any]]:
@@ -53,13 +54,14 @@ def read_attacked(result_set: ResultSet) -> AttackedEnergies:
     return attacked_energies(result_set.read(list(ENERGY_COLUMNS)).to_pandas(), attacks_of(result_set))
 
 
-def _write_page(config: ScoreEnergiesConfig, result_set: ResultSet) -> dict[str, str]:
-    """The page beside the set, where something was attacked; where it is."""
-    if not config.attacks or ATTACKED_SPLIT not in config.splits:
-        return {}
-    page = energies_page(read_attacked(result_set), config.model_dump(mode="json"), version("advgen_ray"))
-    write_atomic(join(config.output, PAGE), render(page).encode())
-    return {"report": join(config.output, PAGE)}
+def _told(config: ScoreEnergiesConfig, result_set: ResultSet, summary: dict[str, Any]) -> dict[str, Any]:
+    """The summary, stored beside the set, with a page where something was attacked."""
+    if config.attacks and ATTACKED_SPLIT in config.splits:
+        page = energies_page(read_attacked(result_set), config.model_dump(mode="json"), version("advgen_ray"))
+        write_atomic(join(config.output, PAGE), render(page).encode())
+        summary = summary | {"report": join(config.output, PAGE)}
+    write_atomic(join(config.output, SUMMARY), f"{json.dumps(summary, indent=1)}\n".encode())
+    return summary
 
 
 def prepare(config: ScoreEnergiesConfig) -> tuple[ResultSet, list[ImageGroup]]:

@@ -1,5 +1,7 @@
-"""The stage that searches a training's settings: Ray Tune over Ray Train, every trial tracked, ending in a page."""
+"""The stage that searches the settings of a job: Ray Tune over the job itself, trials tracked, ending in a page."""
 
+import itertools
+import json
 from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
@@ -7,105 +9,150 @@ from typing import Any
 
 import pandas as pd
 
-from advgen_ray.config import TrainClassifierConfig
-from advgen_ray.config.search import SearchTrainingConfig
-from advgen_ray.distributed.train import Task, run_training
-from advgen_ray.distributed.tune import Parameters, Report, Schedule, Trial, run_search
+from advgen_ray.analysis.pareto import on_front
+from advgen_ray.config import SearchConfig, TrainClassifierConfig, TrainScoreModelConfig
+from advgen_ray.distributed import cluster
+from advgen_ray.distributed.resources import room_for_trials
+from advgen_ray.distributed.schedules import PROGRESS, Asha, Schedule
+from advgen_ray.distributed.tune import Trial, run_search
 from advgen_ray.errors import UserError
 from advgen_ray.report.page import render
 from advgen_ray.report.search_page import search_page
-from advgen_ray.stages import classifier
 from advgen_ray.stages.claims import claim
+from advgen_ray.stages.inputs import load_classifier
+from advgen_ray.stages.search_trial import run_trial
 from advgen_ray.stages.training import check_data
 from advgen_ray.stages.trials import Follower, Tell
 from advgen_ray.storage.filesystem import join, write_atomic
 from advgen_ray.tracking import tracked_run
-from advgen_ray.training.loop import Record
 
-CLEAN, ROBUST = "validation_clean_accuracy", "validation_pgd_accuracy"
-PLAN, TRIALS, PAGE = "search.json", "trials.json", "report.html"
+PLAN, TRIALS, SUMMARY, BEST, PAGE = "search.json", "trials.json", "summary.json", "best.yaml", "report.html"
 
 
-def run(config: SearchTrainingConfig) -> dict[str, Any]:
-    """Run what is left of the search at ``config.output``; returns the best trial and where the page is.
+def run(config: SearchConfig) -> dict[str, Any]:
+    """Run what is left of the search at ``config.output``; returns the best trial and where page and its config are.
 
-    Raises UserError, before any trial starts, for data that is missing or another search in the same place.
+    Raises UserError, before any trial starts, for data or a judge that is missing, more than a local cluster has, or
+    another search in the same place; at the end where no trial reached its own.
     """
-    check_data([config.training])
-    claim(config, config.output, PLAN, "search")
+    job: Any = config.job_config
+    if isinstance(job, (TrainClassifierConfig, TrainScoreModelConfig)):
+        check_data([job])
+    judge = load_classifier(config.judge, job.data).digest if config.judge else ""
+    claim(config, config.output, PLAN, "search", {"judge": judge} if judge else None)
+    cluster.connect()
+    at_once = room_for_trials(job, config.job, config.max_concurrent_trials)
     with tracked_run("search", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
         trials = run_search(
-            partial(run_trial, config.training, config.output),
+            partial(run_trial, config, judge),
             config.space,
-            Schedule(
-                config.num_trials,
-                config.max_concurrent_trials,
-                ROBUST,
-                config.training.num_epochs,
-                config.grace_epochs,
-                config.reduction_factor,
-                config.seed,
-            ),
+            schedule_of(config, at_once),
             config.output,
-            Follower(config.digest(), config.output, config.num_trials, _tell(config), lambda trial: trial.id),
+            Follower(config.digest(), config.output, config.size, _tell(config), lambda trial: trial.id),
         )
         table = trial_table(trials, config)
-        if table.empty:
-            raise UserError(f"{config.output}: no trial came as far as a validation; see the trials' logs under tune/")
-        write_atomic(join(config.output, TRIALS), table.to_json(orient="records", indent=1).encode())
-        page = render(search_page(table, config.model_dump(mode="json"), version("advgen_ray")))
-        write_atomic(join(config.output, PAGE), page.encode())
-        best = table.iloc[0].to_dict()
-        tracked.log_metrics({key: best[key] for key in ("clean_accuracy", "robust_accuracy")})
-    return {"report": join(config.output, PAGE), "num_trials": len(table), "best": best}
+        _refuse_nothing(table, trials, config)
+        summary = summarize(table, config)
+        _store(table, summary, config)
+        tracked.log_metrics({metric: table.iloc[0][metric] for metric in _metrics(config)})
+        tracked.log_metrics({f"num_{status}": number for status, number in summary["trials"].items()})
+    return {key: value for key, value in summary.items() if key != "front"}
 
 
-def run_trial(base: TrainClassifierConfig, root: str, parameters: Parameters, trial_id: str, report: Report) -> None:
-    """One trial, in an actor of its own: a training like any other, which reports each validation."""
-    assignments = [f"{key}={value}" for key, value in parameters.items()]
-    config = base.override([*assignments, f"output={join(root, 'trials', trial_id)}"])
+def schedule_of(config: SearchConfig, at_once: int) -> Schedule:
+    """The search in Tune's terms: the base's own settings are tried first where the space holds them."""
+    base = config.base_settings()
+    keys = [parameter.key for parameter in config.space]
+    grid = itertools.product(*(parameter.values for parameter in config.space)) if config.proposals == "grid" else ()
+    held = all(one.holds(base[one.key]) for one in config.space) and config.proposals == "optuna"
+    return Schedule(
+        {objective.metric: objective.goal for objective in config.objectives},
+        at_once,
+        given=[dict(zip(keys, values, strict=True)) for values in grid] or ([base] if held else []),
+        proposals="none" if config.proposals == "grid" else config.proposals,
+        num_trials=config.num_trials,
+        asha=Asha(config.grace, config.reduction_factor) if config.stop_early == "asha" else None,
+        max_failures=config.max_failures,
+        seed=config.seed,
+    )
 
-    def on_record(task: Task, record: Record) -> None:
-        if ROBUST in record:
-            report({key: record[key] for key in ("epoch", CLEAN, ROBUST)})
 
-    task = classifier.task_of(config)
-    (card,) = run_training([task], config.workers, classifier.describe, on_record)
-    last = [record for record in card["history"] if ROBUST in record][-1]
-    report({"epoch": config.num_epochs, CLEAN: last[CLEAN], ROBUST: last[ROBUST], "seconds": card["seconds"]})
+def trial_table(trials: list[Trial], config: SearchConfig) -> pd.DataFrame:
+    """One row a trial, the best by the first objective first (then the next), those stopped early, then the failed.
 
-
-def trial_table(trials: list[Trial], config: SearchTrainingConfig) -> pd.DataFrame:
-    """One row a trial that was validated, best first: settings, accuracies at its best epoch, how far it came."""
+    Columns: trial, every setting by its key, every objective (nan where unknown), done (share of its way), status,
+    mistake, on_front (of all objectives, among the finished).
+    """
     rows = []
     for trial in trials:
-        validated = [one for one in trial.reports if one.get(ROBUST) is not None]
-        if validated:
-            best = max(validated, key=lambda one: one[ROBUST])
-            settings = {parameter.key: trial.parameters[parameter.key] for parameter in config.space}
-            trained = config.training.override([f"{key}={value}" for key, value in settings.items()])
-            rows.append(
-                {
-                    "trial": trial.id,
-                    **settings,
-                    "eps": trained.attack.eps,
-                    "beta": trained.beta,
-                    "clean_accuracy": best[CLEAN],
-                    "robust_accuracy": best[ROBUST],
-                    "best_epoch": best["epoch"],
-                    "last_epoch": validated[-1]["epoch"],
-                    "status": trial.status,
-                }
-            )
-    return pd.DataFrame(rows).sort_values("robust_accuracy", ascending=False) if rows else pd.DataFrame()
+        told = [one for one in trial.reports if one.get(PROGRESS) is not None]
+        last = told[-1] if told else {}
+        settings = {parameter.key: trial.parameters.get(parameter.key) for parameter in config.space}
+        values = {metric: float(last.get(metric, float("nan"))) for metric in _metrics(config)}
+        ended = {PROGRESS: float(last.get(PROGRESS, 0.0)), "status": trial.status, "mistake": trial.mistake}
+        rows.append({"trial": trial.id, **settings, **values, **ended})
+    table = pd.DataFrame(rows)
+    ranked = pd.DataFrame(
+        {
+            "status": table["status"].map(("finished", "stopped", "failed").index),
+            **{one.metric: table[one.metric] * (-1 if one.goal == "max" else 1) for one in config.objectives},
+        }
+    )
+    table = table.loc[ranked.sort_values(ranked.columns.tolist(), kind="stable").index]
+    finished = (table["status"] == "finished").to_numpy()
+    known = (table[metric].where(finished) for metric in _metrics(config))
+    front = on_front(*known, maximize=[objective.goal == "max" for objective in config.objectives])
+    return table.assign(on_front=front).reset_index(drop=True)
 
 
-def _tell(config: SearchTrainingConfig) -> Tell:
+def summarize(table: pd.DataFrame, config: SearchConfig) -> dict[str, Any]:
+    """What ``summary.json`` says: how the trials ended, the best one and those on the front, where the rest is."""
+    shown = _plain(table.drop(columns=["progress", "status", "mistake"]))
+    return {
+        "output": config.output,
+        "report": join(config.output, PAGE),
+        "best_config": join(config.output, BEST),
+        "trials": {str(status): int(number) for status, number in table["status"].value_counts().items()},
+        "best": {key: value for key, value in shown[0].items() if key != "on_front"},
+        "front": [one for one in shown if one["on_front"]],
+    }
+
+
+def _store(table: pd.DataFrame, summary: Mapping[str, Any], config: SearchConfig) -> None:
+    """Write the trials, the summary, the best one's config for ``--config``, and the page."""
+    write_atomic(join(config.output, TRIALS), f"{json.dumps(_plain(table), indent=1)}\n".encode())
+    write_atomic(join(config.output, SUMMARY), f"{json.dumps(summary, indent=1)}\n".encode())
+    best = table.iloc[0]
+    job = config.trial_config({parameter.key: best[parameter.key] for parameter in config.space})
+    told = ", ".join(f"{metric} {best[metric]:.6g}" for metric in _metrics(config))
+    words = (
+        f"# The best of {len(table)} trials of {config.output}: {told}\n# python jobs/{config.job}.py --config FILE\n"
+    )
+    write_atomic(join(config.output, BEST), (words + job.to_yaml()).encode())
+    page = search_page(table, config.model_dump(mode="json"), version("advgen_ray"))
+    write_atomic(join(config.output, PAGE), render(page).encode())
+
+
+def _refuse_nothing(table: pd.DataFrame, trials: list[Trial], config: SearchConfig) -> None:
+    if not (table["status"] == "finished").any():
+        told = next((trial.mistake for trial in trials if trial.mistake), "see the trials' logs under tune/")
+        raise UserError(f"{config.output}: none of {len(table)} trials came to its end; {told}")
+
+
+def _metrics(config: SearchConfig) -> list[str]:
+    return [objective.metric for objective in config.objectives]
+
+
+def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain values; what is not finite is null."""
+    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records"))
+    return found
+
+
+def _tell(config: SearchConfig) -> Tell:
     def tell(report: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        if report.get(ROBUST) is None:
-            return {}, ""
-        recorded = {"step": round(report["epoch"]), **{key: report[key] for key in (CLEAN, ROBUST)}}
-        epoch = f"epoch {report['epoch']:g}/{config.training.num_epochs}"
-        return recorded, f"{epoch}  clean {report[CLEAN]:.3f}  robust {report[ROBUST]:.3f}"
+        values = {metric: report[metric] for metric in _metrics(config) if report.get(metric) is not None}
+        words = "  ".join(f"{metric.removeprefix('validation_')} {value:.4g}" for metric, value in values.items())
+        return {"step": round(100 * report[PROGRESS]), **values}, f"{report[PROGRESS]:.0%}  {words}"
 
     return tell

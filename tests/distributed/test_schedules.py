@@ -1,9 +1,13 @@
 """What Tune is told to try: what Optuna proposes for several goals, and settings given; nothing is started."""
 
+from typing import Any, Literal
+
+import numpy as np
+import pytest
 from ray import tune
 
 from advgen_ray.config import ParameterConfig, TrialResourcesConfig
-from advgen_ray.distributed.schedules import Survey, settings_of
+from advgen_ray.distributed.schedules import Asha, Schedule, settings_of
 
 SPACE = (
     ParameterConfig(key="neighborhood.sigma_ce", kind="log_uniform", low=0.01, high=1.0),
@@ -13,13 +17,14 @@ GIVEN = ({"neighborhood.sigma_ce": 0.2, "neighborhood.kind": "b"},)
 
 
 def _proposals(seed: int) -> list[dict[str, object]]:
-    survey = Survey(GIVEN, 2, TrialResourcesConfig(), 30, {"validity": "max", "l2_mean": "min"}, seed)
-    plan = survey.tune_config()
+    goals: dict[str, Literal["max", "min"]] = {"validity": "max", "l2_mean": "min"}
+    schedule = Schedule(goals, 2, GIVEN, "optuna", 30, trial=TrialResourcesConfig(), seed=seed)
+    plan = schedule.tune_config()
     searcher = plan.search_alg
     assert searcher is not None
     assert (plan.num_samples, plan.max_concurrent_trials, plan.scheduler) == (30, 2, None)
     assert (plan.metric, plan.mode) == (None, None), "Optuna's goals are several, and Tune's own none"
-    assert searcher.set_search_properties(None, None, survey.param_space(SPACE))
+    assert searcher.set_search_properties(None, None, schedule.param_space(SPACE))
     found = []
     for number in range(30):
         settings = settings_of(searcher.suggest(str(number)))
@@ -43,11 +48,28 @@ def test_proposals_follow_from_the_seed() -> None:
     assert _proposals(seed=1) == _proposals(seed=1) != _proposals(seed=2)
 
 
+def test_asha_asks_for_the_first_goal_and_so_does_optuna_beside_it() -> None:
+    plan = Schedule({"a": "min", "b": "max"}, 2, (), "optuna", 9, Asha(0.2, 3.0)).tune_config()
+    assert (plan.metric, plan.mode, plan.num_samples) == ("a", "min", 9)
+    scheduler: Any = plan.scheduler
+    assert (scheduler._time_attr, scheduler._max_t) == ("progress", 1.0)
+    rungs = [milestone for milestone, _ in scheduler._brackets[0]._rungs]
+    assert rungs == pytest.approx([0.6, 0.2])
+    assert not plan.reuse_actors
+
+
+def test_random_proposals_begin_with_what_is_given_and_follow_from_the_seed() -> None:
+    plan = Schedule({"validity": "max"}, 2, GIVEN, "random", 6, seed=4).tune_config()
+    searcher: Any = plan.search_alg
+    assert (plan.num_samples, searcher._points_to_evaluate) == (6, [dict(GIVEN[0])])
+    assert searcher._random_state.integers(1 << 30) == np.random.default_rng(4).integers(1 << 30)
+
+
 def test_without_a_space_each_setting_is_a_trial_once() -> None:
     given = ({"w": 1.0}, {"w": 4.0, "kind": "a"})
-    survey = Survey(given, 3, TrialResourcesConfig())
-    assert survey.param_space(()) == {"given": tune.grid_search([dict(one) for one in given])}
-    plan = survey.tune_config()
+    schedule = Schedule({}, 3, given, trial=TrialResourcesConfig())
+    assert schedule.param_space(()) == {"given": tune.grid_search([dict(one) for one in given])}
+    plan = schedule.tune_config()
     assert (plan.num_samples, plan.search_alg, plan.scheduler, plan.reuse_actors) == (1, None, None, True)
     assert settings_of({"given": given[1]}) == given[1]
     assert settings_of(given[0]) == given[0]

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from advgen_ray.config.search import ParameterConfig
-from advgen_ray.distributed.tune import Report, Schedule, Trial, run_search
+from advgen_ray.distributed.schedules import Asha, Schedule
+from advgen_ray.distributed.tune import Report, Trial, run_search
+from advgen_ray.errors import UserError
 
 pytestmark = pytest.mark.ray
 
@@ -23,7 +25,9 @@ SPACE = (
     ParameterConfig(key="slope", kind="log_uniform", low=0.01, high=10.0),
     ParameterConfig(key="offset", kind="choice", values=(1, 2)),
 )
-SCHEDULE = Schedule(NUM_TRIALS, 2, "value", MAX_EPOCHS, grace_epochs=2, reduction_factor=2.0, seed=0)
+# The good ones first, so that whatever comes later is poor, in whichever order trials get there.
+GIVEN = tuple({"slope": slope, "offset": 1} for slope in (9.0, 1.0, 0.1))
+SCHEDULE = Schedule({"value": "max"}, 2, GIVEN, "optuna", NUM_TRIALS, Asha(grace=0.3, reduction_factor=2.0))
 
 
 class Notes:
@@ -34,8 +38,8 @@ class Notes:
         self.ends: dict[str, str] = {}
 
     def reported(self, trial: Trial, report: dict[str, Any]) -> None:
-        self.reports.append((trial.id, report["epoch"]))
-        print(f"{trial.id} {report['epoch']:g}", flush=True)
+        self.reports.append((trial.id, report["progress"]))
+        print(f"{trial.id} {report['done']:g}", flush=True)
 
     def ended(self, trial: Trial) -> None:
         self.ends[trial.id] = trial.status
@@ -49,7 +53,7 @@ def climb(root: str, pause: float, parameters: Mapping[str, Any], trial_id: str,
         time.sleep(pause)
         epochs.append(os.getpid())
         stored.write_text(json.dumps(epochs))
-        report({"epoch": epoch, "value": parameters["offset"] + parameters["slope"] * epoch})
+        report({"progress": epoch / MAX_EPOCHS, "value": parameters["offset"] + parameters["slope"] * epoch})
 
 
 @pytest.mark.usefixtures("ray_session")
@@ -61,12 +65,40 @@ def test_trials_follow_the_space_and_poor_ones_stop_early(tmp_path: Path) -> Non
     assert len({trial.parameters["slope"] for trial in trials}) == NUM_TRIALS
     assert {trial.id: trial.status for trial in trials} == notes.ends
     for trial in trials:
-        last = trial.reports[-1]["epoch"]
-        assert (last == MAX_EPOCHS) == (trial.status == "finished")
+        last = trial.reports[-1]["progress"]
+        assert (last == 1) == (trial.status == "finished")
     stopped = [trial for trial in trials if trial.status == "stopped"]
     assert stopped, "half of the trials at a rung go no further"
     best = max(trials, key=lambda trial: trial.reports[-1]["value"])
     assert best.status == "finished"
+
+
+def stumble(root: str, parameters: Mapping[str, Any], trial_id: str, report: Report) -> None:
+    """A trial that works, dies once, always dies, or cannot work, by its settings."""
+    kind, lives = parameters["kind"], Path(root) / f"{parameters['kind']}.lives"
+    with lives.open("a") as file:
+        file.write("x")
+    if kind == "mistaken":
+        raise UserError("the loss is nan")
+    if kind == "doomed" or (kind == "unlucky" and len(lives.read_text()) == 1):
+        os.kill(os.getpid(), signal.SIGKILL)
+    report({"progress": 1.0, "value": 1.0})
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_trial_that_dies_is_started_again_and_a_mistaken_one_is_not(tmp_path: Path) -> None:
+    given = [{"kind": kind} for kind in ("sound", "unlucky", "doomed", "mistaken")]
+    schedule = Schedule({"value": "max"}, 4, given, max_failures=1)
+    notes = Notes()
+    trials = run_search(partial(stumble, str(tmp_path)), (), schedule, str(tmp_path), notes)
+    lives = {path.stem: len(path.read_text()) for path in tmp_path.glob("*.lives")}
+    assert lives == {"sound": 1, "unlucky": 2, "doomed": 2, "mistaken": 1}
+    statuses = {trial.parameters["kind"]: (trial.status, trial.mistake) for trial in trials}
+    assert statuses == {
+        "sound": ("finished", ""), "unlucky": ("finished", ""), "doomed": ("failed", ""),
+        "mistaken": ("failed", "the loss is nan"),
+    }  # fmt: skip
+    assert {trial.id: trial.status for trial in trials} == notes.ends
 
 
 @pytest.mark.long
@@ -76,7 +108,7 @@ def test_a_killed_search_continues_where_it_was(tmp_path: Path) -> None:
     driver = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
     assert driver.stdout is not None
     for line in driver.stdout:
-        if line.rstrip().endswith(" 3"):
+        if line.rstrip().endswith(" 0.5"):
             break
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()

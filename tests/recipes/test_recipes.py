@@ -6,6 +6,7 @@ from advgen_ray import recipes
 from advgen_ray.config import (
     GenerateConfig,
     ReadRatingsConfig,
+    SearchConfig,
     SearchCounterfactualsConfig,
     StudyConfig,
     TrainClassifierConfig,
@@ -31,6 +32,9 @@ def test_recipe_names_begin_with_their_data_set():
         config = recipe.make()
         if isinstance(config, ReadRatingsConfig):  # its data are those of the page that it names
             assert recipe.name.startswith("digits_")
+            continue
+        if isinstance(config, SearchConfig):
+            assert recipe.name.startswith(config.base["data"]["name"])
             continue
         part = next((getattr(config, key) for key in ("training", "generation") if hasattr(config, key)), config)
         data = part.data  # of a job made of others, that of its parts

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 KIND, SIGMA, W = "neighborhood.kind", "neighborhood.sigma_ce", "guidance_scale"
 FIGURES = {
     **dict.fromkeys(search.MEASURES, 0.5), "count": 27, "num_sources": 3, "network_evaluations": 20,
-    "seconds_per_ce": 0.1, "epoch": 1.0,
+    "seconds_per_ce": 0.1, "progress": 1.0,
 }  # fmt: skip
 
 
@@ -83,9 +83,9 @@ def test_optuna_begins_with_the_base_and_the_paper_where_its_space_holds_them(mo
 def test_only_what_came_to_its_end_counts_and_equal_settings_once(models: Path, tmp_path: Path) -> None:
     config = search_config(models, tmp_path)
     trials = [
-        Trial("a", {KIND: "gaussian", SIGMA: 0.2}, [{"epoch": 0.5}, FIGURES], "finished"),
+        Trial("a", {KIND: "gaussian", SIGMA: 0.2}, [{"progress": 0.5}, FIGURES], "finished"),
         Trial("b", {SIGMA: 0.2, KIND: "gaussian"}, [FIGURES], "finished"),
-        Trial("c", {KIND: "bounded", SIGMA: 0.1}, [{"epoch": 0.5}], "failed"),
+        Trial("c", {KIND: "bounded", SIGMA: 0.1}, [{"progress": 0.5}], "failed"),
         Trial("d", {KIND: "bounded", SIGMA: 0.2}, [], "failed"),
         Trial("e", {KIND: "boltzmann_hardtanh", SIGMA: 0.2}, [FIGURES | {"validity": 0.9}], "finished"),
     ]

@@ -49,7 +49,7 @@ def test_a_trial_makes_its_set_and_measures_what_the_judge_sees(models: Path, tm
     assert report["l2_mean"] == pytest.approx(rows.loc[different, "l2"].astype(float).mean())
     assert report["network_evaluations"] == 20
     assert report["seconds_per_ce"] == pytest.approx(result_set.manifest["seconds"] / 30)
-    assert set(report) == {"epoch", *search.MEASURES, *search.COSTS}
+    assert set(report) == {"progress", *search.MEASURES, *search.COSTS}
 
 
 def test_a_stopped_trial_goes_on_and_makes_nothing_twice(
@@ -73,7 +73,7 @@ def test_a_stopped_trial_goes_on_and_makes_nothing_twice(
     monkeypatch.setattr(ResultSet, "write_shard", lambda self, i, table: (made.append(i), write(self, i, table)))
     monkeypatch.setattr(trial, "REPORT_SECONDS", 0.0)
     underway, last = _run(broken, {})
-    assert underway == {"epoch": pytest.approx(2 / 3)}
+    assert underway == {"progress": pytest.approx(2 / 3)}
     assert made == [0, 1, 2]
     costs = set(search.COSTS)
     assert {key: last[key] for key in last.keys() - costs} == {key: expected[key] for key in expected.keys() - costs}

@@ -1,0 +1,58 @@
+"""How a search's settings and objectives are called and written, whatever job it searches."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from advgen_ray.report import numbers
+
+SHARES = ("accuracy", "validity", "rate", "share", "l0_")  # parts of names whose values are fractions of one
+TERMS = {"guidance_scale": "w", "sigma_ce": "sigma_CE"}
+KNOWN = {"pgd": "PGD", "l1": "L1", "l2": "L2", "l0": "L0", "linf": "Linf", "auroc": "AUROC", "beta": "beta"}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A column of a search's table, and whether the larger or the smaller is wanted."""
+
+    metric: str
+    maximize: bool
+
+    @property
+    def name(self) -> str:
+        """``validation_pgd_accuracy`` -> ``PGD accuracy (validation)``, ``l2_mean`` -> ``mean L2``."""
+        words = [KNOWN.get(word, word) for word in self.metric.replace(".", " ").split("_")]
+        if words[0] == "validation":
+            words = [*words[1:], "(validation)"]
+        return " ".join([words[-1], *words[:-1]] if words[-1] in ("mean", "median") else words)
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is written in percent."""
+        return any(part in self.metric for part in SHARES)
+
+    def written(self, value: float) -> str:
+        """A value of it."""
+        if not math.isfinite(value):
+            return numbers.MISSING
+        return numbers.percent(value) if self.is_share else f"{value:.4g}".replace("-", "−")
+
+
+def setting_name(key: str, keys: Sequence[str]) -> str:
+    """The last part of a dotted key, or the last two where several keys end alike."""
+    parts = key.split(".")
+    alike = [other for other in keys if other.rpartition(".")[2] == parts[-1]]
+    return " ".join(TERMS.get(part, part.replace("_", " ")) for part in parts[-2 if len(alike) > 1 else -1 :])
+
+
+def setting_text(value: Any) -> str:
+    """A value of a setting."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value).replace("_", " ")
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """``eps 0.31, beta 6``; what has no value is left out."""
+    keys = list(settings)
+    known = {key: value for key, value in settings.items() if value is not None and value == value}
+    return ", ".join(f"{setting_name(key, keys)} {setting_text(value)}" for key, value in known.items())

@@ -1,0 +1,79 @@
+"""A search of any job: what it may vary and want, and what only says where it runs."""
+
+from typing import Any
+
+import pytest
+
+from advgen_ray.config import GenerateConfig, SearchConfig, TrainClassifierConfig
+from advgen_ray.errors import UserError
+
+CES = {"job": "generate_counterfactuals", "judge": "a/model", "base": {}, "objectives": [{"metric": "validity"}]}
+W = {"key": "guidance_scale", "low": 1.0, "high": 9.0}
+EPS = {"key": "attack.eps", "low": 0.1, "high": 1.0}
+
+
+def _config(**changes: Any) -> SearchConfig:
+    return SearchConfig.parse(changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"job": "train"}, "job: 'train'; expected one of train_classifier, train_score_model"),
+        ({"base": {"loss": "sta"}}, "base: loss: input should be 'sat'"),
+        ({"base": {"los": "sat"}}, "base: los: unknown key 'los'; did you mean 'loss'"),
+        ({"space": []}, r"space: expected different keys, at least one, got \[\]"),
+        ({"space": [EPS, EPS]}, "space: expected different keys"),
+        ({"space": [EPS | {"key": "attack.epz"}]}, "did you mean 'eps'"),
+        ({"space": [EPS | {"low": -1.0}]}, "eps must be zero or positive"),
+        ({"space": [EPS | {"low": 2.0}]}, "takes low < high"),
+        ({"space": [EPS | {"kind": "log_uniform", "low": 0.0}]}, "log_uniform needs low > 0"),
+        ({"space": [{"key": "beta", "kind": "choice", "values": [1.0]}]}, "takes 2 values or more"),
+        ({"space": [{"key": "output", "kind": "choice", "values": ["a", "b"]}]}, "output: says where a trial lies"),
+        ({"space": [EPS], "proposals": "grid"}, "attack.eps: uniform has no grid"),
+        ({"objectives": []}, "objectives: expected different metrics"),
+        (
+            {"objectives": [{"metric": "clean_accuracy"}]},
+            "'clean_accuracy' of train_classifier; expected of",
+        ),
+        ({"base": {"num_validation_images": 0}}, "trials are ranked on images held out"),
+        ({"judge": "a/model"}, "judge 'a/model': expected none for train_classifier"),
+        (CES | {"space": [W], "judge": ""}, "judge '': expected a classifier that says what counterfactuals show"),
+        (CES | {"space": [W], "stop_early": "asha"}, "generate_counterfactuals tells nothing before its end"),
+    ],
+)
+def test_a_search_that_makes_no_sense_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        _config(**changes)
+
+
+def test_the_base_is_whole_and_a_trial_is_the_base_with_its_settings() -> None:
+    config = _config(**CES, space=[W, {"key": "neighborhood.sigma_ce", "kind": "choice", "values": [0.1, 0.2]}])
+    assert config.base == GenerateConfig().model_dump(mode="json")
+    assert config.base_settings() == {"guidance_scale": 15.0, "neighborhood.sigma_ce": 0.2}
+    trial = config.trial_config({"guidance_scale": 2.5, "neighborhood.sigma_ce": 0.1})
+    assert isinstance(trial, GenerateConfig)
+    assert (trial.guidance_scale, trial.neighborhood.sigma_ce, trial.num_sources) == (
+        2.5,
+        0.1,
+        GenerateConfig().num_sources,
+    )
+    assert config.override(["base.num_sources=7"]).job_config == GenerateConfig(num_sources=7)
+
+
+def test_a_grid_has_as_many_trials_as_combinations() -> None:
+    space = [
+        {"key": "beta", "kind": "choice", "values": [1.0, 3.0, 6.0]},
+        {"key": "seed", "kind": "choice", "values": [0, 1]},
+    ]
+    assert _config(space=space, proposals="grid", num_trials=99).size == 6
+    assert _config(space=space, proposals="random", num_trials=99).size == 99
+
+
+def test_where_it_runs_is_not_what_it_computes() -> None:
+    config = _config()
+    elsewhere = ["max_concurrent_trials=7", "output=there", "base.workers.num_workers=4", "max_failures=9"]
+    assert config.override(elsewhere).digest() == config.digest()
+    for change in ("seed=1", "base.num_epochs=3", "num_trials=5", "grace=0.5", "base.attack.num_steps=2"):
+        assert config.override([change]).digest() != config.digest(), change
+    assert isinstance(config.job_config, TrainClassifierConfig)
