@@ -33,6 +33,16 @@ class Schedule:
     reduction_factor: float
     seed: int
 
+    @property
+    def planned(self) -> int:
+        """How many trials there are to be."""
+        return self.num_trials
+
+    @property
+    def objectives(self) -> Mapping[str, Literal["max", "min"]]:
+        """What of a trial's reports is sought, and which way."""
+        return {self.metric: "max"}
+
     def resources(self) -> dict[str, float]:
         """Of the actor of one trial."""
         return {"CPU": TRIAL_CPUS}
@@ -70,9 +80,14 @@ class Survey:
     max_concurrent_trials: int
     trial: TrialResourcesConfig
     num_trials: int = 0  # those of Optuna in all; a survey of what is given has none
-    goals: Mapping[str, Literal["max", "min"]] = field(default_factory=dict)
+    objectives: Mapping[str, Literal["max", "min"]] = field(default_factory=dict)
     seed: int = 0
     max_epochs: int = 1
+
+    @property
+    def planned(self) -> int:
+        """How many trials there are to be."""
+        return self.num_trials or len(self.given)
 
     def resources(self) -> dict[str, float]:
         """Of the actor of one trial; raises UserError where a cluster that cannot grow has less."""
@@ -91,8 +106,8 @@ class Survey:
         proposed = {
             "num_samples": self.num_trials,
             "search_alg": OptunaSearch(
-                metric=list(self.goals),
-                mode=list(self.goals.values()),
+                metric=list(self.objectives),
+                mode=list(self.objectives.values()),
                 points_to_evaluate=[dict(one) for one in self.given],
                 seed=self.seed,
             ),

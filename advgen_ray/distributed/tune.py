@@ -16,6 +16,7 @@ from ray import tune
 from advgen_ray.config.search import ParameterConfig
 from advgen_ray.distributed import cluster
 from advgen_ray.distributed.schedules import PROGRESS, Parameters, Schedule, Survey, settings_of
+from advgen_ray.distributed.search_meter import SearchMeter
 from advgen_ray.storage.filesystem import join, resolve
 
 RUN = "tune"
@@ -46,6 +47,7 @@ class Watcher(Protocol):
 
 
 _watcher: ContextVar[Watcher] = ContextVar("watcher")
+_meter: ContextVar[SearchMeter] = ContextVar("meter")
 
 
 def run_search(
@@ -63,7 +65,9 @@ def run_search(
     trainable = tune.with_resources(
         tune.with_parameters(_run, run_trial=run_trial, directory=os.getcwd()), schedule.resources()
     )
+    meter = SearchMeter(root, schedule.planned, schedule.objectives)
     _watcher.set(watcher)
+    _meter.set(meter)
     former = join(path, RUN)
     if tune.Tuner.can_restore(former, storage_filesystem=storage):
         tuner = tune.Tuner.restore(
@@ -86,7 +90,11 @@ def run_search(
                 verbose=0,
             ),
         )
-    results = tuner.fit()
+    meter.begin()
+    try:
+        results = tuner.fit()
+    finally:
+        meter.end()
     return [_trial(result, schedule.max_epochs) for result in results]
 
 
@@ -120,14 +128,21 @@ def _status(last: Mapping[str, Any], max_epochs: int) -> str:
 
 
 class _Watch(tune.Callback):
-    """Passes on what Tune's loop tells; Tune pickles it with its state, so it finds the watcher where it wakes up."""
+    """Passes on what Tune's loop tells; Tune pickles it with its state, so it finds those told where it wakes up."""
 
     def __init__(self, max_epochs: int) -> None:
         self.max_epochs = max_epochs
         self.trials: dict[str, Trial] = {}
 
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        self._known(trial)
+        _meter.get().look(self.trials.values())
+
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
-        _watcher.get().reported(self._known(trial), result)
+        known = self._known(trial)
+        _meter.get().reported(known, result)
+        _meter.get().look(self.trials.values())
+        _watcher.get().reported(known, result)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         self._end(trial, _status(trial.last_result, self.max_epochs))
@@ -138,6 +153,7 @@ class _Watch(tune.Callback):
     def _end(self, trial: Any, status: str) -> None:
         known = self._known(trial)
         known.status = status
+        _meter.get().look(self.trials.values())
         _watcher.get().ended(known)
 
     def _known(self, trial: Any) -> Trial:

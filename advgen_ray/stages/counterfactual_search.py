@@ -44,9 +44,9 @@ def run(config: SearchCounterfactualsConfig) -> dict[str, Any]:
     prepare(trial_config(config, {}))
     given = planned(config)
     grid = config.method == "grid"
-    survey = Survey(given, config.max_concurrent_trials, config.trial)
+    survey = Survey(given, config.max_concurrent_trials, config.trial, objectives=GOALS)
     if not grid:
-        survey = replace(survey, num_trials=config.num_trials, goals=GOALS, seed=config.seed)
+        survey = replace(survey, num_trials=config.num_trials, seed=config.seed)
     num_trials = len(given) if grid else config.num_trials
     with tracked_run(
         "counterfactual search", config.model_dump(mode="json"), tags={"config_digest": config.digest()}

@@ -6,12 +6,14 @@ from typing import Any
 
 import pandas as pd
 import torch
+from torch import nn
 
 from advgen_ray.analysis.ce_ablation import DISTANCES, measures
 from advgen_ray.config import GenerateConfig
 from advgen_ray.config.counterfactual_search import SearchCounterfactualsConfig
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.diffusion.vp_sde import VPSDE
+from advgen_ray.distributed import metrics
 from advgen_ray.distributed.ce_generators import evaluations_of
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
 from advgen_ray.distributed.loading import load_unchanged
@@ -42,9 +44,11 @@ def run_trial(
     torch.set_num_threads(config.trial.cpus_per_trial)
     generation, device = trial_config(config, settings), trial_device()
     result_set = prepare(generation)
+    data = generation.data
+    judge = load_unchanged(config.judge, judge_digest, device, dataset_info(data.name, data.root)).model
     if not result_set.finished():
-        _complete(result_set, generation, device, report)
-    rows = _judged(result_set, config, judge_digest, device)
+        _complete(result_set, generation, device, judge, report)
+    rows = _judged(result_set, generation.batch_size, judge, device)
     manifest = result_set.manifest
     report(
         {
@@ -56,10 +60,13 @@ def run_trial(
     )
 
 
-def _complete(result_set: ResultSet, generation: GenerateConfig, device: torch.device, report: Report) -> None:
+def _complete(
+    result_set: ResultSet, generation: GenerateConfig, device: torch.device, judge: nn.Module, report: Report
+) -> None:
     """A pool of actors would start and end with every trial; trials are what goes on side by side here."""
+    metrics.label("trial", generation.output)
     missing, begin = result_set.missing(), time.monotonic()
-    rows = CounterfactualRows(generation, result_set, device) if missing else None
+    rows = CounterfactualRows(generation, result_set, device, judge) if missing else None
     told = begin
     for done, index in enumerate(missing):
         if time.monotonic() - told > REPORT_SECONDS:
@@ -72,18 +79,14 @@ def _complete(result_set: ResultSet, generation: GenerateConfig, device: torch.d
     result_set.commit((time.monotonic() - begin) / share if share else 0.0)
 
 
-def _judged(
-    result_set: ResultSet, config: SearchCounterfactualsConfig, judge_digest: str, device: torch.device
-) -> pd.DataFrame:
+def _judged(result_set: ResultSet, batch_size: int, judge: nn.Module, device: torch.device) -> pd.DataFrame:
     """The rows of the set with what the judge sees in them; one shard of images in memory at a time."""
-    data = config.generation.data
-    judge = load_unchanged(config.judge, judge_digest, device, dataset_info(data.name, data.root)).model
     shape = result_set.image_shape
     assert shape is not None
     tables = []
     for shard in result_set.tables([*READ, "x_ce"]):
         images = torch.from_numpy(column_to_images(shard["x_ce"], shape))
-        predicted = [_predict(judge, batch.to(device)) for batch in images.split(config.generation.batch_size)]
+        predicted = [_predict(judge, batch.to(device)) for batch in images.split(batch_size)]
         tables.append(shard.select(READ).to_pandas().assign(predicted=torch.cat(predicted).numpy()))
     return pd.concat(tables, ignore_index=True)
 
