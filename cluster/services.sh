@@ -8,7 +8,7 @@ if [ -x "$root/.venv/bin/mlflow" ]; then export PATH="$root/.venv/bin:$PATH"; fi
 usage="usage: cluster/services.sh [options]
   --mlflow-port N       default 5000
   --prometheus-port N   default 9090
-  --prometheus-config F default: scrape the Ray clusters of this machine
+  --prometheus-config F default: dashboards/prometheus.yml, the Ray cluster of this machine
   --s3 COMMAND          an S3 server that stays in the foreground and binds to 127.0.0.1
   --artifacts PLACE     where MLflow keeps artifacts: a folder or s3://BUCKET/NAME
   --data DIR            default runs/services"
@@ -104,12 +104,8 @@ mlflow_group="${groups[-1]}"
 if command -v prometheus >/dev/null; then
     if [ -z "$prometheus_config" ]; then
         prometheus_config="$data/prometheus.yml"
-        cat >"$prometheus_config" <<YML
-global: {scrape_interval: 5s}
-scrape_configs:
-  - job_name: ray
-    file_sd_configs: [{files: ["${RAY_TMPDIR:-/tmp/ray}/prom_metrics_service_discovery.json"]}]
-YML
+        sed -e "s|/tmp/ray/|${RAY_TMPDIR:-/tmp/ray}/|" -e "s|alerts.yml|$root/dashboards/alerts.yml|" \
+            "$root/dashboards/prometheus.yml" >"$prometheus_config"
     fi
     start prometheus prometheus --web.listen-address="127.0.0.1:$prometheus_port" \
         --config.file="$prometheus_config" --storage.tsdb.path="$data/prometheus"

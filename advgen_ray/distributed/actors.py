@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from advgen_ray.distributed import metrics
 from advgen_ray.distributed.cluster import enter
 from advgen_ray.distributed.failures import RowsFailed, commonest
 from advgen_ray.errors import UserError
@@ -35,22 +36,35 @@ class ShardActor:
 
     Ray may hand out a shard twice, after a lost actor or a lost reply. A shard that is there is left alone, and two
     writers of one shard write the same bytes under the same name. ``run`` names this run of the job: attempts at a
-    shard are counted within it.
+    shard are counted within it. ``work`` and ``output`` are what metrics call it.
     """
 
-    def __init__(self, maps: Sequence[Map], cpus: int, device: str, run: str, directory: str | None = None) -> None:
+    def __init__(
+        self,
+        maps: Sequence[Map],
+        cpus: int,
+        device: str,
+        run: str,
+        directory: str | None = None,
+        work: str = "",
+        output: str = "",
+    ) -> None:
         torch.set_num_threads(cpus)
         if directory:
             enter(directory)
         self.maps, self.device, self.run = list(maps), torch.device(device), run
         self.rows: dict[int, RowMaker] = {}
+        self.attempt = 0
+        metrics.label(work, output)
+        metrics.show("actors", 1)
 
     def __call__(self, batch: Batch) -> Batch:
-        """``map [n]`` and ``shard [n]`` in; each with ``num_rows`` (0 if it was there) and what went wrong out.
+        """``map [n]`` and ``shard [n]`` in; out each with ``num_rows`` and ``attempt`` (both 0 if it was there).
 
-        Rows that cannot be made are written down beside the set; ``num_failed`` of them, mostly for ``reason``, come
-        back. An error comes back as a value, ``mistake`` (a user's, one line) or ``defect`` (ours, a traceback):
-        raised here it would reach the driver without its type, under pages of Ray's frames.
+        What went wrong comes too. Rows that cannot be made are written down beside the set; ``num_failed`` of them,
+        mostly for ``reason``, come back. An error comes back as a value, ``mistake`` (a user's, one line) or
+        ``defect`` (ours, a traceback): raised here it would reach the driver without its type, under pages of Ray's
+        frames.
         """
         handed = zip(batch["map"].tolist(), batch["shard"].tolist(), strict=True)
         reports = [self._report(which, index) for which, index in handed]
@@ -58,6 +72,7 @@ class ShardActor:
 
     def _report(self, which: int, index: int) -> dict[str, int | str]:
         num_rows, num_failed, reason, mistake, defect = 0, 0, "", "", ""
+        self.attempt = 0
         try:
             num_rows = self._store(which, index)
         except RowsFailed as failed:
@@ -68,14 +83,15 @@ class ShardActor:
             defect = traceback.format_exc()
         return {
             "map": which, "shard": index, "num_rows": num_rows, "num_failed": num_failed, "reason": reason,
-            "mistake": mistake, "defect": defect,
+            "mistake": mistake, "defect": defect, "attempt": self.attempt,
         }  # fmt: skip
 
     def _store(self, which: int, index: int) -> int:
         result_set = self.maps[which].result_set
         if result_set.has(index):
             return 0
-        if result_set.begin_attempt(index, self.run) > MAX_ATTEMPTS:
+        self.attempt = result_set.begin_attempt(index, self.run)
+        if self.attempt > MAX_ATTEMPTS:
             raise RuntimeError(
                 f"{result_set.uri}: shard {index} took {MAX_ATTEMPTS} actors with it; they may have run out of "
                 "memory: lower batch_size or shard_images"

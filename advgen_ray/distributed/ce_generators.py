@@ -52,10 +52,16 @@ Make = Callable[[Tensor, Tensor, Sequence[str]], Tensor]
 
 
 class Generator(NamedTuple):
-    """``make``, and the digest of the model that a row names as its maker."""
+    """``make``, and the digest of the model that a row names as its maker.
+
+    For metrics alone: ``evaluations`` of networks that a counterfactual takes, where that is known beforehand, and a
+    classifier that is loaded anyway and may say whether it takes one for its target.
+    """
 
     make: Make
     model_digest: str
+    evaluations: int = 0
+    judge: nn.Module | None = None
 
 
 def load_generator(config: CounterfactualsConfig, inputs: Mapping[str, Any], device: torch.device) -> Generator:
@@ -71,11 +77,20 @@ def load_generator(config: CounterfactualsConfig, inputs: Mapping[str, Any], dev
     classifier = load_unchanged(config.classifier, inputs["classifier"], device, info)
     if isinstance(config.method, AscentConfig):
         settings = config.method.model_dump(exclude={"kind"})
-        return Generator(lambda x, y, _: targeted_ascent(classifier.model, x, y, **settings), classifier.digest)
+        ascend = partial(_ascend, classifier.model, settings)
+        return Generator(ascend, classifier.digest, judge=classifier.model)  # each image ends at a step of its own
     cone = config.method.cone_classifier
     robust = load_unchanged(cone, inputs["cone_classifier"], device, info).model if cone else None
     scored = load_unchanged_score(config.method.score_model, inputs["score_model"], config.data, device)
-    return Generator(_dvce(config.method, scored, classifier.model, robust, stream), classifier.digest)
+    make = _dvce(config.method, scored, classifier.model, robust, stream)
+    per_step = 2 if robust is None else 3
+    return Generator(make, classifier.digest, config.method.num_steps * per_step, classifier.model)
+
+
+def _ascend(
+    classifier: nn.Module, settings: Mapping[str, Any], sources: Tensor, y_target: Tensor, item_ids: Sequence[str]
+) -> Tensor:
+    return targeted_ascent(classifier, sources, y_target, **settings)
 
 
 def _dvce(
@@ -121,7 +136,7 @@ def _by_diffusion(config: GenerateConfig, digest: str, stream: Stream, device: t
         network_every=config.sampler.network_every,
         null_label=scored.null_label,
     )
-    return Generator(make, scored.digest)
+    return Generator(make, scored.digest, evaluations_of(config, scored.sde))
 
 
 def times_of(sampler: SamplerConfig, sde: VPSDE) -> Tensor:

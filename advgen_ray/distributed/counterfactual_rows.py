@@ -5,10 +5,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+from torch import Tensor, nn
 
+from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.config import CounterfactualsConfig
 from advgen_ray.counterfactuals.metrics import l0, l1, l2, linf
 from advgen_ray.data.datasets import dataset_info
+from advgen_ray.distributed import metrics
 from advgen_ray.distributed.ce_generators import load_generator
 from advgen_ray.distributed.ce_sources import load_sources
 from advgen_ray.distributed.failures import RowsFailed, make_rows
@@ -21,13 +24,21 @@ class CounterfactualRows:
     """``shard index -> table``; the batches of a shard are fixed, so its bytes depend on nothing else.
 
     A shard of which one row fails is not stored, as the others were made beside it: whoever tries again makes it
-    whole, in the same batches.
+    whole, in the same batches. What the metrics say of validity is the opinion of ``judge``, else of the classifier
+    that made the rows, if one did.
     """
 
-    def __init__(self, config: CounterfactualsConfig, result_set: ResultSet, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: CounterfactualsConfig,
+        result_set: ResultSet,
+        device: torch.device,
+        judge: nn.Module | None = None,
+    ) -> None:
         self.config, self.device = config, device
         inputs: dict[str, Any] = result_set.plan["inputs"]
         self.generator = load_generator(config, inputs, device)
+        self.judge = self.generator.judge if judge is None else judge
         self.sources = load_sources(config, inputs.get("sources"))
         self.plan = plan_of(config)
 
@@ -46,10 +57,12 @@ class CounterfactualRows:
         sources = self.sources(source)
         images = sources.images.to(self.device)
         item_ids = [f"{s}/{y}/{r}" for s, y, r in zip(sources.ids, target, replicate, strict=True)]
-        x_ce = self.generator.make(images, torch.from_numpy(target).to(self.device), item_ids)
+        y_target = torch.from_numpy(target).to(self.device)
+        x_ce = self.generator.make(images, y_target, item_ids)
         finite = x_ce.isfinite().flatten(1).all(1).cpu().numpy()
         if not finite.all():
             raise RowsFailed({self._key(row): "x_ce is not finite" for row in rows[~finite]})
+        self._count(x_ce, y_target)
         columns = {
             "item_id": item_ids,
             "source_id": sources.ids,
@@ -64,6 +77,17 @@ class CounterfactualRows:
             "config_digest": [self.config.digest()] * len(source),
         }
         return pa.table([pa.array(columns[f.name]).cast(f.type) for f in COUNTERFACTUALS], schema=COUNTERFACTUALS)
+
+    def _count(self, x_ce: Tensor, y_target: Tensor) -> None:
+        """Once a batch, so that shards of an hour are seen to go on."""
+        metrics.came_forward()
+        metrics.count("counterfactuals_total", len(x_ce))
+        metrics.count("network_evaluations_total", len(x_ce) * self.generator.evaluations)
+        if self.judge is not None:
+            with eval_mode(self.judge), torch.no_grad():
+                valid = self.judge(x_ce).argmax(1) == y_target
+            metrics.count("counterfactuals_judged_total", len(x_ce))
+            metrics.count("counterfactuals_valid_total", int(valid.sum()))
 
 
 def plan_of(config: CounterfactualsConfig) -> CounterfactualPlan:

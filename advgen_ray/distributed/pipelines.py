@@ -11,6 +11,7 @@ import ray
 import torch
 
 from advgen_ray.config import PoolConfig
+from advgen_ray.distributed import metrics
 from advgen_ray.distributed.actors import Map, RowMaker, ShardActor
 from advgen_ray.distributed.cluster import connect, is_local
 from advgen_ray.distributed.progress import Progress
@@ -43,20 +44,23 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
     missing = [(which, index) for which, one in enumerate(maps) for index in one.result_set.missing()]
     num_shards = sum(one.result_set.num_shards for one in maps)
     left = Counter(which for which, _ in missing)
-    with Progress(name, num_shards, num_shards - len(missing), note) as progress:
+    label = _label(maps)
+    with Progress(name, num_shards, num_shards - len(missing), note, label) as progress:
         for which, one in enumerate(maps):
             if not left[which]:
                 one.result_set.commit(progress.seconds)
         if missing:
             connect()
+            progress.show()
             begin = progress.seconds
-            for report in _reports(maps, pool, missing):
+            for report in _reports(name, label, maps, pool, missing):
                 _raise_error(name, report)
+                retries = max(0, int(report["attempt"]) - 1)
                 if report["num_failed"]:
                     failed[report["reason"]] += int(report["num_failed"])
-                    progress.fail(int(report["num_failed"]))
+                    progress.fail(int(report["num_failed"]), retries)
                     continue
-                progress.add(int(report["num_rows"]))
+                progress.add(int(report["num_rows"]), retries)
                 left[int(report["map"])] -= 1
                 if not left[int(report["map"])]:
                     maps[int(report["map"])].result_set.commit(progress.seconds - begin)
@@ -70,7 +74,15 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
         )
 
 
-def _reports(maps: Sequence[Map], pool: PoolConfig, missing: list[tuple[int, int]]) -> Iterator[dict[str, Any]]:
+def _label(maps: Sequence[Map]) -> str:
+    """What metrics call the output of all the sets."""
+    more = f" and {len(maps) - 1} more" if len(maps) > 1 else ""
+    return metrics.place(maps[0].result_set.uri) + more if maps else ""
+
+
+def _reports(
+    name: str, label: str, maps: Sequence[Map], pool: PoolConfig, missing: list[tuple[int, int]]
+) -> Iterator[dict[str, Any]]:
     """What the actors say of each shard, as they finish."""
     _set_up_ray_data()
     gpus = _gpus_per_actor(pool)
@@ -80,7 +92,8 @@ def _reports(maps: Sequence[Map], pool: PoolConfig, missing: list[tuple[int, int
     shards = ray.data.from_items(items, override_num_blocks=len(items))
     reports = shards.map_batches(
         ShardActor,
-        fn_constructor_args=(list(maps), pool.cpus_per_actor, "cuda" if gpus else "cpu", uuid4().hex, os.getcwd()),
+        fn_constructor_args=(list(maps), pool.cpus_per_actor, "cuda" if gpus else "cpu", uuid4().hex),
+        fn_constructor_kwargs={"directory": os.getcwd(), "work": name, "output": label},
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(
             min_size=min(pool.min_actors, len(missing)),

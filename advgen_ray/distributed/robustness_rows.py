@@ -14,6 +14,7 @@ from advgen_ray.attacks.standard import standard
 from advgen_ray.attacks.suite import MISCLASSIFIED, STANDING, SuiteAttack, SuiteState, evaluate
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.data import datasets
+from advgen_ray.distributed import metrics
 from advgen_ray.distributed.attacks import THREAT_MODELS, build_suite
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.energy.readout import read_logits
@@ -86,6 +87,7 @@ class RobustnessRows:
 
     def _store(self, index: int, state: SuiteState) -> None:
         if time.monotonic() - self.stored_at > SECONDS_BETWEEN_STATES:
+            metrics.came_forward()
             write_atomic(_state_uri(self.result_set, index), state_to_bytes(state))
             write_atomic(_place_uri(self.result_set, index), json.dumps(_place(state)).encode())
             self.stored_at = time.monotonic()

@@ -49,6 +49,11 @@ class Schedule:
     trial: TrialResourcesConfig | None = None  # of one that computes in its own process
     seed: int = 0
 
+    @property
+    def planned(self) -> int:
+        """How many trials there are to be."""
+        return len(self.given) if self.proposals == "none" else self.num_trials
+
     def resources(self) -> dict[str, float]:
         """Of the actor of one trial; raises UserError where a cluster that cannot grow has less."""
         if self.trial is None:

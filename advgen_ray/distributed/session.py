@@ -59,9 +59,13 @@ class Task:
         """What rank 0 last wrote of this output; empty at first."""
         return _read_json(join(self.output, PROGRESS)) or {}
 
-    def write_progress(self, record: Record | None, steps: tuple[int, int] | None = None) -> None:
-        """Replace ``progress.json``, small and at once, for whoever watches; ``steps``: how many of how many."""
-        content = {"name": self.name, "config_digest": self.digest, "record": record, "steps": steps}
+    def write_progress(self, record: Record | None, steps: tuple[int, int] | None = None, **more: Any) -> None:
+        """Replace ``progress.json``, small and at once, for whoever watches; ``steps``: how many of how many.
+
+        A session adds ``at`` (Unix time), ``starts`` (how often workers took the task up), ``num_steps`` once it is
+        known, and in the end the card's ``metrics``.
+        """
+        content = {"name": self.name, "config_digest": self.digest, "record": record, "steps": steps, **more}
         write_atomic(join(self.output, PROGRESS), json.dumps(content).encode())
 
 
@@ -72,19 +76,29 @@ class Session:
         self.task, self.worker, self.resume = task, worker, resume
         self._record: Record | None = None
         self._told_at = -math.inf
+        self._starts, self._num_steps = 1, 0
+
+    def begin(self) -> None:
+        """Say that this worker group takes the task up, for the first time or again."""
+        if self.worker.rank == 0:
+            former = self.task.progress()
+            self._record = former.get("record")
+            self._starts = former.get("starts", 0) + 1
+            self._tell()
 
     def on_step(self, step: int, num_steps: int) -> None:
         """Show how far a long way to the next record is."""
         if self.worker.rank == 0 and time.monotonic() - self._told_at > STEP_SECONDS:
             self._told_at = time.monotonic()
-            self.task.write_progress(self._record, (step, num_steps))
+            self._num_steps = num_steps
+            self._tell((step, num_steps))
 
     def report(self, record: Record, save: Save | None) -> None:
         """Show a record; with ``save``, hand Ray Train a checkpoint. Every worker calls it equally often."""
         leads = self.worker.rank == 0
         if leads:
             self._record = record
-            self.task.write_progress(record)
+            self._tell()
         if save is None:
             return  # Ray Train keeps the latest metrics only, the history travels in the checkpoints
         with tempfile.TemporaryDirectory(prefix="advgen-checkpoint-") as directory:
@@ -102,7 +116,12 @@ class Session:
                 save_model(directory, model, card | {"config_digest": self.task.digest})
                 for name in (WEIGHTS, CARD):
                     write_atomic(join(self.task.output, "model", name), (Path(directory) / name).read_bytes())
+            self._tell(metrics=card.get("metrics", {}))
         self.worker.barrier()
+
+    def _tell(self, steps: tuple[int, int] | None = None, **more: Any) -> None:
+        more |= {"at": time.time(), "starts": self._starts, "num_steps": self._num_steps}
+        self.task.write_progress(self._record, steps, **more)
 
 
 def run_tasks(tasks: list[Task], cpus_per_worker: int, fallback: str | None) -> str | None:
@@ -122,7 +141,9 @@ def run_tasks(tasks: list[Task], cpus_per_worker: int, fallback: str | None) -> 
         try:
             with tempfile.TemporaryDirectory(prefix="advgen-resume-") as directory:
                 resume = _fetched(checkpoint, task, Path(directory))
-                task.program(task.config, Session(task, worker, resume))
+                session = Session(task, worker, resume)
+                session.begin()
+                task.program(task.config, session)
         except UserError as error:
             return f"{task.name}: {error}"
         checkpoint = None  # it was of this task, if of any, and Ray Train removes it while the others train

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from advgen_ray.distributed.session import Task
+from advgen_ray.distributed.train_meter import JobMeter, TrainingMeter
 from advgen_ray.training.loop import Record
 
 POLL_SECONDS = 0.5
@@ -48,10 +49,14 @@ def watch(groups: Sequence[Group], tasks: Sequence[Task], describe: Describe, on
         screen.look()
         if working:
             screen.reassure()
+    screen.end()
 
 
 class _Screen:
-    """Every record is passed on; a line is printed for the first of a task, and then every few seconds."""
+    """Every record is passed on; a line is printed for the first of a task, and then every few seconds.
+
+    What is new goes to the metrics too.
+    """
 
     def __init__(self, tasks: Sequence[Task], describe: Describe, on_record: OnRecord) -> None:
         self.tasks, self.describe, self.on_record = tasks, describe, on_record
@@ -60,6 +65,9 @@ class _Screen:
         self.begin = self.told_at = time.monotonic()
         self.lines: dict[str, float] = {}  # when a task had its last one, by output
         self.steps: tuple[Task, list[int]] | None = None
+        self.meters = {task.output: TrainingMeter(task, self.former[task.output]) for task in tasks}
+        self.job = JobMeter(tasks)
+        self.job.begin()
 
     def look(self) -> None:
         """Pass on what is new."""
@@ -67,6 +75,8 @@ class _Screen:
         for task in self.tasks:
             progress = task.progress()
             record = progress.get("record")
+            if self.meters[task.output].look(progress):
+                self.job.came_forward()
             if progress.get("steps") and progress != self.former[task.output]:
                 self.steps = (task, progress["steps"])
             if record and record != self.shown[task.output]:
@@ -75,6 +85,12 @@ class _Screen:
                 if time.monotonic() - self.lines.get(task.output, -LINE_SECONDS) > LINE_SECONDS:
                     self.lines[task.output] = self.told_at = time.monotonic()
                     print(f"{task.name}  {self.describe(task.config, record)}", flush=True)
+
+    def end(self) -> None:
+        """Nothing is under way any more."""
+        for meter in self.meters.values():
+            meter.end()
+        self.job.end()
 
     def reassure(self) -> None:
         """Say that work goes on where nothing was said for a while."""

@@ -16,6 +16,7 @@ from ray import tune
 from advgen_ray.config.search import ParameterConfig
 from advgen_ray.distributed import cluster
 from advgen_ray.distributed.schedules import PROGRESS, Parameters, Schedule, settings_of
+from advgen_ray.distributed.search_meter import SearchMeter
 from advgen_ray.errors import UserError
 from advgen_ray.storage.filesystem import join, resolve
 
@@ -24,7 +25,7 @@ MISTAKE = "mistake"  # the report of a trial whose settings cannot work: the sam
 
 Report = Callable[[dict[str, Any]], None]
 RunTrial = Callable[[Parameters, str, Report], None]
-"""``run_trial(parameters, trial id, report)``: pickled into an actor; reports rise in ``done``, to 1 at the end.
+"""``run_trial(parameters, trial id, report)``: pickled into an actor; reports rise in ``progress``, to 1 at the end.
 
 One that raises UserError has failed; one that raises anything else is started again as often as the schedule says.
 """
@@ -56,6 +57,7 @@ class Watcher(Protocol):
 
 
 _watcher: ContextVar[Watcher] = ContextVar("watcher")
+_meter: ContextVar[SearchMeter] = ContextVar("meter")
 
 
 def run_search(
@@ -73,7 +75,9 @@ def run_search(
     trainable = tune.with_resources(
         tune.with_parameters(_run, run_trial=run_trial, directory=os.getcwd()), schedule.resources()
     )
+    meter = SearchMeter(root, schedule.planned, schedule.goals)
     _watcher.set(watcher)
+    _meter.set(meter)
     former = join(path, RUN)
     if tune.Tuner.can_restore(former, storage_filesystem=storage):
         tuner = tune.Tuner.restore(
@@ -97,7 +101,11 @@ def run_search(
                 verbose=0,
             ),
         )
-    results = tuner.fit()
+    meter.begin()
+    try:
+        results = tuner.fit()
+    finally:
+        meter.end()
     return [_trial(result) for result in results]
 
 
@@ -139,15 +147,21 @@ def _status(last: Mapping[str, Any]) -> str:
 
 
 class _Watch(tune.Callback):
-    """Passes on what Tune's loop tells; Tune pickles it with its state, so it finds the watcher where it wakes up."""
+    """Passes on what Tune's loop tells; Tune pickles it with its state, so it finds those told where it wakes up."""
 
     def __init__(self) -> None:
         self.trials: dict[str, Trial] = {}
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        self._known(trial)
+        _meter.get().look(self.trials.values())
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
         known = self._known(trial)
         known.reports.append(result)
         if not result.get(MISTAKE):
+            _meter.get().reported(known, result)
+            _meter.get().look(self.trials.values())
             _watcher.get().reported(known, result)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
@@ -159,6 +173,7 @@ class _Watch(tune.Callback):
     def _end(self, trial: Any, status: str) -> None:
         known = self._known(trial)
         known.status = status
+        _meter.get().look(self.trials.values())
         _watcher.get().ended(known)
 
     def _known(self, trial: Any) -> Trial:

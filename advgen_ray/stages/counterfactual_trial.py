@@ -5,17 +5,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from advgen_ray.analysis.ce_ablation import measures
 from advgen_ray.config import GenerateConfig
 from advgen_ray.config.counterfactual_search import SearchCounterfactualsConfig
 from advgen_ray.diffusion.vp_sde import VPSDE
+from advgen_ray.distributed import metrics
 from advgen_ray.distributed.ce_generators import evaluations_of
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
 from advgen_ray.distributed.schedules import PROGRESS
 from advgen_ray.distributed.tune import Report, trial_device
 from advgen_ray.stages.counterfactuals import prepare
-from advgen_ray.stages.judged import judged_rows
+from advgen_ray.stages.judged import judged_rows, load_judge
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
 
@@ -38,9 +40,10 @@ def run_trial(
     torch.set_num_threads(config.trial.cpus_per_trial)
     generation, device = trial_config(config, settings), trial_device()
     result_set = prepare(generation)
+    judge = load_judge(config.judge, judge_digest, generation.data, device)
     if not result_set.finished():
-        _complete(result_set, generation, device, report)
-    rows = judged_rows(result_set, config.judge, judge_digest, generation, device)
+        _complete(result_set, generation, device, judge, report)
+    rows = judged_rows(result_set, judge, generation.batch_size, device)
     manifest = result_set.manifest
     report(
         {
@@ -52,10 +55,13 @@ def run_trial(
     )
 
 
-def _complete(result_set: ResultSet, generation: GenerateConfig, device: torch.device, report: Report) -> None:
+def _complete(
+    result_set: ResultSet, generation: GenerateConfig, device: torch.device, judge: nn.Module, report: Report
+) -> None:
     """A pool of actors would start and end with every trial; trials are what goes on side by side here."""
+    metrics.label("trial", generation.output)
     missing, begin = result_set.missing(), time.monotonic()
-    rows = CounterfactualRows(generation, result_set, device) if missing else None
+    rows = CounterfactualRows(generation, result_set, device, judge) if missing else None
     told = begin
     for done, index in enumerate(missing):
         if time.monotonic() - told > REPORT_SECONDS:

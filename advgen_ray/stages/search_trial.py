@@ -22,7 +22,7 @@ from advgen_ray.stages import (
     robustness,
     score_model,
 )
-from advgen_ray.stages.judged import judged_rows
+from advgen_ray.stages.judged import judged_rows, load_judge
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, local_copy
 from advgen_ray.tracking import told_instead
@@ -68,7 +68,9 @@ def _measured(config: SearchConfig, job: Any, summary: Mapping[str, Any], judge_
         history = [record for record in card["history"] if METRICS[config.job][0] in record]
         return next((record for record in history if record["step"] == kept), history[-1])
     if config.job in GENERATIONS:
-        rows = judged_rows(ResultSet.open(job.output), config.judge, judge_digest, job, trial_device())
+        device = trial_device()
+        judge = load_judge(config.judge, judge_digest, job.data, device)
+        rows = judged_rows(ResultSet.open(job.output), judge, job.batch_size, device)
         spent = {"network_evaluations": evaluations_of(job, VPSDE())} if isinstance(job, GenerateConfig) else {}
         return {**measures(rows), **spent}
     return dict(_numbers(summary))
