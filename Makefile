@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-long lint format bench wheel constraints install clean
+.PHONY: demo test test-long lint format bench faults wheel constraints install clean
 
 demo: $(INSTALLED)  ## the whole study on scikit-learn's digits; ends in runs/demo/report.html
 	$(BIN)/advgen demo
@@ -30,6 +30,9 @@ format: $(INSTALLED)
 bench: $(INSTALLED)  ## ratios against named peers, into runs/bench.json; ONLY=name,name runs some
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[bench]"
 	$(BIN)/python -m tests.benchmarks.run $(if $(ONLY),--only $(ONLY))
+
+faults: $(INSTALLED)  ## real jobs killed at random points, KILLS=100 times, and what they leave compared; runs/faults.json
+	$(BIN)/python -m tests.faults.run --kills $(or $(KILLS),100) --seed $(or $(SEED),0)
 
 wheel: $(INSTALLED)  ## dist/*.whl, which cluster/aws.yaml and cluster/gcp.yaml install on their nodes
 	$(BIN)/uv build --quiet --wheel --out-dir dist .
