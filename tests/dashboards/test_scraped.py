@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -24,12 +25,14 @@ from tests.dashboards.prometheus import Prometheus
 from tests.models_on_disk import choice, generate_config, save_classifier, save_score_model, search_config
 from tests.small_training import classifier_config
 
-pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(1200)]
 
 ROOT = FOLDER.parent
-REPORT_MILLISECONDS = 2000  # Ray's default is ten seconds, longer than some of these jobs' workers live
+# Unless told Ray reports every ten seconds, longer than some of these workers live, and starts a worker a CPU at once.
+SYSTEM = {"metrics_report_interval_ms": 2000, "prestart_worker_first_driver": False}
 NUM_SOURCES, NUM_CLASSES, EVALUATIONS = 60, 10, 20  # ten steps of the sampler, each guided
-JOB_SECONDS = 300
+JOBS_SECONDS = 600
+START_ATTEMPTS = 3  # Ray gives its dashboard half a minute, which on a busy machine is too little
 
 
 class Scraped(NamedTuple):
@@ -47,7 +50,7 @@ class Scraped(NamedTuple):
 
 @pytest.fixture(scope="module")
 def scraped(prometheus_programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
-    """A head, a Prometheus, and three jobs one after the other: together they export all there is."""
+    """A head, a Prometheus, and three jobs: together they export all there is."""
     folder = tmp_path_factory.mktemp("scraped")
     temporary = Path(tempfile.mkdtemp(prefix="advgen-", dir="/tmp"))  # Ray's sockets allow only a short path
     with contextlib.ExitStack() as stack:
@@ -64,8 +67,7 @@ def scraped(prometheus_programs: Path, tmp_path_factory: pytest.TempPathFactory)
         stack.callback(prometheus.stop)
         prometheus.wait()
         begin = time.time()
-        for job, config in _jobs(folder).items():
-            _run(job, config, folder, environment | {"RAY_ADDRESS": address})
+        _run(_jobs(folder), folder, environment | {"RAY_ADDRESS": address})
         time.sleep(3)  # for the last scrape
         yield Scraped(prometheus, begin, folder)
 
@@ -75,29 +77,50 @@ def _head(temporary: Path, folder: Path, environment: dict[str, str]) -> Iterato
     """cluster/local.sh on ports of its own; its address."""
     names = ("port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port", "metrics-export-port")
     ports = dict(zip(names, _free_ports(len(names)), strict=True))
-    options = ["--num-cpus=4", "--object-store-memory=200000000", f"--temp-dir={temporary}"]
-    options += [f'--system-config={{"metrics_report_interval_ms": {REPORT_MILLISECONDS}}}']
+    options = ["--num-cpus=8", "--object-store-memory=200000000", f"--temp-dir={temporary}"]
+    options += [f"--system-config={json.dumps(SYSTEM)}"]
     options += [f"--{name}={port}" for name, port in ports.items()]
-    log = folder / "head.log"
-    process = subprocess.Popen(
-        [ROOT / "cluster" / "local.sh", *options],
-        env=environment,
-        stdout=log.open("w"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while not (temporary / "prom_metrics_service_discovery.json").exists():
-            assert process.poll() is None, log.read_text()[-2000:]
-            assert time.monotonic() < deadline, log.read_text()[-2000:]
-            time.sleep(0.2)
-        yield f"127.0.0.1:{ports['port']}"
-    finally:
-        for one in [*psutil.Process(process.pid).children(recursive=True), process]:  # this head's and no other's
-            with contextlib.suppress(psutil.NoSuchProcess):
-                one.kill()
-        process.wait(timeout=60)
+    for attempt in range(START_ATTEMPTS):
+        path = folder / f"head-{attempt}.log"
+        with path.open("w") as log:
+            process = subprocess.Popen(
+                [ROOT / "cluster" / "local.sh", *options],
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            if _started(process, path, temporary):
+                yield f"127.0.0.1:{ports['port']}"
+                return
+        finally:
+            _kill(process)
+    pytest.fail(f"no head:\n{path.read_text()[-2000:]}")
+
+
+def _started(process: subprocess.Popen[bytes], log: Path, temporary: Path) -> bool:
+    """Whether the head is up and tells where it is to be scraped."""
+    deadline = time.monotonic() + 180
+    discovery = temporary / "prom_metrics_service_discovery.json"
+    while not ("block forever" in log.read_text() and discovery.exists()):
+        if process.poll() is not None or time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """This head's processes and no other's; those of one that has died are still of its group."""
+    children = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        children = psutil.Process(process.pid).children(recursive=True)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    process.wait(timeout=60)
 
 
 def _config(temporary: Path, folder: Path) -> Path:
@@ -126,6 +149,7 @@ def _jobs(folder: Path) -> dict[str, Config]:
         ),
         "search_counterfactuals": search_config(
             models, folder / "search_counterfactuals", space=(choice("guidance_scale", 2.0, 4.0),),
+            max_concurrent_trials=1,
         ),
         "train_classifier": classifier_config(
             folder / "classifier", loss="trades", num_validation_images=100, num_evaluation_images=50, batch_size=200,
@@ -133,14 +157,25 @@ def _jobs(folder: Path) -> dict[str, Config]:
     }  # fmt: skip
 
 
-def _run(job: str, config: Config, folder: Path, environment: dict[str, str]) -> None:
-    file = folder / f"{job}.yaml"
-    file.write_text(config.to_yaml())
-    command = [sys.executable, f"jobs/{job}.py", "--config", str(file)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=JOB_SECONDS, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def _run(jobs: dict[str, Config], folder: Path, environment: dict[str, str]) -> None:
+    """All at the same time, as most of it is waiting for processes to start."""
+    import mlflow
+
+    mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"]).search_experiments()  # makes the tables, once for all
+    running = {}
+    for job, config in jobs.items():
+        (folder / f"{job}.yaml").write_text(config.to_yaml())
+        command = [sys.executable, f"jobs/{job}.py", "--config", str(folder / f"{job}.yaml")]
+        log = (folder / f"{job}.log").open("w")
+        running[job] = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    deadline = time.monotonic() + JOBS_SECONDS
+    try:
+        for job, process in running.items():
+            code = process.wait(max(1, deadline - time.monotonic()))
+            assert code == 0, (folder / f"{job}.log").read_text()[-3000:]
+    finally:
+        for process in running.values():
+            process.kill()
 
 
 def _free_ports(count: int) -> list[int]:
