@@ -47,7 +47,7 @@ def generation(models: Path, output: str, unbroken: Path, seed: int) -> Work:
     """800 counterfactuals in 40 shards."""
     score_model = str(models / "score_model")
     config = generate_config(
-        score_model, Path("unused"), num_sources=40, sampler=SamplerConfig(num_steps=120), batch_size=20,
+        score_model, Path("unused"), num_sources=40, sampler=SamplerConfig(num_steps=60), batch_size=20,
         shard_images=20, seed=seed, pool=POOL,
     )  # fmt: skip
 
