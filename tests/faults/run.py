@@ -72,6 +72,7 @@ class Stage:
                 continue
             if victim == "driver" and work.is_training:
                 self._outlive(orphans)
+                at = work.came_forward()
             before, lost = self._wait_after(driver, work, at)
             kills.append(Kill(work.name, victim, at, round(time.monotonic() - begin, 1), lost))
             print(f"  {kills[-1]}", flush=True)
