@@ -12,29 +12,20 @@ from typing import Any
 
 from advgen_ray import recipes
 from advgen_ray.config import (
-    CompareDetectorsConfig,
     CompareLossesConfig,
     CompareSubsetsConfig,
     Config,
-    EvaluateRobustnessConfig,
     ExploreCounterfactualsConfig,
-    GenerateByClassifierConfig,
-    GenerateConfig,
-    GenerateFromClassifierConfig,
     MakeRatingPageConfig,
     ReadRatingsConfig,
     ReportConfig,
-    ScoreEnergiesConfig,
     SearchConfig,
     SearchCounterfactualsConfig,
     StudyConfig,
-    TrainClassifierConfig,
-    TrainScoreModelConfig,
     ValidateConfig,
     resolve,
 )
-from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
-from advgen_ray.config.gradient_alignment import AlignGradientsConfig
+from advgen_ray.config.search import SEARCHABLE
 from advgen_ray.errors import UserError
 from advgen_ray.tracking.provenance import git_commit
 from advgen_ray.tracking.server import redacted
@@ -46,16 +37,7 @@ FORWARDED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME")
 # Each program of jobs/ and what it takes.
 JOBS: dict[str, type[Config]] = {
     "study": StudyConfig,
-    "train_classifier": TrainClassifierConfig,
-    "train_score_model": TrainScoreModelConfig,
-    "generate_counterfactuals": GenerateConfig,
-    "generate_counterfactuals_by_classifier": GenerateByClassifierConfig,
-    "classify_by_distance": ClassifyByDistanceConfig,
-    "align_gradients": AlignGradientsConfig,
-    "score_energies": ScoreEnergiesConfig,
-    "evaluate_robustness": EvaluateRobustnessConfig,
-    "compare_detectors": CompareDetectorsConfig,
-    "generate_from_classifier": GenerateFromClassifierConfig,
+    **SEARCHABLE,
     "search": SearchConfig,
     "search_counterfactuals": SearchCounterfactualsConfig,
     "compare_losses": CompareLossesConfig,

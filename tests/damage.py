@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,12 +45,6 @@ def not_a_number() -> np.ndarray:
     images = np.full((12, 8, 8), 0.5, dtype=np.float32)
     images[3, 4, 5] = np.nan
     return images
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def altered_model(save: Callable[[Path], str], where: Path, alter: Callable[[Path], object]) -> str:

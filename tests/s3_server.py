@@ -17,6 +17,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from tests.ports import free_ports
+
 SWIFT = "swift==2.38.3"
 PARTS = ("account", "container", "object", "proxy")
 START_SECONDS = 60
@@ -98,7 +100,7 @@ class SwiftServer:
     def __init__(self, python: Path, root: Path) -> None:
         self.python, self.root = python, root
         self.secret = secrets.token_hex(16)
-        self.ports = dict(zip(PARTS, _free_ports(len(PARTS)), strict=True))
+        self.ports = dict(zip(PARTS, free_ports(len(PARTS)), strict=True))
         self.processes: list[subprocess.Popen[bytes]] = []
         self._configure()
 
@@ -159,11 +161,3 @@ class SwiftServer:
         (etc / "proxy.conf").write_text(PROXY.format(port=self.ports["proxy"], **common) + filters)
         ports = [str(self.ports[part]) for part in PARTS[:-1]]
         subprocess.run([str(self.python), "-c", RINGS, str(etc), *ports], check=True)
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in held]
-    for one in held:
-        one.close()
-    return ports

@@ -19,7 +19,6 @@ from advgen_ray.stages import classifier, counterfactuals, energies, report, sco
 from tests.damage import (
     altered_model,
     claim_other_architecture,
-    free_port,
     made_set,
     not_a_number,
     npz,
@@ -29,6 +28,7 @@ from tests.damage import (
     truncate,
 )
 from tests.models_on_disk import save_classifier, save_score_model
+from tests.ports import free_ports
 
 JOBS: dict[str, tuple[Any, Any]] = {
     "classifier": (TrainClassifierConfig, classifier.run),
@@ -168,7 +168,7 @@ def test_an_unreachable_cluster_stops_a_job_before_it_writes(
         "counterfactuals": [f"score_model={save_score_model(tmp_path / 'm')}"],
         "energies": [f"classifiers=[{save_classifier(tmp_path / 'm' / 'model')}]"],
     }
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     line = refusal(capfd, job, [f"output={tmp_path}/out", *models.get(job, [])], "--address", address)
     assert f"Ray cluster at {address}: unreachable" in line
     assert contents(tmp_path / "out") == {}
@@ -178,7 +178,7 @@ def test_an_unreachable_cluster_stops_a_job_before_it_writes(
 def test_an_unreachable_tracking_server_stops_a_job_before_it_writes(
     job: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://walter:s3cret@127.0.0.1:{free_port()}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://walter:s3cret@127.0.0.1:{free_ports(1)[0]}")
     models = {
         "counterfactuals": [f"score_model={save_score_model(tmp_path / 'm')}"],
         "energies": [f"classifiers=[{save_classifier(tmp_path / 'm' / 'model')}]"],

@@ -24,6 +24,7 @@ from advgen_ray.errors import UserError
 from advgen_ray.job_server import check_reachable, server_address
 from advgen_ray.storage.validate import validate
 from tests.models_on_disk import save_score_model
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parent.parent
 TINY = [
@@ -77,17 +78,6 @@ def test_no_cluster_and_no_job_server_are_told_apart_in_seconds(monkeypatch: pyt
         silent.listen()
         with pytest.raises(UserError, match="timed out"):
             check_reachable(f"http://127.0.0.1:{silent.getsockname()[1]}")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 @dataclass(frozen=True)

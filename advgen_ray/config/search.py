@@ -181,6 +181,8 @@ class SearchConfig(Config):
             raise ValueError(f"stop_early asha: {self.job} tells nothing before its end; expected never")
         if self.job == "train_classifier" and self.base["num_validation_images"] == 0:
             raise ValueError("base.num_validation_images is 0: trials are ranked on images held out from training")
+        if self.job == "train_classifier" and self.base["evaluation_attack"]["eps"] == 0:
+            raise ValueError("base.evaluation_attack.eps is 0, expected the radius that ranks the trials")
         if bool(self.judge) != (self.job in GENERATIONS):
             wanted = "none" if self.judge else "a classifier that says what counterfactuals show"
             raise ValueError(f"judge {self.judge!r}: expected {wanted} for {self.job}")

@@ -119,7 +119,7 @@ def digits_explorer() -> ExploreCounterfactualsConfig:
 
 def digits_study() -> StudyConfig:
     """S000 on digits, and the energy view of S001 and S003: standard model, eps 1.0, and TRADES recorded by epoch."""
-    # Two models at a time, a core each: so small, two workers of one model would spend half their time on each other.
+    # Two models at a time, a core each: two workers of one so small spend a third of a step on averaging gradients.
     side_by_side = ["workers.num_workers=1", "workers.num_groups=2"]
     classifier = digits_classifier().override(side_by_side)
     return StudyConfig(

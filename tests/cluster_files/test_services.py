@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.cluster_files.repository import CLUSTER
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.long
 
@@ -34,17 +35,6 @@ class Services:
     data: Path
     children: list[psutil.Process]
     printed: list[str]
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def environment() -> dict[str, str]:

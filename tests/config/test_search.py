@@ -37,6 +37,10 @@ def _config(**changes: Any) -> SearchConfig:
             "'clean_accuracy' of train_classifier; expected of",
         ),
         ({"base": {"num_validation_images": 0}}, "trials are ranked on images held out"),
+        (
+            {"base": {"num_validation_images": 9, "evaluation_attack": {"eps": 0.0}}},
+            "base.evaluation_attack.eps is 0, expected the radius that ranks the trials",
+        ),
         ({"judge": "a/model"}, "judge 'a/model': expected none for train_classifier"),
         (CES | {"space": [W], "judge": ""}, "judge '': expected a classifier that says what counterfactuals show"),
         (CES | {"space": [W], "stop_early": "asha"}, "generate_counterfactuals tells nothing before its end"),

@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from advgen_ray.config import Config, PoolConfig
 from tests.dashboards.boards import FOLDER, GPU_PANELS, RAY_GPU, alerts, metrics_of, queries
 from tests.dashboards.prometheus import Prometheus
 from tests.models_on_disk import choice, generate_config, save_classifier, save_score_model, search_config
+from tests.ports import free_ports
 from tests.small_training import classifier_config
 
 pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(1200)]
@@ -63,7 +63,7 @@ def scraped(prometheus_programs: Path, tmp_path_factory: pytest.TempPathFactory)
             "PYTHONPATH": str(ROOT),
         }
         address = stack.enter_context(_head(temporary, folder, environment))
-        prometheus = Prometheus(prometheus_programs, _config(temporary, folder), folder / "samples", _free_ports(1)[0])
+        prometheus = Prometheus(prometheus_programs, _config(temporary, folder), folder / "samples", free_ports(1)[0])
         stack.callback(prometheus.stop)
         prometheus.wait()
         begin = time.time()
@@ -76,7 +76,7 @@ def scraped(prometheus_programs: Path, tmp_path_factory: pytest.TempPathFactory)
 def _head(temporary: Path, folder: Path, environment: dict[str, str]) -> Iterator[str]:
     """cluster/local.sh on ports of its own; its address."""
     names = ("port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port", "metrics-export-port")
-    ports = dict(zip(names, _free_ports(len(names)), strict=True))
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
     options = ["--num-cpus=8", "--object-store-memory=200000000", f"--temp-dir={temporary}"]
     options += [f"--system-config={json.dumps(SYSTEM)}"]
     options += [f"--{name}={port}" for name, port in ports.items()]
@@ -176,14 +176,6 @@ def _run(jobs: dict[str, Config], folder: Path, environment: dict[str, str]) -> 
     finally:
         for process in running.values():
             process.kill()
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 def test_every_panel_finds_data(scraped: Scraped) -> None:

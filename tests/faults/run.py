@@ -21,8 +21,9 @@ import psutil
 
 from tests.faults import works
 from tests.faults.report import table
-from tests.faults.victims import ACTORS, WORKERS, Driver, Machines, Server, away_for_a_while
-from tests.faults.works import Work
+from tests.faults.victims import ACTORS, WORKERS, Driver, Machines, away_for_a_while
+from tests.faults.works import CHECKPOINT_EVERY, RECORD_EVERY, Work
+from tests.tracking.mlflow_server import MlflowServer
 
 KILLS_OF_A_JOB = 5
 PAUSE_SECONDS = (0.0, 6.0)  # between what a job has done since the last kill and the next one
@@ -53,12 +54,11 @@ class Stage:
     machines: Machines
     folder: Path
     chance: random.Random
-    environment: dict[str, str]
-    servers: dict[str, Server]
+    tracking: MlflowServer
 
     def run(self, work: Work, num_kills: int, kills: list[Kill]) -> None:
         """One job from its start to its end with up to so many kills, which are noted; raises LostError."""
-        driver = Driver(work.program, work.config, self.machines.address, self.folder / "job", self.environment)
+        driver = Driver(work.program, work.config, self.machines.address, self.folder / "job", self.tracking.uri)
         before = 0
         for _ in range(num_kills):
             before = self._wait(driver, work, before)
@@ -66,7 +66,7 @@ class Stage:
             if driver.process.poll() is not None:
                 break
             orphans = self.machines.processes(WORKERS if work.is_training else ACTORS)
-            victim = self.chance.choice([*(OF_TRAININGS if work.is_training else OF_MAPS), *self.servers])
+            victim = self.chance.choice([*(OF_TRAININGS if work.is_training else OF_MAPS), "tracking server"])
             at, begin = work.came_forward(), time.monotonic()
             if not self._kill(victim, driver):
                 continue
@@ -83,8 +83,8 @@ class Stage:
             raise LostError(f"{work.name}: {wrong}\n{driver.end()}")
 
     def _kill(self, victim: str, driver: Driver) -> bool:
-        if victim in self.servers:
-            away_for_a_while(self.servers[victim])
+        if victim == "tracking server":
+            away_for_a_while(self.tracking)
         elif victim == "node":
             self.machines.kill_node(self.chance)
         elif victim == "driver":
@@ -109,7 +109,10 @@ class Stage:
         if not work.is_training:
             return self._wait(driver, work, at), None
         first = self._until(driver, work, lambda now: now != at)
-        return first, max(0, at - first + 1) if first < at else 0
+        lost = max(0, at - (first - RECORD_EVERY))
+        if lost > CHECKPOINT_EVERY:
+            raise LostError(f"{work.name}: {lost} steps are done again, more than a checkpoint's {CHECKPOINT_EVERY}")
+        return first, lost
 
     def _until(self, driver: Driver, work: Work, reached: Callable[[int], bool]) -> int:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -136,11 +139,12 @@ def main() -> int:
     os.environ["RAY_AUTH_MODE"] = "disabled"  # of a cluster on loopback for as long as this runs
     print(f"seed {arguments.seed}, {arguments.kills} kills", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="advgen-faults-"))
-    machines = Machines()
+    machines, tracking = Machines(), MlflowServer(folder)
+    tracking.start()
     kills: list[Kill] = []
     losses: list[str] = []
     try:
-        for number, (name, stage) in enumerate(_stages(machines, folder, arguments.seed, arguments.only)):
+        for number, (name, stage) in enumerate(_stages(machines, tracking, folder, arguments.seed, arguments.only)):
             if len(kills) >= arguments.kills or losses:
                 break
             models = works.save_models(folder / "models") if number == 0 else folder / "models"
@@ -153,6 +157,7 @@ def main() -> int:
                 losses.append(str(loss))
             shutil.rmtree(stage.folder, ignore_errors=bool(losses))
     finally:
+        tracking.kill()
         machines.shutdown()
     Path(arguments.output).parent.mkdir(exist_ok=True)
     content = {"seed": arguments.seed, "kills": [asdict(one) for one in kills], "losses": losses}
@@ -161,12 +166,13 @@ def main() -> int:
     return 1 if losses else 0
 
 
-def _stages(machines: Machines, folder: Path, seed: int, only: str) -> Iterator[tuple[str, Stage]]:
+def _stages(
+    machines: Machines, tracking: MlflowServer, folder: Path, seed: int, only: str
+) -> Iterator[tuple[str, Stage]]:
     names = only.split(",") if only else ["generation", "training", "scoring", "evaluation"]
     for number, name in enumerate(cycle(names)):
         place = folder / f"{number:03d}-{name}"
-        tracking = {"MLFLOW_TRACKING_URI": f"sqlite:///{place}/mlflow.db"}
-        yield name, Stage(machines, place, random.Random(f"{seed}-{number}"), tracking, {})
+        yield name, Stage(machines, place, random.Random(f"{seed}-{number}"), tracking)
 
 
 if __name__ == "__main__":

@@ -7,26 +7,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 
 from advgen_ray.config import Config
+from tests.tracking.mlflow_server import MlflowServer
 
 ROOT = Path(__file__).parents[2]
 NODES, CPUS_OF_A_NODE = 2, 3
 SERVER_AWAY_SECONDS = 6.0
 ACTORS, WORKERS = "ShardActor", "RayTrainWorker"
-
-
-class Server(Protocol):
-    """A service beside the cluster."""
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-
-    def kill(self) -> None:
-        """SIGKILL it."""
 
 
 class Machines:
@@ -79,12 +70,13 @@ class Machines:
 class Driver:
     """A job's own command line, as a user runs it again after it died."""
 
-    def __init__(self, program: str, config: Config, address: str, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, program: str, config: Config, address: str, folder: Path, tracking: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.yaml").write_text(config.to_yaml())
         self.log = folder / "log"
         self.command = [sys.executable, f"jobs/{program}.py", "--config", str(folder / "config.yaml")]
-        self.environment = os.environ | environment | {"PYTHONPATH": str(ROOT), "RAY_ADDRESS": address}
+        own = {"PYTHONPATH": str(ROOT), "RAY_ADDRESS": address, "MLFLOW_TRACKING_URI": tracking}
+        self.environment = os.environ | own
         self.start()
 
     def start(self) -> None:
@@ -104,7 +96,7 @@ class Driver:
         return self.log.read_text()[-2000:]
 
 
-def away_for_a_while(server: Server) -> None:
+def away_for_a_while(server: MlflowServer) -> None:
     """Kill a server, and start it again after some seconds."""
     server.kill()
     time.sleep(SERVER_AWAY_SECONDS)

@@ -28,7 +28,7 @@ from tests.small_training import KeptSession, classifier_config
 
 CPU = torch.device("cpu")
 POOL = PoolConfig(min_actors=2, max_actors=2)
-CHECKPOINT_EVERY = 15  # steps of the training that is killed: 5 epochs of 3
+RECORD_EVERY, CHECKPOINT_EVERY = 3, 15  # steps of the training that is killed: an epoch, and five
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def evaluation(models: Path, output: str, unbroken: Path, seed: int) -> Work:
 def training(models: Path, output: str, unbroken: Path, seed: int) -> Work:
     """Adversarial training of 360 steps, one worker, a checkpoint every 15."""
     config = classifier_config(
-        Path("unused"), num_epochs=120, checkpoint_every_epochs=CHECKPOINT_EVERY // 3, seed=seed,
+        Path("unused"), num_epochs=120, checkpoint_every_epochs=CHECKPOINT_EVERY // RECORD_EVERY, seed=seed,
     ).model_copy(update={"output": output})  # fmt: skip
 
     def step() -> int:

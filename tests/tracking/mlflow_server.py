@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_ports
 
 START_SECONDS = 150  # on two cores that others use as well
 
@@ -19,9 +20,7 @@ class MlflowServer:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        (self.port,) = free_ports(1)
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
