@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, str] = {
     "ce_evaluations": "tests.benchmarks.evaluations:ce_evaluations",
     "more_ce_evaluations": "tests.benchmarks.evaluations:more_ce_evaluations",
     "mnist_ce_evaluations": "tests.benchmarks.evaluations:mnist_ce_evaluations",
+    "more_mnist_ce_evaluations": "tests.benchmarks.evaluations:more_mnist_ce_evaluations",
     "autoattack_vs_pyautoattack": "tests.benchmarks.attacks:autoattack_vs_pyautoattack",
     "pgd_vs_foolbox": "tests.benchmarks.attacks:pgd_vs_foolbox",
     "explorer": "tests.benchmarks.explorer:explorer",
