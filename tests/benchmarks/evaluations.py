@@ -100,7 +100,7 @@ def _digits(name: str, samplers: tuple[tuple[SamplerConfig, float], ...], num_se
 
 
 def mnist_ce_evaluations() -> list[dict[str, Any]]:
-    """340 CEs of MNIST a seed, at the paper's w and sigma_CE, by its recipes' hundred evaluations and the next below."""
+    """340 CEs of MNIST a seed, at the paper's w and sigma_CE, by their recipes' hundred evaluations and by eighty."""
     samplers = ((HUNDRED_EVALUATIONS, 1.0), (PLAIN, 1.0))
     return evaluate(_mnist("mnist_ce_evaluations", samplers, int(os.environ.get("ADVGEN_BENCH_SEEDS", "3"))))
 
