@@ -3,7 +3,6 @@
 import os
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 # Read by ray at import: loopback tests need no token, and progress bars of actors flood the log.
 os.environ.pop("RAY_ADDRESS", None)
@@ -15,7 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
-from tests.s3_server import SwiftServer, installed
+from tests.s3_server import SWIFT_HOME, SwiftServer, installed
 
 torch.set_num_threads(1)
 
@@ -41,7 +40,7 @@ def _tracking_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwiftServer]:
     """A real S3 API; its program is kept in the user's cache, or in ADVGEN_SWIFT_ENV, for the next time."""
-    python = installed(Path(os.environ.get("ADVGEN_SWIFT_ENV") or Path.home() / ".cache/advgen_ray/swift"))
+    python = installed(SWIFT_HOME)
     if python is None:
         pytest.skip("no package index gives swift: S3 is not tested")
     server = SwiftServer(python, tmp_path_factory.mktemp("swift"))

@@ -20,6 +20,7 @@ from pathlib import Path
 from tests.ports import free_ports
 
 SWIFT = "swift==2.38.3"
+SWIFT_HOME = Path(os.environ.get("ADVGEN_SWIFT_ENV") or Path.home() / ".cache/advgen_ray/swift")
 PARTS = ("account", "container", "object", "proxy")
 START_SECONDS = 60
 

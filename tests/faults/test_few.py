@@ -11,8 +11,8 @@ from advgen_ray.config import ScoreEnergiesConfig
 from advgen_ray.distributed.energy_rows import EnergyRows
 from advgen_ray.stages import energies
 from tests.classifier_jobs import fill
+from tests.faults.drivers import ROOT
 from tests.faults.report import HEAD, table
-from tests.faults.victims import ROOT
 from tests.faults.works import CPU, save_models, scoring
 
 

@@ -103,7 +103,6 @@ def training(models: Path, output: str, unbroken: Path, seed: int) -> Work:
         return int(record["step"]) if record else 0
 
     def wrong() -> str:
-        torch.set_num_threads(config.workers.cpus_per_worker)  # sums of other parts round otherwise
         alone: Any = KeptSession()
         classifier.train(config, alone)
         made = load_model(filesystem.local_copy(f"{output}/model"))
@@ -116,7 +115,8 @@ def training(models: Path, output: str, unbroken: Path, seed: int) -> Work:
 
 
 def save_models(root: Path) -> Path:
-    """What the jobs read."""
+    """What the jobs read; this process then computes with as many threads as their actors, for sums to round alike."""
+    torch.set_num_threads(POOL.cpus_per_actor)
     save_score_model(root / "score_model")
     save_classifier(root / "eps-0.0" / "model", num_steps=60)
     save_classifier(root / "eps-0.5" / "model", eps=0.5, seed=7, num_steps=60)
