@@ -73,14 +73,32 @@ class OptimizerConfig(Config):
 class WorkersConfig(Config):
     """A Ray Train worker group; ``gpus_per_worker`` null takes one each when the cluster has them.
 
-    Where there are several models to train, ``num_groups`` such groups share them and work side by side.
+    Where there are several models to train, ``num_groups`` such groups share them and work side by side. With
+    ``min_workers`` a group is elastic: where nodes are missing, spot ones say, it goes on from its last checkpoint with
+    as few, and grows again with the cluster. A batch is shared among whoever is there, so the model is the same but for
+    the order of its sums.
     """
 
     num_workers: PositiveInt = 2
+    min_workers: PositiveInt | None = None
+    resize_seconds: PositiveFloat = (
+        60.0  # between two looks whether it can grow, at the cost of steps since a checkpoint
+    )
     num_groups: PositiveInt = 1
     cpus_per_worker: PositiveInt = 1
     gpus_per_worker: float | None = Field(None, ge=0.0)
     max_failures: int = Field(3, ge=-1)
+
+    @model_validator(mode="after")
+    def _min_within_workers(self) -> Self:
+        if self.min_workers is not None and self.min_workers > self.num_workers:
+            raise ValueError(f"min_workers {self.min_workers} exceeds num_workers {self.num_workers}")
+        return self
+
+    @property
+    def fewest(self) -> int:
+        """How many must be there for a group to work."""
+        return self.min_workers or self.num_workers
 
 
 class PoolConfig(Config):

@@ -11,6 +11,7 @@ import torch
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.cluster import enter
 from advgen_ray.distributed.failures import RowsFailed, commonest
+from advgen_ray.distributed.loading import given_gpu, own_device
 from advgen_ray.errors import UserError
 from advgen_ray.storage import ResultSet
 
@@ -43,7 +44,6 @@ class ShardActor:
         self,
         maps: Sequence[Map],
         cpus: int,
-        device: str,
         run: str,
         directory: str | None = None,
         work: str = "",
@@ -52,7 +52,7 @@ class ShardActor:
         torch.set_num_threads(cpus)
         if directory:
             enter(directory)
-        self.maps, self.device, self.run = list(maps), torch.device(device), run
+        self.maps, self.device, self.run = list(maps), own_device(), run
         self.rows: dict[int, RowMaker] = {}
         self.attempt = 0
         metrics.label(work, output)
@@ -61,16 +61,16 @@ class ShardActor:
     def __call__(self, batch: Batch) -> Batch:
         """``map [n]`` and ``shard [n]`` in; out each with ``num_rows`` and ``attempt`` (both 0 if it was there).
 
-        What went wrong comes too. Rows that cannot be made are written down beside the set; ``num_failed`` of them,
-        mostly for ``reason``, come back. An error comes back as a value, ``mistake`` (a user's, one line) or
-        ``defect`` (ours, a traceback): raised here it would reach the driver without its type, under pages of Ray's
-        frames.
+        What went wrong comes too, and whether a GPU was given that torch cannot use. Rows that cannot be made are
+        written down beside the set; ``num_failed`` of them, mostly for ``reason``, come back. An error comes back as a
+        value, ``mistake`` (a user's, one line) or ``defect`` (ours, a traceback): raised here it would reach the driver
+        without its type, under pages of Ray's frames.
         """
         handed = zip(batch["map"].tolist(), batch["shard"].tolist(), strict=True)
         reports = [self._report(which, index) for which, index in handed]
         return {name: np.array([report[name] for report in reports]) for name in reports[0]}
 
-    def _report(self, which: int, index: int) -> dict[str, int | str]:
+    def _report(self, which: int, index: int) -> dict[str, int | str | bool]:
         num_rows, num_failed, reason, mistake, defect = 0, 0, "", "", ""
         self.attempt = 0
         try:
@@ -84,6 +84,7 @@ class ShardActor:
         return {
             "map": which, "shard": index, "num_rows": num_rows, "num_failed": num_failed, "reason": reason,
             "mistake": mistake, "defect": defect, "attempt": self.attempt,
+            "fallback": given_gpu() and self.device.type == "cpu",
         }  # fmt: skip
 
     def _store(self, which: int, index: int) -> int:

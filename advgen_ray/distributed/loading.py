@@ -1,4 +1,4 @@
-"""Models for inference, the same ones in every actor and on every rerun."""
+"""Models for inference, the same ones in every actor and on every rerun, and the device that Ray gave for them."""
 
 import torch
 
@@ -11,6 +11,18 @@ from advgen_ray.training.any_classifier import load_classifier
 from advgen_ray.training.any_score_model import CPU, load_score_model
 from advgen_ray.training.loaded_score import LoadedScore
 from advgen_ray.training.model_directory import LoadedModel, load_model
+
+
+def own_device() -> torch.device:
+    """Of a worker, an actor or a trial, asked in it: the GPU that Ray gave it, where its torch can use one."""
+    return torch.device("cuda" if torch.cuda.is_available() and given_gpu() else "cpu")
+
+
+def given_gpu() -> bool:
+    """Whether Ray gave this process a GPU, or a part of one."""
+    import ray
+
+    return ray.is_initialized() and bool(ray.get_gpu_ids())
 
 
 def load_unchanged(uri: str, digest: str, device: torch.device, info: DatasetInfo | None = None) -> LoadedModel:

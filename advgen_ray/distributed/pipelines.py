@@ -92,7 +92,7 @@ def _reports(
     shards = ray.data.from_items(items, override_num_blocks=len(items))
     reports = shards.map_batches(
         ShardActor,
-        fn_constructor_args=(list(maps), pool.cpus_per_actor, "cuda" if gpus else "cpu", uuid4().hex),
+        fn_constructor_args=(list(maps), pool.cpus_per_actor, uuid4().hex),
         fn_constructor_kwargs={"directory": os.getcwd(), "work": name, "output": label},
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(
@@ -103,7 +103,12 @@ def _reports(
         num_cpus=pool.cpus_per_actor,
         num_gpus=gpus,
     )
-    yield from reports.iter_rows()
+    told = False
+    for report in reports.iter_rows():
+        if report["fallback"] and not told:
+            print(f"{name}: a GPU is held and torch cannot use it there, it computes on the CPU", flush=True)
+            told = True
+        yield report
 
 
 def _gpus_per_actor(pool: PoolConfig) -> float:

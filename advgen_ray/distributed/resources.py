@@ -63,12 +63,12 @@ def check_trial_fits(resources: dict[str, float], available: dict[str, float]) -
 
 
 def demand(config: Config, available: dict[str, float]) -> dict[str, float]:
-    """What a job holds at once at the least: all its workers, its smallest pool; of several stages the largest."""
+    """What a job holds at once at the least: its workers, its smallest pool; of several stages the largest."""
     asked: dict[str, float] = {}
     for name in type(config).model_fields:
         value = getattr(config, name)
         if isinstance(value, WorkersConfig):
-            each, count = per_worker(value, available), value.num_workers
+            each, count = per_worker(value, available), value.fewest
         elif isinstance(value, PoolConfig):
             each, count = _asked(value.cpus_per_actor, value.gpus_per_actor, available), value.min_actors
         elif isinstance(value, Config):
@@ -103,7 +103,7 @@ def room_for_trials(job: Config, name: str, wanted: int) -> int:
 
 def _workers(workers: WorkersConfig) -> dict[str, Any]:
     return {
-        "workers": workers.num_workers,
+        "workers": f"{workers.min_workers} to {workers.num_workers}" if workers.min_workers else workers.num_workers,
         **({"groups": workers.num_groups} if workers.num_groups > 1 else {}),
         "cpus_per_worker": workers.cpus_per_worker,
         "gpus_per_worker": GPU_IF_ANY if workers.gpus_per_worker is None else workers.gpus_per_worker,

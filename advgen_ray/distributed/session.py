@@ -62,8 +62,8 @@ class Task:
     def write_progress(self, record: Record | None, steps: tuple[int, int] | None = None, **more: Any) -> None:
         """Replace ``progress.json``, small and at once, for whoever watches; ``steps``: how many of how many.
 
-        A session adds ``at`` (Unix time), ``starts`` (how often workers took the task up), ``num_steps`` once it is
-        known, and in the end the card's ``metrics``.
+        A session adds ``at`` (Unix time), ``starts`` (how often workers took the task up), how many workers they are,
+        ``num_steps`` once it is known, and in the end the card's ``metrics``.
         """
         content = {"name": self.name, "config_digest": self.digest, "record": record, "steps": steps, **more}
         write_atomic(join(self.output, PROGRESS), json.dumps(content).encode())
@@ -121,6 +121,7 @@ class Session:
 
     def _tell(self, steps: tuple[int, int] | None = None, **more: Any) -> None:
         more |= {"at": time.time(), "starts": self._starts, "num_steps": self._num_steps}
+        more["num_workers"] = self.worker.num_workers
         self.task.write_progress(self._record, steps, **more)
 
 

@@ -99,7 +99,10 @@ def _trainer(tasks: list[Task], workers: WorkersConfig, resources: dict[str, flo
             "fallback": train_storage.prepare(storage, name),
         },
         scaling_config=ScalingConfig(
-            num_workers=workers.num_workers, use_gpu="GPU" in resources, resources_per_worker=resources
+            num_workers=(workers.fewest, workers.num_workers) if workers.min_workers else workers.num_workers,
+            use_gpu="GPU" in resources,
+            resources_per_worker=resources,
+            elastic_resize_monitor_interval_s=workers.resize_seconds,
         ),
         run_config=RunConfig(
             name=name,
@@ -115,7 +118,7 @@ def _resources(workers: WorkersConfig, available: dict[str, float]) -> dict[str,
     """What each worker gets; raises UserError where a cluster that cannot grow has too little."""
     resources = per_worker(workers, available)
     try:
-        check_fits(workers.num_workers, resources, available)
+        check_fits(workers.fewest, resources, available)
     except UserError as error:
         if cluster.is_local():
             raise

@@ -65,6 +65,7 @@ class _Screen:
         self.begin = self.told_at = time.monotonic()
         self.lines: dict[str, float] = {}  # when a task had its last one, by output
         self.steps: tuple[Task, list[int]] | None = None
+        self.sizes: dict[str, int] = {}  # of the groups at work, by output
         self.meters = {task.output: TrainingMeter(task, self.former[task.output]) for task in tasks}
         self.job = JobMeter(tasks)
         self.job.begin()
@@ -77,6 +78,7 @@ class _Screen:
             record = progress.get("record")
             if self.meters[task.output].look(progress):
                 self.job.came_forward()
+            self._tell_size(task, progress.get("num_workers"))
             if progress.get("steps") and progress != self.former[task.output]:
                 self.steps = (task, progress["steps"])
             if record and record != self.shown[task.output]:
@@ -85,6 +87,14 @@ class _Screen:
                 if time.monotonic() - self.lines.get(task.output, -LINE_SECONDS) > LINE_SECONDS:
                     self.lines[task.output] = self.told_at = time.monotonic()
                     print(f"{task.name}  {self.describe(task.config, record)}", flush=True)
+
+    def _tell_size(self, task: Task, num_workers: int | None) -> None:
+        """An elastic group grew or shrank."""
+        former = self.sizes.get(task.output)
+        if num_workers and num_workers != former:
+            self.sizes[task.output] = num_workers
+            if former:
+                print(f"{task.name}  goes on with {num_workers} workers, not {former}", flush=True)
 
     def end(self) -> None:
         """Nothing is under way any more."""

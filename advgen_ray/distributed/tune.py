@@ -9,8 +9,6 @@ from typing import Any, Protocol
 
 import optuna
 import pyarrow.fs
-import ray
-import torch
 from ray import tune
 
 from advgen_ray.config.search import ParameterConfig
@@ -107,11 +105,6 @@ def run_search(
     finally:
         meter.end()
     return [_trial(result) for result in results]
-
-
-def trial_device() -> torch.device:
-    """Where a trial computes, asked in its actor: on the GPU that it was given, if any."""
-    return torch.device("cuda" if torch.cuda.is_available() and ray.get_gpu_ids() else "cpu")
 
 
 def _quiet() -> None:

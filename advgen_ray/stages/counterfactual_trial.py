@@ -14,8 +14,9 @@ from advgen_ray.diffusion.vp_sde import VPSDE
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.ce_generators import evaluations_of
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
+from advgen_ray.distributed.loading import own_device
 from advgen_ray.distributed.schedules import PROGRESS
-from advgen_ray.distributed.tune import Report, trial_device
+from advgen_ray.distributed.tune import Report
 from advgen_ray.stages.counterfactuals import prepare
 from advgen_ray.stages.judged import judged_rows, load_judge
 from advgen_ray.storage import ResultSet
@@ -38,7 +39,7 @@ def run_trial(
     Raises UserError where a model is another one than when the search began.
     """
     torch.set_num_threads(config.trial.cpus_per_trial)
-    generation, device = trial_config(config, settings), trial_device()
+    generation, device = trial_config(config, settings), own_device()
     result_set = prepare(generation)
     judge = load_judge(config.judge, judge_digest, generation.data, device)
     if not result_set.finished():

@@ -8,8 +8,9 @@ from advgen_ray.config import Config, GenerateConfig, SearchConfig, TrainClassif
 from advgen_ray.config.search import GENERATIONS, METRICS, TRAININGS
 from advgen_ray.diffusion.vp_sde import VPSDE
 from advgen_ray.distributed.ce_generators import evaluations_of
+from advgen_ray.distributed.loading import own_device
 from advgen_ray.distributed.schedules import PROGRESS, Parameters
-from advgen_ray.distributed.tune import Report, trial_device
+from advgen_ray.distributed.tune import Report
 from advgen_ray.errors import UserError
 from advgen_ray.stages import (
     classifier,
@@ -68,7 +69,7 @@ def _measured(config: SearchConfig, job: Any, summary: Mapping[str, Any], judge_
         history = [record for record in card["history"] if METRICS[config.job][0] in record]
         return next((record for record in history if record["step"] == kept), history[-1])
     if config.job in GENERATIONS:
-        device = trial_device()
+        device = own_device()
         judge = load_judge(config.judge, judge_digest, job.data, device)
         rows = judged_rows(ResultSet.open(job.output), judge, job.batch_size, device)
         spent = {"network_evaluations": evaluations_of(job, VPSDE())} if isinstance(job, GenerateConfig) else {}

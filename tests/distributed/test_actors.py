@@ -36,7 +36,7 @@ def test_an_actor_loads_once_and_stores_what_it_is_handed(tmp_path: Path) -> Non
         loads.append(device)
         return lambda index: (made.append(index), _rows(index))[1]
 
-    actor = ShardActor([Map(_set(tmp_path), load)], cpus=1, device="cpu", run="a")
+    actor = ShardActor([Map(_set(tmp_path), load)], cpus=1, run="a")
     first, second = actor(_batch(2)), actor(_batch(0, 2))
     assert loads == [torch.device("cpu")]
     assert made == [2, 0]  # shard 2, handed out again, was there
@@ -50,9 +50,7 @@ def test_a_handed_out_shard_that_is_there_keeps_its_file(tmp_path: Path) -> None
     result_set = _set(tmp_path)
     result_set.write_shard(1, _rows(1))
     before = Path(result_set.shard_uri(1)).stat()
-    ShardActor([Map(result_set, lambda device: pytest.fail("nothing to load for"))], cpus=1, device="cpu", run="a")(
-        _batch(1)
-    )
+    ShardActor([Map(result_set, lambda device: pytest.fail("nothing to load for"))], cpus=1, run="a")(_batch(1))
     after = Path(result_set.shard_uri(1)).stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
@@ -72,10 +70,10 @@ def test_errors_come_back_as_values_with_nothing_stored(tmp_path: Path) -> None:
     def defective(index: int) -> pa.Table:
         raise ZeroDivisionError("in the rows")
 
-    report = ShardActor([Map(_set(tmp_path), mistaken)], cpus=1, device="cpu", run="a")(_batch(0))
+    report = ShardActor([Map(_set(tmp_path), mistaken)], cpus=1, run="a")(_batch(0))
     assert report["mistake"].tolist() == ["runs/model: no model there"]
     assert report["defect"].tolist() == [""]
-    report = ShardActor([Map(_set(tmp_path), lambda device: defective)], cpus=1, device="cpu", run="a")(_batch(0))
+    report = ShardActor([Map(_set(tmp_path), lambda device: defective)], cpus=1, run="a")(_batch(0))
     assert report["mistake"].tolist() == [""]
     assert report["defect"][0].splitlines()[-1] == "ZeroDivisionError: in the rows"
     assert _set(tmp_path).missing() == [0, 1, 2, 3]
@@ -86,7 +84,7 @@ def test_a_shard_that_kills_its_actors_is_given_up_within_a_run(tmp_path: Path) 
         raise KeyboardInterrupt  # no report, as when the process is killed
 
     def actor(run: str, rows: RowMaker) -> ShardActor:
-        return ShardActor([Map(_set(tmp_path), lambda device: rows)], cpus=1, device="cpu", run=run)
+        return ShardActor([Map(_set(tmp_path), lambda device: rows)], cpus=1, run=run)
 
     for _ in range(MAX_ATTEMPTS):
         with pytest.raises(KeyboardInterrupt):

@@ -133,7 +133,7 @@ class Spoilt:
 
 
 def actor(result_set: ResultSet, rows: CounterfactualRows) -> ShardActor:
-    return ShardActor([Map(result_set, lambda device: rows)], cpus=1, device="cpu", run="a")
+    return ShardActor([Map(result_set, lambda device: rows)], cpus=1, run="a")
 
 
 def test_a_shard_with_failed_rows_is_left_for_the_next_run_which_makes_the_same_bytes(
