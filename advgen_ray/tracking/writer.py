@@ -7,8 +7,10 @@ disk, and the next job that records there sends it.
 
 import queue
 import sys
+import tempfile
 import threading
 import time
+import uuid
 from pathlib import Path
 
 from advgen_ray.errors import UserError
@@ -28,6 +30,7 @@ class Writer:
         self.uri = tracking_uri()
         self.sender = Sender(self.uri, experiment_name())
         self.entries: queue.Queue[Entry | None] = queue.Queue()
+        self._kept = tempfile.TemporaryDirectory(prefix="advgen-tracking-")
         self._unsent = Path("runs/unsent").absolute()
         self._over_since: float | None = None
         self._warned: set[str] = set()
@@ -38,11 +41,18 @@ class Writer:
         """Queue an entry; returns at once."""
         self.entries.put(entry)
 
+    def keep(self, content: bytes) -> str:
+        """A file for an entry to name, which lasts as long as the writer."""
+        path = Path(self._kept.name, uuid.uuid4().hex)
+        path.write_bytes(content)
+        return str(path)
+
     def close(self) -> None:
         """Wait until everything queued is sent, or stored for later."""
         self._over_since = time.monotonic()
         self.entries.put(None)
         self._thread.join()
+        self._kept.cleanup()
 
     def _work(self) -> None:
         try:
