@@ -16,7 +16,14 @@ from pathlib import Path
 from advgen_ray.errors import UserError
 from advgen_ray.tracking import unsent
 from advgen_ray.tracking.sender import Entry, Sender
-from advgen_ray.tracking.server import check_tracking, experiment_name, redacted, sqlite_path, tracking_uri
+from advgen_ray.tracking.server import (
+    check_tracking,
+    experiment_name,
+    redacted,
+    sqlite_path,
+    tracking_uri,
+    without_secrets,
+)
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two tries at a server that does not answer
 PATIENCE = 15.0  # seconds for such a server once the work is over
@@ -89,7 +96,7 @@ class Writer:
                     if refusals == REFUSALS or "refused" in self._warned:  # a long record must not take hours to refuse
                         said = (str(error).splitlines() or [type(error).__name__])[0]
                         self._warn(
-                            "refused", f"an entry was refused, results are not affected: {self._without_secrets(said)}"
+                            "refused", f"an entry was refused, results are not affected: {without_secrets(said)}"
                         )
                         return True
                 else:
@@ -119,6 +126,3 @@ class Writer:
         if kind not in self._warned:
             self._warned.add(kind)
             print(f"advgen: warning: tracking: {text}", file=sys.stderr)
-
-    def _without_secrets(self, text: str) -> str:
-        return text.replace(self.uri, redacted(self.uri))
