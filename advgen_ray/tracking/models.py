@@ -1,7 +1,7 @@
 """A trained model as MLflow keeps it: an exported program with its signature, which ``mlflow.pytorch`` loads.
 
-The format is "pt2", a graph of tensor operations beside its weights. MLflow's other one is a pickle of the module,
-which executes what it holds when it is loaded; this program neither writes nor reads such files.
+The format is "pt2", a graph of tensor operations beside its weights; MLflow loads it with pickles forbidden, as the
+tests do. Its other one is a pickle of the module, which executes what it holds when it is loaded.
 """
 
 import tempfile

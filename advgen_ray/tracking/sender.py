@@ -53,6 +53,7 @@ class Sender:
     def _connect(self) -> None:
         for name, value in _QUIET_AND_QUICK.items():
             os.environ.setdefault(name, value)
+        os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it would print the address with its password
         s3 = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         if s3:  # where result sets go; MLflow has a name of its own for it
             os.environ.setdefault("MLFLOW_S3_ENDPOINT_URL", s3)

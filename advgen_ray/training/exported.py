@@ -1,4 +1,4 @@
-"""A model directory as one file that needs none of our code: a program of ``torch.export``, loaded without pickles."""
+"""A model directory as one file that needs none of our code: a graph of tensor operations."""
 
 import io
 import warnings
@@ -49,6 +49,9 @@ def export_program(directory: str | Path) -> Program:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of weights that are not laid out row by row, which are stored as they are
         program = torch.export.export(loaded.model, examples, dynamic_shapes=tuple({0: batch} for _ in examples))
+        for part in program.graph_module.modules():
+            for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
+                node.meta.pop("stack_trace", None)  # names files of this machine
         buffer = io.BytesIO()
         torch.export.save(program, buffer)
     facts = {"kind": loaded.card["kind"], "weights_sha256": loaded.digest}
