@@ -28,7 +28,6 @@ class SystemMetrics:
         self._hand_over = hand_over
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        psutil.cpu_percent()  # the first call has nothing to compare with
         threading.Thread(target=self._work, name="system metrics", daemon=True).start()
 
     def stop(self) -> None:
@@ -38,6 +37,7 @@ class SystemMetrics:
 
     def _work(self) -> None:
         begin = time.monotonic()
+        psutil.cpu_percent()  # of each thread the first call has nothing to compare with
         while not self._stopped.wait(max(INTERVAL_SECONDS, SHARE * (time.monotonic() - begin))):
             now = int(time.time() * 1000)
             points = [(f"system/{name}", value, now) for name, value in (machine() | gpus()).items()]
