@@ -27,7 +27,7 @@ class Config(BaseModel):
     @model_validator(mode="after")
     def _holds_no_credentials(self) -> Self:
         """A config is printed, stored with results and sent to MLflow."""
-        mistake = _credentials(dict(self))
+        mistake = _credentials({name: getattr(self, name) for name in type(self).model_fields})
         if mistake:
             raise ValueError(mistake)
         return self

@@ -13,7 +13,7 @@ from typing import Any
 
 from advgen_ray.tracking.sender import key_of
 from advgen_ray.tracking.server import check_tracking
-from advgen_ray.tracking.system_metrics import Point, SystemMetrics
+from advgen_ray.tracking.system_metrics import Point, SystemMetrics, wanted
 from advgen_ray.tracking.writer import Writer
 
 Tensors = Mapping[str, tuple[str, Sequence[int]]]
@@ -36,7 +36,7 @@ def tracked_run(name: str, config: Mapping[str, Any], tags: Mapping[str, str] | 
         check_tracking()
     writer = parent.writer if parent else Writer()
     run = Run(writer, parent, name, config, dict(tags or {}))
-    system_metrics = SystemMetrics(run.log_system) if parent is None else None
+    system_metrics = SystemMetrics(run.log_system) if parent is None and wanted() else None
     token = _active.set(run)
     status = "FAILED"
     try:

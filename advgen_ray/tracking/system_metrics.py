@@ -4,6 +4,7 @@ Not by MLflow's own monitor, whose thread has a client of its own and loses what
 any other metric. What the workers' machines do is in Ray's metrics (dashboards/).
 """
 
+import os
 import shutil
 import subprocess
 import threading
@@ -19,6 +20,11 @@ GPU_QUERY = ("index", "utilization.gpu", "memory.used", "memory.total", "power.d
 
 Point = tuple[str, float, int]
 """Name, value, Unix time in milliseconds."""
+
+
+def wanted() -> bool:
+    """Unless ``MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING``, MLflow's own switch, is false."""
+    return os.environ.get("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "").lower() not in ("false", "0")
 
 
 class SystemMetrics:

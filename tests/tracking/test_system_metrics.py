@@ -20,6 +20,7 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", tmp_path.name)
     monkeypatch.setattr(system_metrics, "INTERVAL_SECONDS", 0.1)
+    monkeypatch.delenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING")
 
     def found(name: str, metric: str) -> list[Any]:
         import mlflow
@@ -73,7 +74,7 @@ def test_a_stopped_sampler_hands_over_nothing_more(monkeypatch: pytest.MonkeyPat
     assert len(samples) == handed_over
 
 
-def test_a_short_job_and_a_trial_have_none(
+def test_a_short_job_a_trial_and_who_wants_none_have_none(
     history: Callable[[str, str], list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[Any] = []
@@ -84,6 +85,11 @@ def test_a_short_job_and_a_trial_have_none(
     with tracked_run("short", {}):
         pass
     assert history("short", CPU) == []
+    monkeypatch.setattr(system_metrics, "INTERVAL_SECONDS", 0.1)
+    monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "false")
+    with tracked_run("unwanted", {}):
+        time.sleep(0.5)
+    assert history("unwanted", CPU) == []
 
 
 def test_samples_grow_rarer_with_the_time() -> None:
