@@ -3,11 +3,13 @@
 import difflib
 import hashlib
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from advgen_ray.errors import UserError
 
@@ -22,9 +24,20 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     PLACEMENT: ClassVar[frozenset[str]] = frozenset()
 
+    @model_validator(mode="after")
+    def _holds_no_credentials(self) -> Self:
+        """A config is printed, stored with results and sent to MLflow."""
+        mistake = _credentials({name: getattr(self, name) for name in type(self).model_fields})
+        if mistake:
+            raise ValueError(mistake)
+        return self
+
     @classmethod
     def parse(cls, values: dict[str, Any]) -> Self:
         """Build from plain values; raises UserError naming the value, what was expected and the nearest key."""
+        mistake = _credentials(values)  # before a message repeats a value
+        if mistake:
+            raise UserError(mistake)
         try:
             return cls.model_validate_json(json.dumps(values), strict=True)
         except ValidationError as error:
@@ -114,6 +127,32 @@ def _plain_value(text: str) -> Any:
         except ValueError:
             pass
     return value
+
+
+def _credentials(values: dict[str, Any]) -> str | None:
+    """What is wrong with plain values that hold ``scheme://user:password@host``, without saying it; None if none does.
+
+    A key of Amazon's may have slashes in it.
+    """
+    for place, text in _texts(values):
+        if re.match(r"\s*[A-Za-z][\w+.-]*://([^/?#]*|[^@]*:[^@]*)@", text):
+            return (
+                f"{place}: an address with a user name or password; credentials belong in the environment "
+                "(AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, say), not into a config"
+            )
+    return None
+
+
+def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Every string below a value with its dotted key; configs inside were looked at when they were made."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts(inner, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _texts(inner, place)
 
 
 def _json(value: Any) -> Any:

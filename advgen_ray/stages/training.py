@@ -1,6 +1,7 @@
 """What both training stages share: optimisers from configs, data on every worker, tracking around the run."""
 
 import io
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +26,9 @@ from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed.train import Describe, Task, run_training
 from advgen_ray.models.ema import Ema
 from advgen_ray.stages.training_split import split_training
-from advgen_ray.storage.filesystem import join, write_atomic
-from advgen_ray.tracking import SideBySide, check_tracking
+from advgen_ray.storage.filesystem import join, local_copy, write_atomic
+from advgen_ray.tracking import Run, SideBySide, check_tracking
+from advgen_ray.training.exported import export_program
 from advgen_ray.training.model_directory import CARD, WEIGHTS, save_model
 from advgen_ray.training.optim import adam, constant, one_cycle, one_cycle_momentum, sgd
 from advgen_ray.training.trainee import Record, Trainee
@@ -162,10 +164,12 @@ class _Recorder:
         self.runs = SideBySide()
 
     def add(self, task: Task, record: Record) -> None:
-        tags = {"config_digest": task.digest, "model": task.name}
-        run = self.runs.run(task.output, RUN_NAMES[type(task.config)], task.config.model_dump(mode="json"), tags)
-        run.log_history([record])
+        self._run(task).log_history([record])
         self.steps.setdefault(task.output, set()).add(record["step"])
+
+    def _run(self, task: Task) -> Run:
+        tags = {"config_digest": task.digest, "model": task.name}
+        return self.runs.run(task.output, RUN_NAMES[type(task.config)], task.config.model_dump(mode="json"), tags)
 
     def complete(self, task: Task, card: dict[str, Any]) -> None:
         """Pass on what the watcher missed, and the results; the task's run is over."""
@@ -175,4 +179,18 @@ class _Recorder:
         missed = [r for r in card["history"] if r["step"] > min(recorded) and r["step"] not in recorded]
         for record in [*missed, {"step": card["num_steps"], **card["metrics"]}]:
             self.add(task, record)
+        _log_model(self._run(task), task)
         self.runs.close(task.output)
+
+
+def _log_model(run: Run, task: Task) -> None:
+    """Hand a trained model to its run; where that is not possible the job goes on, as its result is stored."""
+    if not run.is_recorded:
+        return
+    try:
+        program = export_program(local_copy(join(task.output, "model")))
+    except Exception as error:  # whatever torch raises of a network it cannot trace
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        print(f"advgen: warning: tracking: {task.name} is not in MLflow's models: {said}", file=sys.stderr)
+        return
+    run.log_model(program.content, torch.__version__, program.inputs, program.outputs, program.facts)

@@ -13,7 +13,11 @@ from typing import Any
 
 from advgen_ray.tracking.sender import key_of
 from advgen_ray.tracking.server import check_tracking
+from advgen_ray.tracking.system_metrics import Point, SystemMetrics, wanted
 from advgen_ray.tracking.writer import Writer
+
+Tensors = Mapping[str, tuple[str, Sequence[int]]]
+"""Dtype and shape by name, -1 for a dimension of any size; a single tensor is called ``""``."""
 
 _active: ContextVar["Run | None"] = ContextVar("active_run", default=None)
 
@@ -22,16 +26,17 @@ _active: ContextVar["Run | None"] = ContextVar("active_run", default=None)
 def tracked_run(name: str, config: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> Iterator["Run"]:
     """Record what happens inside as one run, nested under the run around it, if any.
 
-    The outermost call checks the tracking server first and raises UserError where it does not answer; on the way
-    out it waits until everything is written, or stored for later. A run of the same work into the same output that did
-    not finish is continued: "the same" is ``tags["config_digest"]`` (else a digest of the config) and
-    ``config["output"]``.
+    The outermost call checks the tracking server first and raises UserError where it does not answer; its run gets
+    this machine's system metrics; on the way out it waits until everything is written, or stored for later. A run of
+    the same work into the same output that did not finish is continued: "the same" is ``tags["config_digest"]`` (else
+    a digest of the config) and ``config["output"]``.
     """
     parent = _active.get()
     if parent is None:
         check_tracking()
     writer = parent.writer if parent else Writer()
     run = Run(writer, parent, name, config, dict(tags or {}))
+    system_metrics = SystemMetrics(run.log_system) if parent is None and wanted() else None
     token = _active.set(run)
     status = "FAILED"
     try:
@@ -42,6 +47,8 @@ def tracked_run(name: str, config: Mapping[str, Any], tags: Mapping[str, str] | 
         raise
     finally:
         _active.reset(token)
+        if system_metrics:
+            system_metrics.stop()
         run.end(status)
         if parent is None:
             writer.close()
@@ -70,6 +77,9 @@ class _Told:
 
     def close(self) -> None:
         pass
+
+    def keep(self, content: bytes) -> str:
+        return ""
 
     def submit(self, entry: Mapping[str, Any]) -> None:
         points = entry.get("points", ())
@@ -113,6 +123,25 @@ class Run:
     def log_artifact(self, path: str | Path) -> None:
         """Keep a copy of a file, or of a folder with all that is in it."""
         self._submit("artifact", path=str(Path(path).absolute()))
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether anything but numbers is kept; not inside ``told_instead``."""
+        return isinstance(self.writer, Writer)
+
+    def log_model(
+        self, program: bytes, torch_version: str, inputs: Tensors, outputs: Tensors, facts: Mapping[str, str]
+    ) -> None:
+        """Keep the file of an exported program as this run's model, which ``mlflow.pytorch.load_model`` loads.
+
+        ``inputs`` and ``outputs`` become its signature, ``facts`` its tags and metadata; ``facts["kind"]`` its type.
+        """
+        described = {"torch_version": str(torch_version), "inputs": dict(inputs), "outputs": dict(outputs)}
+        self._submit("model", path=self.writer.keep(program), facts=dict(facts), **described)
+
+    def log_system(self, points: Sequence[Point]) -> None:
+        """Record a sample of the machine."""
+        self._submit("system", points=list(points))
 
     def end(self, status: str) -> None:
         """Close the run as FINISHED, FAILED or KILLED."""

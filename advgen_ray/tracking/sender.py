@@ -1,4 +1,4 @@
-"""What a run has to say as plain data, and its way into MLflow; the only file that imports mlflow."""
+"""What a run has to say as plain data, and its way into MLflow, which is imported here and in ``models.py`` alone."""
 
 import json
 import logging
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from advgen_ray.tracking.models import log_model
 from advgen_ray.tracking.provenance import provenance
 from advgen_ray.tracking.server import artifact_location, sqlite_path
 
@@ -18,10 +19,11 @@ _QUIET_AND_QUICK = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 
 Entry = dict[str, Any]
-"""JSON: ``do`` (open, metrics, artifact or end), the ``run`` it belongs to by a key of ours, and what it takes."""
+"""JSON: ``do``, one of ``Sender.send``'s ways; the ``run`` it belongs to by a key of ours; and what that way takes."""
 
 
 class Sender:
@@ -32,17 +34,29 @@ class Sender:
         self.client: Any = None
         self.experiment_id = ""
         self.ids: dict[str, str] = {}
+        self._began: dict[str, int] = {}  # Unix time in milliseconds, by MLflow's ids
 
     def send(self, entry: Entry) -> None:
         """Send one entry; raises what MLflow raises."""
         if not self.experiment_id:
             self._connect()
-        ways = {"open": self._open, "metrics": self._metrics, "artifact": self._artifact, "end": self._end}
+        ways = {
+            "open": self._open,
+            "metrics": self._metrics,
+            "system": self._system,
+            "artifact": self._artifact,
+            "model": self._model,
+            "end": self._end,
+        }
         ways[entry["do"]](entry)
 
     def _connect(self) -> None:
         for name, value in _QUIET_AND_QUICK.items():
             os.environ.setdefault(name, value)
+        os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it would print the address with its password
+        s3 = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        if s3:  # where result sets go; MLflow has a name of its own for it
+            os.environ.setdefault("MLFLOW_S3_ENDPOINT_URL", s3)
         from mlflow import MlflowClient
 
         for noisy in ("alembic", "mlflow.store.db.utils"):
@@ -103,6 +117,19 @@ class Sender:
         metrics = [Metric(*point) for point in entry["points"]]
         for batch in _in_batches(metrics, MAX_METRICS_PER_CALL):
             self.client.log_batch(self.ids[entry["run"]], metrics=batch)
+
+    def _system(self, entry: Entry) -> None:
+        """A sample's step is the second of its run, counted from the first life of one that is continued."""
+        from mlflow.entities import Metric
+
+        run_id = self.ids[entry["run"]]
+        if run_id not in self._began:
+            self._began[run_id] = self.client.get_run(run_id).info.start_time
+        metrics = [Metric(name, value, at, (at - self._began[run_id]) // 1000) for name, value, at in entry["points"]]
+        self.client.log_batch(run_id, metrics=metrics)
+
+    def _model(self, entry: Entry) -> None:
+        log_model(self.client, self.experiment_id, self.ids[entry["run"]], entry)
 
     def _artifact(self, entry: Entry) -> None:
         source = Path(entry["path"])

@@ -60,6 +60,19 @@ def redacted(uri: str) -> str:
     return urllib.parse.urlunsplit((parts.scheme, netloc, parts.path, "", ""))
 
 
+def without_secrets(text: str) -> str:
+    """A text of MLflow's without what opens its server: an address with a password in it, a password, a token."""
+    uri = tracking_uri()
+    userinfo = urllib.parse.urlsplit(uri).netloc.rpartition("@")[0]
+    password = userinfo.partition(":")[2]
+    tokens = [os.environ.get(name, "") for name in ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")]
+    if userinfo:
+        text = text.replace(uri, redacted(uri))
+    for secret in sorted(filter(None, {userinfo, password, urllib.parse.unquote(password), *tokens}), key=len)[::-1]:
+        text = text.replace(secret, "***")
+    return text
+
+
 def _check_file(database: Path) -> None:
     """Look, and leave nothing behind."""
     there = next(path for path in (database, *database.parents) if path.exists())

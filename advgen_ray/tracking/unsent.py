@@ -32,7 +32,7 @@ def store(folder: Path, server: str, entries: Sequence[Entry], ids: Mapping[str,
     for number, entry in enumerate(entries):
         if entry["do"] == "open":
             entry = entry | {"provenance": provenance()}  # of this process, not of the one that sends it
-        if entry["do"] == "artifact":
+        if entry["do"] in ("artifact", "model"):
             source = Path(entry["path"])
             if not source.exists():
                 continue

@@ -7,14 +7,23 @@ disk, and the next job that records there sends it.
 
 import queue
 import sys
+import tempfile
 import threading
 import time
+import uuid
 from pathlib import Path
 
 from advgen_ray.errors import UserError
 from advgen_ray.tracking import unsent
 from advgen_ray.tracking.sender import Entry, Sender
-from advgen_ray.tracking.server import check_tracking, experiment_name, redacted, sqlite_path, tracking_uri
+from advgen_ray.tracking.server import (
+    check_tracking,
+    experiment_name,
+    redacted,
+    sqlite_path,
+    tracking_uri,
+    without_secrets,
+)
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two tries at a server that does not answer
 PATIENCE = 15.0  # seconds for such a server once the work is over
@@ -28,6 +37,7 @@ class Writer:
         self.uri = tracking_uri()
         self.sender = Sender(self.uri, experiment_name())
         self.entries: queue.Queue[Entry | None] = queue.Queue()
+        self._kept = tempfile.TemporaryDirectory(prefix="advgen-tracking-")
         self._unsent = Path("runs/unsent").absolute()
         self._over_since: float | None = None
         self._warned: set[str] = set()
@@ -38,11 +48,18 @@ class Writer:
         """Queue an entry; returns at once."""
         self.entries.put(entry)
 
+    def keep(self, content: bytes) -> str:
+        """A file for an entry to name, which lasts as long as the writer."""
+        path = Path(self._kept.name, uuid.uuid4().hex)
+        path.write_bytes(content)
+        return str(path)
+
     def close(self) -> None:
         """Wait until everything queued is sent, or stored for later."""
         self._over_since = time.monotonic()
         self.entries.put(None)
         self._thread.join()
+        self._kept.cleanup()
 
     def _work(self) -> None:
         try:
@@ -79,7 +96,7 @@ class Writer:
                     if refusals == REFUSALS or "refused" in self._warned:  # a long record must not take hours to refuse
                         said = (str(error).splitlines() or [type(error).__name__])[0]
                         self._warn(
-                            "refused", f"an entry was refused, results are not affected: {self._without_secrets(said)}"
+                            "refused", f"an entry was refused, results are not affected: {without_secrets(said)}"
                         )
                         return True
                 else:
@@ -109,6 +126,3 @@ class Writer:
         if kind not in self._warned:
             self._warned.add(kind)
             print(f"advgen: warning: tracking: {text}", file=sys.stderr)
-
-    def _without_secrets(self, text: str) -> str:
-        return text.replace(self.uri, redacted(self.uri))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,15 @@ START_SECONDS = 150  # on two cores that others use as well
 
 
 class MlflowServer:
-    """Serves runs from an sqlite file and artifacts from a folder under ``root``."""
+    """Serves runs from an sqlite file under ``root``, and artifacts from there or from where it is told.
 
-    def __init__(self, root: Path) -> None:
+    ``artifacts`` are the command's options for them, ``environment`` what only the server knows.
+    """
+
+    def __init__(self, root: Path, artifacts: str = "", environment: Mapping[str, str] | None = None) -> None:
         self.root = root
+        self.artifacts = artifacts or f"--artifacts-destination {root}/served --serve-artifacts"
+        self.environment = {**os.environ, **(environment or {})}
         (self.port,) = free_ports(1)
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -30,12 +36,12 @@ class MlflowServer:
     def start(self) -> None:
         """Start it and wait until it answers."""
         command = (
-            f"server --backend-store-uri sqlite:///{self.root}/served.db --artifacts-destination {self.root}/served"
-            f" --serve-artifacts --host 127.0.0.1 --port {self.port} --workers 1"
+            f"server --backend-store-uri sqlite:///{self.root}/served.db {self.artifacts}"
+            f" --host 127.0.0.1 --port {self.port} --workers 1"
         )
         self.process = subprocess.Popen(
             [sys.executable, "-m", "mlflow", *command.split()],
-            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
+            env={**self.environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
             stdout=(self.root / "server.log").open("a"),
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from advgen_ray.errors import UserError
 from advgen_ray.tracking import tracked_run, unsent, writer
+from advgen_ray.training.exported import export_program
+from advgen_ray.training.model_directory import load_model
+from tests.models_on_disk import save_classifier
 from tests.tracking.mlflow_server import MlflowServer
 
 
@@ -54,12 +58,14 @@ def test_a_server_that_is_away_to_the_end_gets_everything_from_the_next_job(
         pytest.fail("no work begins where nothing is recorded")
     monkeypatch.setattr("advgen_ray.tracking.runs.check_tracking", lambda: None)  # it was there at the start
     monkeypatch.setattr(writer, "PATIENCE", 1.0)
+    program = export_program(save_classifier(workplace / "model"))
     page = workplace / "page.html"
     page.write_text("a report")
     begin = time.monotonic()
     with tracked_run("outer", {"seed": 7, "output": "runs/a"}), tracked_run("inner", {"seed": 8}) as run:
         run.log_history([{"step": step, "loss": step / 2} for step in range(5)])
         run.log_artifact(page)
+        run.log_model(program.content, torch.__version__, program.inputs, program.outputs, program.facts)
         worked = time.monotonic() - begin
     assert worked < 1.0
     assert time.monotonic() - begin < 60
@@ -82,6 +88,12 @@ def test_a_server_that_is_away_to_the_end_gets_everything_from_the_next_job(
     assert _history(server, runs["inner"], "loss") == [(step, step / 2) for step in range(5)]
     assert [path.read_text() for path in (server.root / "served").rglob("page.html")] == ["a report"]
     assert list((workplace / "runs/unsent").iterdir()) == []
+    import mlflow
+
+    mlflow.set_tracking_uri(server.uri)
+    x = torch.rand(3, 1, 8, 8)
+    theirs = mlflow.pytorch.load_model(f"runs:/{runs['inner'].info.run_id}/model")
+    assert torch.equal(theirs(x), load_model(workplace / "model").model(x))
 
 
 def test_a_server_that_comes_back_has_missed_nothing(
