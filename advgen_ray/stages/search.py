@@ -12,6 +12,7 @@ import pandas as pd
 from advgen_ray.analysis.pareto import on_front
 from advgen_ray.config import SearchConfig, TrainClassifierConfig, TrainScoreModelConfig
 from advgen_ray.distributed import cluster
+from advgen_ray.distributed.population import Round, first_round
 from advgen_ray.distributed.resources import room_for_trials
 from advgen_ray.distributed.schedules import PROGRESS, Asha, Schedule
 from advgen_ray.distributed.tune import Trial, run_search
@@ -20,6 +21,7 @@ from advgen_ray.report.page import render
 from advgen_ray.report.search_page import search_page
 from advgen_ray.stages.claims import claim
 from advgen_ray.stages.inputs import load_classifier
+from advgen_ray.stages.population import SCHEDULE, ended_trials, run_population, schedule_table
 from advgen_ray.stages.search_trial import run_trial
 from advgen_ray.stages.training import check_data
 from advgen_ray.stages.trials import Follower, Tell
@@ -43,17 +45,23 @@ def run(config: SearchConfig) -> dict[str, Any]:
     cluster.connect()
     at_once = room_for_trials(job, config.job, config.max_concurrent_trials)
     with tracked_run("search", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
-        trials = run_search(
-            partial(run_trial, config, judge),
-            config.space,
-            schedule_of(config, at_once),
-            config.output,
-            Follower(config.digest(), config.output, config.size, _tell(config), lambda trial: trial.id),
+        changes = config.scheduler == "pbt"
+        follower = Follower(
+            config.digest(), config.output, config.size, _tell(config), lambda trial: trial.id, settings_change=changes
         )
+        rounds: list[Round] = []
+        if changes:
+            begin = first_round(config.space, config.num_trials, config.seed, _grid(config))
+            rounds = run_population(config, begin, at_once, follower)
+            trials = ended_trials(config, rounds)
+        else:
+            schedule = schedule_of(config, at_once)
+            trials = run_search(partial(run_trial, config, judge), config.space, schedule, config.output, follower)
         table = trial_table(trials, config)
         _refuse_nothing(table, trials, config)
-        summary = summarize(table, config)
-        _store(table, summary, config)
+        on_the_way = schedule_table(config, rounds, str(table.iloc[0]["trial"])) if rounds else None
+        summary = summarize(table, config, on_the_way)
+        _store(table, summary, config, on_the_way)
         tracked.log_metrics({metric: table.iloc[0][metric] for metric in _metrics(config)})
         tracked.log_metrics({f"num_{status}": number for status, number in summary["trials"].items()})
     return {key: value for key, value in summary.items() if key != "front"}
@@ -62,19 +70,26 @@ def run(config: SearchConfig) -> dict[str, Any]:
 def schedule_of(config: SearchConfig, at_once: int) -> Schedule:
     """The search in Tune's terms: the base's own settings are tried first where the space holds them."""
     base = config.base_settings()
-    keys = [parameter.key for parameter in config.space]
-    grid = itertools.product(*(parameter.values for parameter in config.space)) if config.proposals == "grid" else ()
     held = all(one.holds(base[one.key]) for one in config.space) and config.proposals == "optuna"
     return Schedule(
         {objective.metric: objective.goal for objective in config.objectives},
         at_once,
-        given=[dict(zip(keys, values, strict=True)) for values in grid] or ([base] if held else []),
+        given=_grid(config) or ([base] if held else []),
         proposals="none" if config.proposals == "grid" else config.proposals,
         num_trials=config.num_trials,
-        asha=Asha(config.grace, config.reduction_factor) if config.stop_early == "asha" else None,
+        asha=Asha(config.grace, config.reduction_factor) if config.scheduler == "asha" else None,
         max_failures=config.max_failures,
         seed=config.seed,
     )
+
+
+def _grid(config: SearchConfig) -> list[dict[str, Any]]:
+    """Every combination of values; none where settings are drawn."""
+    if config.proposals != "grid":
+        return []
+    keys = [parameter.key for parameter in config.space]
+    combinations = itertools.product(*(parameter.values for parameter in config.space))
+    return [dict(zip(keys, values, strict=True)) for values in combinations]
 
 
 def trial_table(trials: list[Trial], config: SearchConfig) -> pd.DataFrame:
@@ -105,12 +120,25 @@ def trial_table(trials: list[Trial], config: SearchConfig) -> pd.DataFrame:
     return table.assign(on_front=front).reset_index(drop=True)
 
 
-def summarize(table: pd.DataFrame, config: SearchConfig) -> dict[str, Any]:
-    """What ``summary.json`` says: how the trials ended, the best one and those on the front, where the rest is."""
+def summarize(table: pd.DataFrame, config: SearchConfig, on_the_way: pd.DataFrame | None = None) -> dict[str, Any]:
+    """What ``summary.json`` says: how the trials ended, the best one and those on the front, where the rest is.
+
+    Of a population also how often one trial took over from another, and the best one's way.
+    """
     shown = _plain(table.drop(columns=["progress", "status", "mistake"]))
+    population: dict[str, Any] = {}
+    if on_the_way is not None:
+        way = on_the_way[on_the_way["in_best"]].drop(columns=["source", "failed", "in_best"])
+        population = {
+            "best_model": join(config.output, "trials", str(shown[0]["trial"]), "model"),
+            "schedule": join(config.output, SCHEDULE),
+            "takeovers": int(on_the_way["takes_over"].sum()),
+            "best_way": _plain(way),
+        }
     return {
         "output": config.output,
         "report": join(config.output, PAGE),
+        **population,
         "best_config": join(config.output, BEST),
         "trials": {str(status): int(number) for status, number in table["status"].value_counts().items()},
         "best": {key: value for key, value in shown[0].items() if key != "on_front"},
@@ -118,18 +146,24 @@ def summarize(table: pd.DataFrame, config: SearchConfig) -> dict[str, Any]:
     }
 
 
-def _store(table: pd.DataFrame, summary: Mapping[str, Any], config: SearchConfig) -> None:
+def _store(
+    table: pd.DataFrame, summary: Mapping[str, Any], config: SearchConfig, on_the_way: pd.DataFrame | None = None
+) -> None:
     """Write the trials, the summary, the best one's config for ``--config``, and the page."""
     write_atomic(join(config.output, TRIALS), f"{json.dumps(_plain(table), indent=1)}\n".encode())
     write_atomic(join(config.output, SUMMARY), f"{json.dumps(summary, indent=1)}\n".encode())
     best = table.iloc[0]
     job = config.trial_config({parameter.key: best[parameter.key] for parameter in config.space})
     told = ", ".join(f"{metric} {best[metric]:.6g}" for metric in _metrics(config))
-    words = (
-        f"# The best of {len(table)} trials of {config.output}: {told}\n# python jobs/{config.job}.py --config FILE\n"
-    )
+    words = f"# The best of {len(table)} trials of {config.output}: {told}\n"
+    if on_the_way is not None:
+        words += (
+            f"# Its settings in the last round: they changed on the way, as {SCHEDULE} says, so that a training with\n"
+            f"# these from its start is another one. The model that reached this is trials/{best['trial']}/model.\n"
+        )
+    words += f"# python jobs/{config.job}.py --config FILE\n"
     write_atomic(join(config.output, BEST), (words + job.to_yaml()).encode())
-    page = search_page(table, config.model_dump(mode="json"), version("advgen_ray"))
+    page = search_page(table, config.model_dump(mode="json"), version("advgen_ray"), on_the_way)
     write_atomic(join(config.output, PAGE), render(page).encode())
 
 

@@ -62,7 +62,7 @@ def _ce_config(models: Path, output: Path, **changes: Any) -> SearchConfig:
 def test_a_search_trains_tracks_and_ends_in_a_page(tmp_path: Path) -> None:
     import mlflow
 
-    summary = search.run(_config(tmp_path, stop_early="asha", grace=1.0))
+    summary = search.run(_config(tmp_path, scheduler="asha", grace=1.0))
     trials = json.loads((tmp_path / "trials.json").read_text())
     assert summary["trials"] == {"finished": 2}
     assert summary["best"][PGD] == max(trial[PGD] for trial in trials)
@@ -183,7 +183,7 @@ def test_tune_is_told_the_search(tmp_path: Path) -> None:
     assert (plain.proposals, plain.num_trials, plain.asha, plain.max_concurrent_trials) == ("optuna", 2, None, 1)
     assert plain.given == [{"attack.eps": 0.5, "beta": 6.0}], "the base's own settings, as the space holds them"
     assert dict(plain.goals) == {PGD: "max", CLEAN: "max"}
-    assert search.schedule_of(_config(tmp_path, stop_early="asha"), 1).asha == Asha(0.25, 3.0)
+    assert search.schedule_of(_config(tmp_path, scheduler="asha"), 1).asha == Asha(0.25, 3.0)
     grid = _config(tmp_path, space=(choice("beta", 1.0, 6.0), choice("seed", 0, 1)), proposals="grid")
     assert search.schedule_of(grid, 1).given == [{"beta": b, "seed": s} for b in (1.0, 6.0) for s in (0, 1)]
     narrow = _config(tmp_path, space=(ParameterConfig(key="attack.eps", low=0.1, high=0.3),))
