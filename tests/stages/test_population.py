@@ -1,56 +1,32 @@
 """A population in this process: legs make one training, takers begin where others ended, a kill changes nothing."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import ray.train
 import torch
 import yaml
 
 from advgen_ray.config import (
     ObjectiveConfig,
     OptimizerConfig,
-    ParameterConfig,
     SearchConfig,
     TrainScoreModelConfig,
     UNetConfig,
 )
 from advgen_ray.config.population import PopulationConfig
-from advgen_ray.distributed import session
 from advgen_ray.distributed.legs import Leg
-from advgen_ray.distributed.population import Member, Round, first_round
-from advgen_ray.distributed.schedules import Schedule
-from advgen_ray.distributed.session import Task, run_tasks
-from advgen_ray.distributed.tune import MISTAKE, Trial
+from advgen_ray.distributed.population import Member
+from advgen_ray.distributed.session import run_tasks
 from advgen_ray.errors import UserError
 from advgen_ray.stages import classifier, population, score_model, search
-from advgen_ray.tracking import SideBySide
 from advgen_ray.training.checkpoint import load_tensors, same_weights
 from advgen_ray.training.model_directory import load_model
-from advgen_ray.training.worker import Worker
-from tests.small_training import classifier_config
+from tests.small_population import PGD, SPACE, Here, outcome, population_config, run_here
 
-PGD = "validation_pgd_accuracy"
-SPACE = (
-    ParameterConfig(key="attack.eps", kind="log_uniform", low=0.1, high=0.5),
-    ParameterConfig(key="optimizer.learning_rate", kind="choice", values=(1e-4, 1e-3, 1e-2)),
-)
 SETTINGS = {"attack.eps": 0.2, "optimizer.learning_rate": 1e-2}
-
-
-def _config(output: Path, **changes: Any) -> SearchConfig:
-    training = classifier_config(
-        output, loss="trades", num_epochs=3, num_validation_images=100, num_evaluation_images=20, ema_decay=0.9
-    )
-    values = {
-        "base": training.model_dump(mode="json"), "space": SPACE, "objectives": (ObjectiveConfig(metric=PGD),),
-        "proposals": "random", "scheduler": "pbt", "population": PopulationConfig(rounds=3, quantile=0.3),
-        "num_trials": 3, "output": str(output),
-    }  # fmt: skip
-    return SearchConfig(**(values | changes))
 
 
 def _score_config(output: Path) -> SearchConfig:
@@ -58,58 +34,15 @@ def _score_config(output: Path) -> SearchConfig:
         model=UNetConfig(base_channels=4, channel_multipliers=(1, 2), num_blocks=1, channels_per_group=4),
         optimizer=OptimizerConfig(schedule="one_cycle"), num_steps=4, batch_size=50, checkpoint_every_steps=2,
     )  # fmt: skip
-    return _config(
+    return population_config(
         output, job="train_score_model", base=training.model_dump(mode="json"), space=SPACE[1:],
         objectives=(ObjectiveConfig(metric="loss", goal="min"),), population=PopulationConfig(rounds=2),
     )  # fmt: skip
 
 
-class _Here:
-    """In the places of Ray Train and Ray Tune; knows what was trained, and may die before or fail at an output."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.trained: list[str] = []
-        self.die_at = self.fail_at = ""
-        monkeypatch.setattr(session, "_worker", Worker)
-        monkeypatch.setattr(ray.train, "get_checkpoint", lambda: None)
-        monkeypatch.setattr(ray.train, "report", lambda *_, **__: None)
-        monkeypatch.setattr("advgen_ray.stages.training.run_training", self._train)
-        monkeypatch.setattr(population, "run_search", self._search)
-        monkeypatch.setattr("advgen_ray.distributed.cluster.connect", lambda: None)
-        monkeypatch.setattr(search, "room_for_trials", lambda job, name, wanted: wanted)
-
-    def _train(self, tasks: list[Task], workers: Any, describe: Any, on_record: Callable[..., None]) -> list[Any]:
-        (task,) = tasks
-        if self.fail_at and task.output.endswith(self.fail_at):
-            raise UserError("the loss is nan")
-        if not task.finished():
-            if self.die_at and task.output.endswith(self.die_at):
-                raise InterruptedError
-            assert run_tasks([task], 1, None) is None
-            self.trained.append(task.output)
-        card = task.card()
-        assert card
-        on_record(task, card["history"][-1])
-        return [card]
-
-    def _search(self, run_trial: Any, space: Any, schedule: Schedule, root: str, watcher: Any) -> list[Trial]:
-        trials = [Trial(f"random-{number}", dict(given)) for number, given in enumerate(schedule.given)]
-        for trial in trials:
-            try:
-                run_trial(trial.parameters, trial.id, lambda one, told=trial.reports: told.append(dict(one)))
-                trial.status = "finished"
-                for one in trial.reports:
-                    watcher.reported(trial, one)
-            except UserError as error:
-                trial.reports.append({MISTAKE: str(error)})
-                trial.status = "failed"
-            watcher.ended(trial)
-        return trials
-
-
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> _Here:
-    return _Here(monkeypatch)
+def here(monkeypatch: pytest.MonkeyPatch) -> Here:
+    return Here(monkeypatch)
 
 
 def _run_leg(config: SearchConfig, way: Sequence[Member]) -> list[dict[str, Any]]:
@@ -123,8 +56,8 @@ def _without_time(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in record.items() if key != "seconds"} for record in history]
 
 
-@pytest.mark.parametrize("make", [_config, _score_config])
-def test_legs_one_after_the_other_are_the_unbroken_training(make: Any, here: _Here, tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [population_config, _score_config])
+def test_legs_one_after_the_other_are_the_unbroken_training(make: Any, here: Here, tmp_path: Path) -> None:
     config = make(tmp_path / "legs")
     settings = {parameter.key: SETTINGS[parameter.key] for parameter in config.space}
     way = [Member("01", settings, "01") for _ in range(config.population.rounds)]
@@ -133,7 +66,7 @@ def test_legs_one_after_the_other_are_the_unbroken_training(make: Any, here: _He
         assert reports[-1]["progress"] == 1.0
         assert config.objectives[0].metric in reports[-1]
     whole: Any = config.trial_config(settings).override([f"output={tmp_path / 'whole'}"])
-    task = (classifier if make is _config else score_model).task_of(whole)
+    task = (classifier if make is population_config else score_model).task_of(whole)
     assert run_tasks([task], 1, None) is None
     legs, unbroken = load_model(tmp_path / "legs/trials/01/model"), load_model(tmp_path / "whole/model")
     assert same_weights(legs.model.state_dict(), unbroken.model.state_dict())
@@ -143,9 +76,9 @@ def test_legs_one_after_the_other_are_the_unbroken_training(make: Any, here: _He
 
 
 def test_a_taker_begins_with_all_of_its_sources_state_and_its_own_settings(
-    here: _Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = _config(tmp_path)
+    config = population_config(tmp_path)
     source, taker = Member("01", SETTINGS), Member("02", SETTINGS | {"attack.eps": 0.4}, "01")
     _run_leg(config, [source])
     left = load_tensors(tmp_path / "rounds/1/01/state/tensors.safetensors")
@@ -168,8 +101,8 @@ def test_a_taker_begins_with_all_of_its_sources_state_and_its_own_settings(
     assert not same_weights(went_on, left)
 
 
-def test_a_state_that_is_gone_or_anothers_is_one_line(here: _Here, tmp_path: Path) -> None:
-    config = _config(tmp_path)
+def test_a_state_that_is_gone_or_anothers_is_one_line(here: Here, tmp_path: Path) -> None:
+    config = population_config(tmp_path)
     way = [Member("01", SETTINGS), Member("01", SETTINGS, "01")]
     leg = Leg(3, tuple({"trial": member.trial, "settings": member.settings} for member in way), str(tmp_path / "gone"))
     with pytest.raises(UserError, match="gone/state: not found, a trial was to go on from it"):
@@ -180,57 +113,36 @@ def test_a_state_that_is_gone_or_anothers_is_one_line(here: _Here, tmp_path: Pat
         other.fetch(tmp_path)
 
 
-class _Unheard:
-    """In the place of a follower."""
-
-    runs = SideBySide()
-
-    def reported(self, *_: Any) -> None:
-        pass
-
-    ended = reported
-
-
-def _run(config: SearchConfig) -> list[Round]:
-    begin = first_round(config.space, config.num_trials, config.seed, [])
-    return population.run_population(config, begin, 1, _Unheard())  # type: ignore[arg-type]
-
-
-def _outcome(output: Path) -> tuple[Any, dict[str, Any]]:
-    schedule = json.loads((output / "schedule.json").read_text())
-    return schedule, {path.parent.name: load_model(path).model.state_dict() for path in output.glob("trials/*/model")}
-
-
 def test_a_killed_population_ends_as_an_unbroken_one_with_nothing_trained_twice(
-    here: _Here, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    here: Here, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rounds = _run(_config(tmp_path / "unbroken"))
-    assert len(here.trained) == 9
+    rounds = run_here(population_config(tmp_path / "unbroken", num_trials=2))
+    assert len(here.trained) == 6
     assert any(member.takes_over for members in rounds for member in members)
-    schedule, models = _outcome(tmp_path / "unbroken")
+    schedule, models = outcome(tmp_path / "unbroken")
     assert not list((tmp_path / "unbroken").glob("rounds/*/0*")), "states that no round begins with are removed"
 
-    broken = _config(tmp_path / "broken")
+    broken = population_config(tmp_path / "broken", num_trials=2)
     here.trained.clear()
-    for place in ("rounds/1/02", "rounds/2/03", "trials/01", "trials/03"):
+    for place in ("rounds/1/02", "rounds/2/01", "trials/02"):
         here.die_at = place
         with pytest.raises(InterruptedError):
-            _run(broken)
+            run_here(broken)
     here.die_at = ""
-    assert _run(broken) == _run(broken) == rounds
-    assert len(here.trained) == len(set(here.trained)) == 9
-    again, same_models = _outcome(tmp_path / "broken")
+    assert run_here(broken) == run_here(broken) == rounds
+    assert len(here.trained) == len(set(here.trained)) == 6
+    again, same_models = outcome(tmp_path / "broken")
     assert again == schedule
-    assert models.keys() == same_models.keys() == {"01", "02", "03"}
+    assert models.keys() == same_models.keys() == {"01", "02"}
     assert all(same_weights(models[name], same_models[name]) for name in models)
     assert "goes on from" in capsys.readouterr().out
 
 
 def test_a_trial_that_failed_goes_on_from_a_better_one_and_the_page_says_so(
-    here: _Here, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    here: Here, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here.fail_at = "rounds/2/02"
-    summary = search.run(_config(tmp_path))
+    summary = search.run(population_config(tmp_path))
     assert "trial 02  failed in round 2: the loss is nan" in capsys.readouterr().out
     assert summary["trials"] == {"finished": 3}
     rounds = json.loads((tmp_path / "schedule.json").read_text())["rounds"]
@@ -252,12 +164,12 @@ def test_a_trial_that_failed_goes_on_from_a_better_one_and_the_page_says_so(
     assert len(way) == 3
 
 
-def test_where_every_trial_fails_the_search_ends_in_one_line(here: _Here, tmp_path: Path) -> None:
+def test_where_every_trial_fails_the_search_ends_in_one_line(here: Here, tmp_path: Path) -> None:
     def fail(*_: Any) -> None:
         raise UserError("the loss is nan")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(population, "run_leg", fail)
         with pytest.raises(UserError, match="no trial came to the end of round 1; the loss is nan"):
-            _run(_config(tmp_path))
+            run_here(population_config(tmp_path))
     assert not (tmp_path / "schedule.json").exists(), "the same command tries that round again"
