@@ -22,7 +22,7 @@ Place = tuple[float, Any]
 def setting_panel(table: pd.DataFrame, key: str, keys: Sequence[str]) -> Panel:
     """One setting: a line a trial and round, and from whom a trial takes over to what it goes on with.
 
-    ``table`` has a row a trial and round, as ``stages.population.schedule_table`` makes it.
+    ``table`` has a row a trial and round, as ``stages.search_results.schedule_table`` makes it.
     """
     name, numeric = setting_name(key, keys), is_number(table[key])
     words = [] if numeric else sorted(set(table[key]))

@@ -9,7 +9,7 @@ from advgen_ray.report.search_words import Objective, settings_text
 
 
 def population_section(table: pd.DataFrame, keys: list[str], objectives: list[Objective]) -> Section:
-    """``table``: a row a trial and round, as ``stages.population.schedule_table`` makes it."""
+    """``table``: a row a trial and round, as ``stages.search_results.schedule_table`` makes it."""
     trials, rounds = table["trial"].nunique(), int(table["round"].max())
     figure = Figure(
         "Settings by share of the way",

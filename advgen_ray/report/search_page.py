@@ -27,9 +27,9 @@ BECOMES = {
 def search_page(
     trials: pd.DataFrame, config: Mapping[str, Any], version: str, on_the_way: pd.DataFrame | None = None
 ) -> Page:
-    """``trials``: as ``stages.search.trial_table`` makes them, the best first; ``config``: the search's.
+    """``trials``: as ``stages.search_results.trial_table`` makes them, the best first; ``config``: the search's.
 
-    ``on_the_way``: of a population, as ``stages.population.schedule_table`` makes it.
+    ``on_the_way``: of a population, as ``stages.search_results.schedule_table`` makes it.
     """
     keys = [parameter["key"] for parameter in config["space"]]
     objectives = [Objective(one["metric"], one["goal"] == "max") for one in config["objectives"]]

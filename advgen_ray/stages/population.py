@@ -11,13 +11,11 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-import pandas as pd
-
 from advgen_ray.config import SearchConfig
 from advgen_ray.distributed.legs import Leg
 from advgen_ray.distributed.population import Member, Round, lineage, next_round
 from advgen_ray.distributed.schedules import PROGRESS, Parameters, Schedule
-from advgen_ray.distributed.tune import MISTAKE, RUN, Report, Trial, run_search
+from advgen_ray.distributed.tune import RUN, Report, Trial, run_search
 from advgen_ray.errors import UserError
 from advgen_ray.report.search_words import settings_text
 from advgen_ray.stages import classifier, score_model
@@ -53,41 +51,6 @@ def stored_rounds(config: SearchConfig) -> list[Round]:
     place = join(config.output, SCHEDULE)
     stored = json.loads(read_bytes(place))["rounds"] if exists(place) else []
     return [[Member(**member) for member in one["trials"]] for one in stored]
-
-
-def ended_trials(config: SearchConfig, rounds: Sequence[Round]) -> list[Trial]:
-    """The trials as other searches end: those of the last round, with its settings."""
-    found = []
-    for member in rounds[-1]:
-        begun: dict[str, Any] = {PROGRESS: (len(rounds) - 1) / len(rounds)}
-        reports: list[dict[str, Any]] = (
-            [begun, {MISTAKE: member.failed}] if member.failed else [{PROGRESS: 1.0, **member.values}]
-        )
-        found.append(Trial(member.trial, member.settings, reports, "failed" if member.failed else "finished"))
-    return found
-
-
-def schedule_table(config: SearchConfig, rounds: Sequence[Round], best: str) -> pd.DataFrame:
-    """One row a trial and round: round (from 1), until (share of the way), trial, source, takes_over, failed, every
-    setting and objective, and in_best: whether the best trial's way leads through it."""  # fmt: skip
-    way = [member.trial for member in lineage(rounds, best)]
-    return pd.DataFrame(
-        [
-            {
-                "round": number,
-                "until": number / len(rounds),
-                "trial": member.trial,
-                "source": member.source,
-                "takes_over": member.takes_over,
-                "failed": member.failed,
-                **member.settings,
-                **{one.metric: member.values.get(one.metric, float("nan")) for one in config.objectives},
-                "in_best": way[number - 1] == member.trial,
-            }
-            for number, members in enumerate(rounds, start=1)
-            for member in members
-        ]
-    )
 
 
 def run_leg(
