@@ -95,4 +95,4 @@ def _finish(axes: Axes, name: str) -> None:
 
 def _population(table: pd.DataFrame) -> str:
     trials, rounds, takeovers = table["trial"].nunique(), table["round"].max(), int(table["takes_over"].sum())
-    return f"{trials} trials in {rounds} rounds, {takeovers} takeovers."
+    return f"{trials} trials in {rounds} rounds, {takeovers} takeover{'' if takeovers == 1 else 's'}."

@@ -48,7 +48,7 @@ def test_a_setting_is_a_line_a_round_and_a_takeover_leads_to_it() -> None:
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("share of the way", "eps")
     assert legend_of(axes) == ["a trial", "takes over", "way to the best"]
     assert panel.alt == (
-        "eps by share of the way, 2 trials in 2 rounds, 1 takeovers. On the way to the best trial it was 0.1, 0.2."
+        "eps by share of the way, 2 trials in 2 rounds, 1 takeover. On the way to the best trial it was 0.1, 0.2."
     )
 
 
