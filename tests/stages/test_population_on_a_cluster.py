@@ -75,8 +75,7 @@ def test_a_population_whose_driver_was_killed_ends_as_an_unbroken_one(tmp_path: 
     assert "goes on from" in "".join(lines)
     stored = json.loads((output / "schedule.json").read_text())["rounds"]
     assert len(stored) in (1, 2), "killed on the way"
-    left = {path: path.stat().st_mtime_ns for path in output.glob("rounds/2/*/state/training.json")}
-    assert left
+    assert list(output.glob("rounds/2/*/state/training.json")), "a part of the second round was done"
     finished = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout.splitlines()[-1]) == {"finished": 2}
