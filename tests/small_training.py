@@ -36,6 +36,9 @@ class KeptSession:
     def report(self, record: Record, save: Save | None) -> None:
         self.records.append(record)
 
+    def until(self, num_steps: int) -> int:
+        return num_steps
+
     def on_step(self, step: int, num_steps: int) -> None:
         pass
 

@@ -1,4 +1,4 @@
-"""A search over the settings of any job: what varies, what is wanted, how many trials, when a poor one is stopped."""
+"""A search over the settings of any job: what varies, what is wanted, how many trials, what becomes of a poor one."""
 
 import math
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
 from advgen_ray.config.jobs import ScoreEnergiesConfig, TrainClassifierConfig, TrainScoreModelConfig
+from advgen_ray.config.population import PopulationConfig, check_population
 
 # What computes something that may be better or worse, by the name of its program.
 SEARCHABLE: dict[str, type[Config]] = {
@@ -90,7 +91,8 @@ class SearchConfig(Config):
     ``base`` is the job's own config, of which ``space`` varies some keys. ``grid`` tries every combination of values;
     ``random`` and ``optuna`` draw ``num_trials``, Optuna for all objectives at once, or for the first where ``asha``
     stops what is poor by it: one trial of ``reduction_factor`` goes on at each rung, none stops before the ``grace``
-    share of its way. A trial that fails is started again ``max_failures`` times, from what it had stored.
+    share of its way. Under ``pbt`` what is drawn is where a ``population`` begins, whose settings change on the way. A
+    trial that fails is started again ``max_failures`` times, from what it had stored.
     """
 
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "max_concurrent_trials", "max_failures", "judge"})
@@ -104,9 +106,10 @@ class SearchConfig(Config):
     )
     objectives: tuple[ObjectiveConfig, ...] = tuple(ObjectiveConfig(metric=metric) for metric in VALIDATION)
     proposals: Literal["random", "grid", "optuna"] = "optuna"
-    stop_early: Literal["never", "asha"] = "never"
+    scheduler: Literal["none", "asha", "pbt"] = "none"
     grace: float = Field(0.25, gt=0.0, le=1.0)
     reduction_factor: float = Field(3.0, gt=1.0)
+    population: PopulationConfig = PopulationConfig()  # of pbt
     num_trials: PositiveInt = 12  # a grid has as many as it has
     max_concurrent_trials: PositiveInt = 2
     max_failures: NonNegativeInt = 2
@@ -167,6 +170,10 @@ class SearchConfig(Config):
             for value in parameter.extremes():
                 self.trial_config({parameter.key: value})
         self._check_objectives()
+        if self.scheduler == "pbt":
+            if self.proposals == "optuna":
+                raise ValueError("proposals optuna: a population of pbt begins with random settings or a grid of them")
+            check_population(self.population, self.job_config, keys, self.size)
         return self
 
     def _check_objectives(self) -> None:
@@ -177,8 +184,8 @@ class SearchConfig(Config):
         unknown = [metric for metric in metrics if known and metric not in known]
         if known and unknown:
             raise ValueError(f"objectives: {unknown[0]!r} of {self.job}; expected of {', '.join(known)}")
-        if self.stop_early == "asha" and self.job not in TRAININGS:
-            raise ValueError(f"stop_early asha: {self.job} tells nothing before its end; expected never")
+        if self.scheduler != "none" and self.job not in TRAININGS:
+            raise ValueError(f"scheduler {self.scheduler}: {self.job} tells nothing before its end; expected none")
         if self.job == "train_classifier" and self.base["num_validation_images"] == 0:
             raise ValueError("base.num_validation_images is 0: trials are ranked on images held out from training")
         if self.job == "train_classifier" and self.base["evaluation_attack"]["eps"] == 0:

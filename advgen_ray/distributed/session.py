@@ -15,12 +15,14 @@ from ray.train import Checkpoint
 from torch import nn
 
 from advgen_ray.config import Config
+from advgen_ray.distributed.legs import Leg
 from advgen_ray.distributed.train_storage import OWNER
 from advgen_ray.errors import UserError
 from advgen_ray.storage.filesystem import join, read_bytes, resolve, write_atomic
 from advgen_ray.training.checkpoint import read_json, write_json
 from advgen_ray.training.loop import Record, Save
 from advgen_ray.training.model_directory import CARD, WEIGHTS, save_model
+from advgen_ray.training.trainee import Trainee
 from advgen_ray.training.worker import Worker
 
 PROGRESS = "progress.json"
@@ -31,8 +33,8 @@ STEP_SECONDS = 5.0  # between two looks at a training that has nothing to record
 class Task:
     """One model to train: a module-level function, run on every worker, and what it is to do.
 
-    ``program(config, session)`` trains and calls ``session.finish`` on every worker. ``cost`` weighs it against other
-    tasks, in a unit of theirs.
+    ``program(config, session)`` trains and calls ``session.finish`` on every worker, or ``session.pause`` at the end of
+    a ``leg`` that is not the last. ``cost`` weighs it against other tasks, in a unit of theirs.
     """
 
     name: str
@@ -40,14 +42,18 @@ class Task:
     config: Config
     output: str
     cost: float = 1.0
+    leg: Leg | None = None  # where only a part of the way is to be trained
 
     @property
     def digest(self) -> str:
         """What the task computes; equal digests mean equal results."""
-        return self.config.digest()
+        digest = self.config.digest()
+        return self.leg.digest(digest) if self.leg else digest
 
     def card(self) -> dict[str, Any] | None:
-        """The card of the finished model at ``output``, whoever trained it; None where there is none."""
+        """The card of the finished model (or leg) at ``output``, whoever trained it; None where there is none."""
+        if self.leg and not self.leg.is_last:
+            return _read_json(self.leg.card_file(self.output))
         return _read_json(join(self.output, "model", CARD))
 
     def finished(self) -> bool:
@@ -86,6 +92,10 @@ class Session:
             self._starts = former.get("starts", 0) + 1
             self._tell()
 
+    def until(self, num_steps: int) -> int:
+        """The step at which to pause, of a whole way of so many; its end where there is no leg."""
+        return self.task.leg.until(num_steps) if self.task.leg else num_steps
+
     def on_step(self, step: int, num_steps: int) -> None:
         """Show how far a long way to the next record is."""
         if self.worker.rank == 0 and time.monotonic() - self._told_at > STEP_SECONDS:
@@ -109,9 +119,19 @@ class Session:
                 checkpoint = Checkpoint.from_directory(directory)
             ray.train.report({"step": record["step"], "training": self.task.name}, checkpoint=checkpoint)
 
+    def pause(self, trainee: Trainee) -> None:
+        """Store the training as it is at the end of a leg: the task is done, another goes on from there."""
+        assert self.task.leg, "only a leg ends before the end"
+        if self.worker.rank == 0:
+            self.task.leg.store(trainee, self.task.output, self.task.digest)
+            self._tell(metrics={})
+        self.worker.barrier()
+
     def finish(self, model: nn.Module, card: dict[str, Any]) -> None:
         """Store the model, its card last: from then on the task is done, and a restart passes over it."""
         if self.worker.rank == 0:
+            if self.task.leg:
+                card = card | {"lineage": list(self.task.leg.lineage)}
             with tempfile.TemporaryDirectory(prefix="advgen-model-") as directory:
                 save_model(directory, model, card | {"config_digest": self.task.digest})
                 for name in (WEIGHTS, CARD):
@@ -142,6 +162,8 @@ def run_tasks(tasks: list[Task], cpus_per_worker: int, fallback: str | None) -> 
         try:
             with tempfile.TemporaryDirectory(prefix="advgen-resume-") as directory:
                 resume = _fetched(checkpoint, task, Path(directory))
+                if resume is None and task.leg:
+                    resume = task.leg.fetch(Path(directory))
                 session = Session(task, worker, resume)
                 session.begin()
                 task.program(task.config, session)

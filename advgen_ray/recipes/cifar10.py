@@ -160,7 +160,7 @@ def cifar10_search() -> SearchConfig:
             ParameterConfig(key="attack.eps", kind="log_uniform", low=2 / 255, high=16 / 255),
             ParameterConfig(key="beta", kind="choice", values=(1.0, 3.0, 6.0, 9.0)),
         ),
-        stop_early="asha",
+        scheduler="asha",
         grace=0.2,
         num_trials=16,
         max_concurrent_trials=4,

@@ -181,7 +181,7 @@ def mnist_search() -> SearchConfig:
             ParameterConfig(key="attack.eps", kind="log_uniform", low=0.1, high=0.4),
             ParameterConfig(key="beta", kind="choice", values=(1.0, 3.0, 6.0)),
         ),
-        stop_early="asha",
+        scheduler="asha",
         grace=0.3,
         num_trials=8,
         output="runs/mnist-search",

@@ -11,19 +11,34 @@ from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_parallel import parallel_panel
 from advgen_ray.report.plots_pareto import pareto_panel
+from advgen_ray.report.population_section import population_section
 from advgen_ray.report.search_words import Objective, setting_name, setting_text, settings_text
 
 HOW = {"random": "drawn at random", "grid": "a grid", "optuna": "proposed by Optuna"}
 
 
-def search_page(trials: pd.DataFrame, config: Mapping[str, Any], version: str) -> Page:
-    """``trials``: as ``stages.search.trial_table`` makes them, the best first; ``config``: the search's."""
+BECOMES = {
+    "none": ".",
+    "asha": "; poor ones stopped by ASHA.",
+    "pbt": "; poor ones went on from the state of better ones, with changed settings (population-based training).",
+}
+
+
+def search_page(
+    trials: pd.DataFrame, config: Mapping[str, Any], version: str, on_the_way: pd.DataFrame | None = None
+) -> Page:
+    """``trials``: as ``stages.search_results.trial_table`` makes them, the best first; ``config``: the search's.
+
+    ``on_the_way``: of a population, as ``stages.search_results.schedule_table`` makes it.
+    """
     keys = [parameter["key"] for parameter in config["space"]]
     objectives = [Objective(one["metric"], one["goal"] == "max") for one in config["objectives"]]
     finished = trials[trials["status"] == "finished"]
     best, first = finished.iloc[0], objectives[0]
     job, data_name = config["job"].replace("_", " "), config["base"]["data"]["name"]
     words = settings_text({key: best[key] for key in keys})
+    if on_the_way is not None:
+        words = f"{best['trial']} ({words} in the last round)"
     on_front = int(trials["on_front"].sum())
     front = (
         f" {numbers.count(on_front)} of {len(finished)} are on the front of all objectives." if objectives[1:] else ""
@@ -36,7 +51,7 @@ def search_page(trials: pd.DataFrame, config: Mapping[str, Any], version: str) -
         data_name=data_name,
         version=version,
         answer=f"The best trial by {first.name}, {words}, reaches {first.written(best[first.metric])}.{front}",
-        lead=lead + ("; poor ones stopped by ASHA." if config["stop_early"] == "asha" else "."),
+        lead=lead + BECOMES[config["scheduler"]],
         key_figures=[
             KeyFigure(f"Best {one.name}", one.written(value), "", "", "", None, "")
             for one in objectives
@@ -44,6 +59,7 @@ def search_page(trials: pd.DataFrame, config: Mapping[str, Any], version: str) -
         ],
         sections=[
             *([_front(finished, keys, objectives)] if objectives[1:] else []),
+            *([population_section(on_the_way, keys, objectives)] if on_the_way is not None else []),
             Section("settings", "Settings and what they lead to", [], [_parallel(finished, keys, objectives)]),
             Section("trials", "Trials", _told(trials), [_table(trials, keys, objectives), configs]),
         ],

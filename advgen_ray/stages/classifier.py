@@ -86,6 +86,7 @@ def train(config: TrainClassifierConfig, session: Session) -> None:
         loss_at_epoch=loss_at_epoch(config, worker),
         num_epochs=config.num_epochs,
         max_steps=config.max_steps,
+        until=session.until(num_steps),
         batch_size=config.batch_size,
         augment=flip_and_crop if config.augment == "flip_crop" else None,
         eps_warmup_epochs=config.eps_warmup_epochs,
@@ -97,12 +98,12 @@ def train(config: TrainClassifierConfig, session: Session) -> None:
         observers=_observers(config, images, validation_images, worker),
     )
 
+    if session.until(num_steps) < num_steps:
+        session.pause(trainee)
+        return
+
     def measure(model: torch.nn.Module) -> dict[str, float]:
-        attacks = {"clean_accuracy": None, "pgd_accuracy": attack_at(config.evaluation_attack)}
-        return {
-            name: accuracy(model, test_images, attack, batch_size=EVALUATION_BATCH, seed=seed, worker=worker)
-            for name, attack in attacks.items()
-        }
+        return _measured(model, test_images, config, worker)
 
     def card_of(metrics: dict[str, float]) -> dict[str, Any]:
         return describe_model(config.model.kind, architecture, config, metrics, trainee)
@@ -116,6 +117,17 @@ def train(config: TrainClassifierConfig, session: Session) -> None:
         model.load_state_dict(trainee.best.weights)
     card = card_of(measure(model))
     session.finish(model, card | {"selection": selection} if selection else card)
+
+
+def _measured(
+    model: torch.nn.Module, images: LabelledImages, config: TrainClassifierConfig, worker: Worker
+) -> dict[str, float]:
+    """Accuracy on test images, clean and under the attack that evaluates."""
+    attacks = {"clean_accuracy": None, "pgd_accuracy": attack_at(config.evaluation_attack)}
+    return {
+        name: accuracy(model, images, attack, batch_size=EVALUATION_BATCH, seed=config.seed, worker=worker)
+        for name, attack in attacks.items()
+    }
 
 
 def _model(config: TrainClassifierConfig, info: DatasetInfo) -> tuple[type[ImageClassifier], dict[str, Any]]:

@@ -47,12 +47,14 @@ def train(config: TrainScoreModelConfig, session: Session) -> None:
     model = UNet(**architecture).to(worker.device)
     ema = Ema(model, config.ema_decay)
     trainee = build_trainee(model, config.optimizer, config.num_steps, session.resume, ema)
+    until = session.until(config.num_steps)
     train_score_model(
         trainee,
         images,
         sde=VPSDE(config.beta_min, config.beta_max),
         label_drop=config.label_drop,
         num_steps=config.num_steps,
+        until=until,
         batch_size=config.batch_size,
         horizontal_flip=config.horizontal_flip,
         checkpoint_every_steps=config.checkpoint_every_steps,
@@ -61,6 +63,9 @@ def train(config: TrainScoreModelConfig, session: Session) -> None:
         report=session.report,
         on_step=session.on_step,
     )
+    if until < config.num_steps:
+        session.pause(trainee)
+        return
     model.load_state_dict(ema.shadow)
     metrics = {"loss": trainee.history[-1]["loss"]}
     session.finish(model, describe_model("unet", architecture, config, metrics, trainee))

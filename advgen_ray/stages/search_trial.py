@@ -50,7 +50,9 @@ def run_trial(config: SearchConfig, judge_digest: str, settings: Parameters, tri
 
     def hear(metrics: Mapping[str, float], step: int) -> None:
         if config.job in TRAININGS and wanted[0] in metrics:
-            report({PROGRESS: _share(job, metrics, step), **{key: metrics[key] for key in wanted if key in metrics}})
+            report(
+                {PROGRESS: share_of_way(job, metrics, step), **{key: metrics[key] for key in wanted if key in metrics}}
+            )
 
     with told_instead(hear):
         summary = RUNS[config.job](job)
@@ -64,10 +66,7 @@ def run_trial(config: SearchConfig, judge_digest: str, settings: Parameters, tri
 def _measured(config: SearchConfig, job: Any, summary: Mapping[str, Any], judge_digest: str) -> dict[str, float]:
     """The numbers that a finished job is measured by."""
     if config.job in TRAININGS:
-        card = read_card(local_copy(summary["model"]))
-        kept = card.get("selection", {}).get("step")
-        history = [record for record in card["history"] if METRICS[config.job][0] in record]
-        return next((record for record in history if record["step"] == kept), history[-1])
+        return kept_record(config.job, read_card(local_copy(summary["model"])))
     if config.job in GENERATIONS:
         device = own_device()
         judge = load_judge(config.judge, judge_digest, job.data, device)
@@ -77,7 +76,14 @@ def _measured(config: SearchConfig, job: Any, summary: Mapping[str, Any], judge_
     return dict(_numbers(summary))
 
 
-def _share(job: Config, metrics: Mapping[str, float], step: int) -> float:
+def kept_record(job: str, card: Mapping[str, Any]) -> dict[str, float]:
+    """What was measured of a training at the model that it keeps: the best one by validation, else the last."""
+    kept = card.get("selection", {}).get("step")
+    history: list[dict[str, float]] = [record for record in card["history"] if METRICS[job][0] in record]
+    return next((record for record in history if record["step"] == kept), history[-1])
+
+
+def share_of_way(job: Config, metrics: Mapping[str, float], step: int) -> float:
     """How much of its way a training has gone; less than 1, as after its last step the model is still to be stored."""
     if isinstance(job, TrainClassifierConfig):
         share = metrics["epoch"] / job.num_epochs

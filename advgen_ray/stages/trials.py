@@ -14,12 +14,21 @@ Tell = Callable[[Mapping[str, Any]], tuple[dict[str, Any], str]]
 class Follower:
     """Tells of every trial on one line a report, and records it as a run under the search's.
 
-    ``name`` gives what a trial is called: its directory under ``output/trials``.
+    ``name`` gives what a trial is called: its directory under ``output/trials``. Where ``settings_change`` on the way
+    they are recorded as metrics, by step; MLflow's parameters are for good.
     """
 
-    def __init__(self, digest: str, output: str, num_trials: int, tell: Tell, name: Callable[[Trial], str]) -> None:
+    def __init__(
+        self,
+        digest: str,
+        output: str,
+        num_trials: int,
+        tell: Tell,
+        name: Callable[[Trial], str],
+        settings_change: bool = False,
+    ) -> None:
         self.digest, self.output, self.num_trials = digest, output, num_trials
-        self.tell, self.name = tell, name
+        self.tell, self.name, self.settings_change = tell, name, settings_change
         self.runs = SideBySide()
         self.num_ended = 0
 
@@ -28,7 +37,7 @@ class Follower:
         run = self._run(trial)
         recorded, words = self.tell(report)
         if recorded:
-            run.log_history([recorded])
+            run.log_history([{**trial.parameters, **recorded} if self.settings_change else recorded])
         if words:
             print(f"trial {self.name(trial)}  {_settings(trial)}  {words}", flush=True)
 
@@ -42,7 +51,7 @@ class Follower:
     def _run(self, trial: Trial) -> Run:
         name = self.name(trial)
         tags = {"trial": name, "config_digest": f"{self.digest}-{name}"}
-        values = {"output": join(self.output, "trials", name), **trial.parameters}
+        values = {"output": join(self.output, "trials", name), **({} if self.settings_change else trial.parameters)}
         return self.runs.run(trial.id, "trial", values, tags)
 
 

@@ -57,6 +57,7 @@ def train_classifier(
     loss_at_epoch: Callable[[int], RobustLoss] = lambda epoch: sat_loss,
     num_epochs: int,
     max_steps: int | None = None,
+    until: int | None = None,
     batch_size: int,
     augment: Augment | None = None,
     eps_warmup_epochs: int = 0,
@@ -69,8 +70,9 @@ def train_classifier(
 ) -> None:
     """Train in place on the losses of ``loss_at_epoch`` (epochs from 0); without an attack this is standard training.
 
-    ``batch_size`` is global, over all workers. ``max_steps`` ends earlier than ``num_epochs``. Over the first
-    ``eps_warmup_epochs`` the attack grows linearly from nothing. All draws are keyed by (seed, item, step).
+    ``batch_size`` is global, over all workers. ``max_steps`` ends earlier than ``num_epochs``; ``until`` is a step to
+    pause at. Over the first ``eps_warmup_epochs`` the attack grows linearly from nothing. All draws are keyed by
+    (seed, item, step).
     """
     order = BatchOrder(len(images), batch_size, seed, worker.rank, worker.num_workers)
     start_noise, augmentation = Stream(seed, "attack"), Stream(seed, "augment")
@@ -101,6 +103,7 @@ def train_classifier(
         steps_per_epoch=order.steps_per_epoch,
         record_every=order.steps_per_epoch,
         checkpoint_every=checkpoint_every_epochs * order.steps_per_epoch,
+        until=until,
     )
     if trainee.step == 0:
         observe(0)

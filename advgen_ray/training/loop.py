@@ -54,12 +54,18 @@ Observe = Callable[[int], dict[str, float]]
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How long to train, and after how many steps to record and to checkpoint (both also at the end)."""
+    """How long to train, and after how many steps to record and to checkpoint (both also where it stops)."""
 
     num_steps: int
     steps_per_epoch: int
     record_every: int
     checkpoint_every: int
+    until: int | None = None  # where to stop before the end of num_steps, to be continued
+
+    @property
+    def stop(self) -> int:
+        """The step after which nothing is trained."""
+        return min(self.num_steps, self.until or self.num_steps)
 
 
 def run_steps(
@@ -73,7 +79,7 @@ def run_steps(
     observe: Observe | None = None,
     on_step: OnStep | None = None,
 ) -> None:
-    """Train from ``trainee.step`` to the end of the rhythm.
+    """Train from ``trainee.step`` to where the rhythm stops.
 
     Gradients and recorded means are those of the global batch however unequally workers share it: DDP averages over
     workers, so each scales its mean by its share. Dropout draws from torch's generator, seeded at every step, so
@@ -85,7 +91,7 @@ def run_steps(
     means = _Means()
     trainee.model.train()
     begin = time.monotonic()
-    while trainee.step < rhythm.num_steps:
+    while trainee.step < rhythm.stop:
         torch.manual_seed(dropout.torch_seed(trainee.step, worker.rank))
         with _autocast(trainee.autocast, worker.device):
             terms, num_local, num_global = loss_at(model, trainee.step)
@@ -99,7 +105,7 @@ def run_steps(
         trainee.step += 1
         if on_step:
             on_step(trainee.step, rhythm.num_steps)
-        checkpoint_due = trainee.step % rhythm.checkpoint_every == 0 or trainee.step == rhythm.num_steps
+        checkpoint_due = trainee.step % rhythm.checkpoint_every == 0 or trainee.step == rhythm.stop
         if checkpoint_due or trainee.step % rhythm.record_every == 0:
             values = means.reduce(worker)
             if observe:

@@ -22,6 +22,7 @@ def train_score_model(
     sde: VPSDE,
     label_drop: float,
     num_steps: int,
+    until: int | None = None,
     batch_size: int,
     horizontal_flip: bool = False,
     checkpoint_every_steps: int,
@@ -30,7 +31,7 @@ def train_score_model(
     report: Report,
     on_step: OnStep | None = None,
 ) -> None:
-    """Train in place; the model to keep is ``trainee.ema``'s shadow.
+    """Train in place, to the step ``until`` if one is given; the model to keep is ``trainee.ema``'s shadow.
 
     ``batch_size`` is global, over all workers. Times, noise, dropped labels and flips are keyed by
     (seed, item, step), so they do not depend on the workers.
@@ -57,5 +58,6 @@ def train_score_model(
         steps_per_epoch=order.steps_per_epoch,
         record_every=max(1, min(checkpoint_every_steps, num_steps // NUM_RECORDS)),
         checkpoint_every=checkpoint_every_steps,
+        until=until,
     )
     run_steps(trainee, loss_at, rhythm, seed=seed, worker=worker, report=report, on_step=on_step)

@@ -7,8 +7,11 @@ import pytest
 from advgen_ray.config import GenerateConfig, SearchConfig, TrainClassifierConfig
 from advgen_ray.errors import UserError
 
+PBT = {"scheduler": "pbt", "proposals": "random"}
 CES = {"job": "generate_counterfactuals", "judge": "a/model", "base": {}, "objectives": [{"metric": "validity"}]}
 W = {"key": "guidance_scale", "low": 1.0, "high": 9.0}
+PBT_BASE = {"num_validation_images": 9, "num_epochs": 10}
+RATE = {"key": "optimizer.learning_rate", "kind": "log_uniform", "low": 1e-4, "high": 1e-2}
 EPS = {"key": "attack.eps", "low": 0.1, "high": 1.0}
 
 
@@ -43,7 +46,37 @@ def _config(**changes: Any) -> SearchConfig:
         ),
         ({"judge": "a/model"}, "judge 'a/model': expected none for train_classifier"),
         (CES | {"space": [W], "judge": ""}, "judge '': expected a classifier that says what counterfactuals show"),
-        (CES | {"space": [W], "stop_early": "asha"}, "generate_counterfactuals tells nothing before its end"),
+        (CES | {"space": [W], "scheduler": "asha"}, "generate_counterfactuals tells nothing before its end"),
+        (CES | {"space": [W]} | PBT, "scheduler pbt: generate_counterfactuals tells nothing before its end"),
+        (PBT | {"proposals": "optuna"}, "proposals optuna: a population of pbt begins with random settings or a grid"),
+        (PBT | {"num_trials": 1}, "num_trials is 1: under pbt one trial takes over from another"),
+        (
+            PBT | {"space": [EPS, {"key": "batch_size", "kind": "choice", "values": [64, 128]}]},
+            "batch_size: cannot change on the way, as under pbt it would; expected of optimizer.learning_rate, ",
+        ),
+        (
+            PBT | {"space": [{"key": "evaluation_attack.eps", "low": 0.1, "high": 1.0}]},
+            "evaluation_attack.eps: cannot change on the way",
+        ),
+        (
+            PBT
+            | {"job": "train_score_model", "base": {}, "objectives": [{"metric": "loss", "goal": "min"}]}
+            | {"space": [{"key": "label_drop", "low": 0.1, "high": 0.5}]},
+            "label_drop: cannot change on the way",
+        ),
+        (PBT | {"population": {"rounds": 3}}, "population.rounds is 3: each is to end with an epoch that is validated"),
+        (PBT | {"base": PBT_BASE | {"validate_every_epochs": 3}}, "num_epochs is 10 and validate_every_epochs 3"),
+        (PBT | {"base": PBT_BASE | {"max_steps": 50}}, "base.max_steps: under pbt rounds end with epochs"),
+        (PBT | {"base": PBT_BASE | {"record_energies_at_epochs": [1]}}, "trials of pbt keep no energies"),
+        (
+            PBT
+            | {"job": "train_score_model", "base": {"num_steps": 12}, "space": [RATE]}
+            | {"objectives": [{"metric": "loss", "goal": "min"}]},
+            "population.rounds is 5: expected a divisor of num_steps 12",
+        ),
+        (PBT | {"population": {"factors": [0.8, 1.0]}}, "factors: expected one or more, none of them 1"),
+        (PBT | {"population": {"rounds": 1}}, "population.rounds: input should be greater than or equal to 2"),
+        (PBT | {"population": {"quantile": 0.6}}, "population.quantile: input should be less than or equal to 0.5"),
     ],
 )
 def test_a_search_that_makes_no_sense_is_refused(changes: dict[str, Any], message: str) -> None:
@@ -81,3 +114,11 @@ def test_where_it_runs_is_not_what_it_computes() -> None:
     for change in ("seed=1", "base.num_epochs=3", "num_trials=5", "grace=0.5", "base.attack.num_steps=2"):
         assert config.override([change]).digest() != config.digest(), change
     assert isinstance(config.job_config, TrainClassifierConfig)
+
+
+def test_a_population_changes_what_may_change() -> None:
+    assert _config(**PBT, base=PBT_BASE, space=[EPS, RATE]).size == 12
+    losses = {"objectives": [{"metric": "loss", "goal": "min"}], "space": [RATE], "base": {"num_steps": 10}}
+    assert _config(**PBT, job="train_score_model", **losses).population.rounds == 5
+    grid = [{"key": "beta", "kind": "choice", "values": [1.0, 6.0]}]
+    assert _config(**(PBT | {"proposals": "grid"}), base=PBT_BASE, space=grid).size == 2

@@ -21,7 +21,7 @@ from advgen_ray.distributed.schedules import Asha
 from advgen_ray.distributed.train import Task
 from advgen_ray.distributed.tune import Trial
 from advgen_ray.errors import UserError
-from advgen_ray.stages import search, search_trial
+from advgen_ray.stages import search, search_results, search_trial
 from advgen_ray.stages.claims import claim
 from advgen_ray.training.model_directory import save_model
 from tests.models_on_disk import choice, generate_config
@@ -62,7 +62,7 @@ def _ce_config(models: Path, output: Path, **changes: Any) -> SearchConfig:
 def test_a_search_trains_tracks_and_ends_in_a_page(tmp_path: Path) -> None:
     import mlflow
 
-    summary = search.run(_config(tmp_path, stop_early="asha", grace=1.0))
+    summary = search.run(_config(tmp_path, scheduler="asha", grace=1.0))
     trials = json.loads((tmp_path / "trials.json").read_text())
     assert summary["trials"] == {"finished": 2}
     assert summary["best"][PGD] == max(trial[PGD] for trial in trials)
@@ -163,19 +163,19 @@ def test_the_table_has_the_best_first_and_a_front_of_what_finished(tmp_path: Pat
         _trial("d", 0.1, 6.0, (1.0, 0.3, 0.99)),
     ]
     config = _config(tmp_path)
-    table = search.trial_table(trials, config)
+    table = search_results.trial_table(trials, config)
     assert table["trial"].tolist() == ["c", "a", "d", "b", "e"]  # of equally robust ones the more accurate first
     assert table["on_front"].tolist() == [True, False, True, False, False]
     assert table["mistake"].tolist() == ["", "", "", "", "the loss is nan"]
-    summary = search.summarize(table, config)
+    summary = search_results.summarize(table, config)
     assert summary["trials"] == {"finished": 3, "stopped": 1, "failed": 1}
     assert [one["trial"] for one in summary["front"]] == ["c", "d"]
     json.dumps(summary, allow_nan=False)
-    search._store(table, summary, config)
+    search_results.store(table, summary, config)
     best = yaml.safe_load((tmp_path / "best.yaml").read_text())
     assert (best["attack"]["eps"], best["beta"], best["output"]) == (0.4, 6.0, config.base["output"])
     with pytest.raises(UserError, match="none of 1 trials came to its end; the loss is nan"):
-        search._refuse_nothing(search.trial_table([failed], config), [failed], config)
+        search._refuse_nothing(search_results.trial_table([failed], config), [failed], config)
 
 
 def test_tune_is_told_the_search(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_tune_is_told_the_search(tmp_path: Path) -> None:
     assert (plain.proposals, plain.num_trials, plain.asha, plain.max_concurrent_trials) == ("optuna", 2, None, 1)
     assert plain.given == [{"attack.eps": 0.5, "beta": 6.0}], "the base's own settings, as the space holds them"
     assert dict(plain.goals) == {PGD: "max", CLEAN: "max"}
-    assert search.schedule_of(_config(tmp_path, stop_early="asha"), 1).asha == Asha(0.25, 3.0)
+    assert search.schedule_of(_config(tmp_path, scheduler="asha"), 1).asha == Asha(0.25, 3.0)
     grid = _config(tmp_path, space=(choice("beta", 1.0, 6.0), choice("seed", 0, 1)), proposals="grid")
     assert search.schedule_of(grid, 1).given == [{"beta": b, "seed": s} for b in (1.0, 6.0) for s in (0, 1)]
     narrow = _config(tmp_path, space=(ParameterConfig(key="attack.eps", low=0.1, high=0.3),))
