@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -33,6 +35,7 @@ from advgen_ray.storage.shards import DamagedShardError, ShardHeader, decode, en
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
 SHARDS, ATTEMPTS, FAILURES = "shards", "attempts", "failures"  # the last two are gone once the set is finished
+FETCHED_AHEAD = 4  # shards
 
 
 @dataclass(frozen=True)
@@ -160,8 +163,7 @@ class ResultSet:
     def commit(self, seconds: float) -> dict[str, Any]:
         """Check every shard and write the manifest, which makes the set finished; returns the manifest."""
         shards = []
-        for index in range(self.num_shards):
-            data = self._shard_bytes(index)
+        for index, data in enumerate(self._fetched(self.num_shards)):
             num_rows = decode(data, self._header(), self.shard_uri(index), ["item_id"]).num_rows
             digest = hashlib.sha256(data).hexdigest()
             shards.append({"name": shard_name(index), "num_rows": num_rows, "sha256": digest})
@@ -183,15 +185,13 @@ class ResultSet:
 
     def read_shard(self, index: int, sha256: str, columns: list[str] | None = None) -> pa.Table:
         """``shard`` for who has read the manifest already; raises DamagedShardError."""
-        data = self._shard_bytes(index)
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise DamagedShardError(self.shard_uri(index), "its sha256 is not the manifest's")
-        return decode(data, self._header(), self.shard_uri(index), columns)
+        return self._checked(index, self._shard_bytes(index), sha256, columns)
 
     def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
-        """The rows shard by shard in item order, one shard in memory at a time, each checked."""
-        for index, shard in enumerate(self.manifest["shards"]):
-            yield self.read_shard(index, shard["sha256"], columns)
+        """The rows shard by shard in item order, a few shards in memory at a time, each checked."""
+        shards = self.manifest["shards"]
+        for index, data in enumerate(self._fetched(len(shards))):
+            yield self._checked(index, data, shards[index]["sha256"], columns)
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """All rows, or some columns of them, in item order."""
@@ -214,6 +214,22 @@ class ResultSet:
 
     def _header(self) -> ShardHeader:
         return ShardHeader(self.kind, self.identity, self.image_shape)
+
+    def _checked(self, index: int, data: bytes, sha256: str, columns: list[str] | None) -> pa.Table:
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise DamagedShardError(self.shard_uri(index), "its sha256 is not the manifest's")
+        return decode(data, self._header(), self.shard_uri(index), columns)
+
+    def _fetched(self, count: int) -> Iterator[bytes]:
+        """The first shards in turn, the next few on their way while one is worked on: S3 takes its time to answer."""
+        with ThreadPoolExecutor(FETCHED_AHEAD) as pool:
+            coming: deque[Future[bytes]] = deque()
+            for index in range(count):
+                coming.append(pool.submit(self._shard_bytes, index))
+                if len(coming) > FETCHED_AHEAD:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
 
     def _shard_bytes(self, index: int) -> bytes:
         try:
