@@ -51,7 +51,7 @@ class Here:
         monkeypatch.setattr(session, "_worker", Worker)
         monkeypatch.setattr(ray.train, "get_checkpoint", lambda: None)
         monkeypatch.setattr(ray.train, "report", lambda *_, **__: None)
-        monkeypatch.setattr("advgen_ray.stages.training.run_training", self._train)
+        monkeypatch.setattr("advgen_ray.stages.tracked_training.run_training", self._train)
         monkeypatch.setattr(population, "run_search", self._search)
         monkeypatch.setattr("advgen_ray.distributed.cluster.connect", lambda: None)
         monkeypatch.setattr(search, "room_for_trials", lambda job, name, wanted: wanted)

@@ -16,6 +16,7 @@ from advgen_ray.models.ema import Ema
 from advgen_ray.models.image_classifier import ImageClassifier
 from advgen_ray.rng import Stream
 from advgen_ray.stages.robust_loss import loss_at_epoch
+from advgen_ray.stages.tracked_training import run_tracked
 from advgen_ray.stages.training import (
     build_trainee,
     check_data,
@@ -23,7 +24,6 @@ from advgen_ray.stages.training import (
     describe_model,
     load_shared,
     num_parameters,
-    run_tracked,
     store_model,
     store_table,
 )

@@ -20,7 +20,7 @@ from advgen_ray.errors import UserError
 from advgen_ray.report.search_words import settings_text
 from advgen_ray.stages import classifier, score_model
 from advgen_ray.stages.search_trial import kept_record, share_of_way
-from advgen_ray.stages.training import run_tracked
+from advgen_ray.stages.tracked_training import run_tracked
 from advgen_ray.stages.trials import Follower
 from advgen_ray.storage.filesystem import exists, join, read_bytes, remove_tree, write_atomic
 from advgen_ray.tracking import told_instead

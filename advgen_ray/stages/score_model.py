@@ -11,6 +11,7 @@ from advgen_ray.distributed.train import Session, Task
 from advgen_ray.models.ema import Ema
 from advgen_ray.models.unet import UNet
 from advgen_ray.rng import Stream
+from advgen_ray.stages.tracked_training import run_tracked
 from advgen_ray.stages.training import (
     build_trainee,
     check_data,
@@ -18,7 +19,6 @@ from advgen_ray.stages.training import (
     describe_model,
     load_shared,
     num_parameters,
-    run_tracked,
 )
 from advgen_ray.training.loop import Record
 from advgen_ray.training.score_model import train_score_model

@@ -27,7 +27,8 @@ from advgen_ray.stages import (
     score_model,
 )
 from advgen_ray.stages.energy_view import plan_of, stages_of
-from advgen_ray.stages.training import TrainingConfig, check_data, run_tracked
+from advgen_ray.stages.tracked_training import run_tracked
+from advgen_ray.stages.training import TrainingConfig, check_data
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
 from advgen_ray.tracking import tracked_run
 from advgen_ray.training.loop import Record

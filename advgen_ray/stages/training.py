@@ -1,7 +1,6 @@
-"""What both training stages share: optimisers from configs, data on every worker, tracking around the run."""
+"""What both training stages share: optimisers from configs, data on every worker, what a model is stored with."""
 
 import io
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,25 +16,20 @@ from advgen_ray.config import (
     OptimizerConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
-    WorkersConfig,
 )
 from advgen_ray.data import datasets
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.distributed.train import Describe, Task, run_training
 from advgen_ray.models.ema import Ema
 from advgen_ray.stages.training_split import split_training
-from advgen_ray.storage.filesystem import join, local_copy, write_atomic
-from advgen_ray.tracking import Run, SideBySide, check_tracking
-from advgen_ray.training.exported import export_program
+from advgen_ray.storage.filesystem import join, write_atomic
 from advgen_ray.training.model_directory import CARD, WEIGHTS, save_model
 from advgen_ray.training.optim import adam, constant, one_cycle, one_cycle_momentum, sgd
-from advgen_ray.training.trainee import Record, Trainee
+from advgen_ray.training.trainee import Trainee
 from advgen_ray.training.worker import Worker
 
 TrainingConfig = TrainClassifierConfig | TrainScoreModelConfig
-RUN_NAMES = {TrainClassifierConfig: "classifier", TrainScoreModelConfig: "score_model"}  # of tracked runs
 
 
 def check_data(configs: Sequence[TrainingConfig]) -> list[int]:
@@ -133,64 +127,3 @@ def store_table(uri: str, columns: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     pd.DataFrame(columns).to_parquet(buffer, index=False)
     write_atomic(uri, buffer.getvalue())
-
-
-def run_tracked(tasks: Sequence[Task], workers: WorkersConfig, describe: Describe) -> list[dict[str, Any]]:
-    """Train the tasks, each recorded as a run of its own while it trains; returns their model cards.
-
-    A finished model was recorded when it was trained, so it is not recorded again.
-    """
-    check_tracking()
-    recorder = _Recorder()
-    try:
-        cards = run_training(tasks, workers, describe, recorder.add)
-        for task, card in zip(tasks, cards, strict=True):
-            recorder.complete(task, card)
-    except BaseException as error:
-        recorder.runs.close_all(error)
-        raise
-    return cards
-
-
-class _Recorder:
-    """Passes records on to the tracked run of their task, which opens at its first record and ends with the group.
-
-    The watcher may miss a record between two looks; the card holds all, and those not yet passed on follow in the
-    end. Records from before this process began were passed on by the one that was killed then.
-    """
-
-    def __init__(self) -> None:
-        self.steps: dict[str, set[int]] = {}  # recorded here, by output
-        self.runs = SideBySide()
-
-    def add(self, task: Task, record: Record) -> None:
-        self._run(task).log_history([record])
-        self.steps.setdefault(task.output, set()).add(record["step"])
-
-    def _run(self, task: Task) -> Run:
-        tags = {"config_digest": task.digest, "model": task.name}
-        return self.runs.run(task.output, RUN_NAMES[type(task.config)], task.config.model_dump(mode="json"), tags)
-
-    def complete(self, task: Task, card: dict[str, Any]) -> None:
-        """Pass on what the watcher missed, and the results; the task's run is over."""
-        recorded = self.steps.get(task.output)
-        if recorded is None:
-            return
-        missed = [r for r in card["history"] if r["step"] > min(recorded) and r["step"] not in recorded]
-        for record in [*missed, {"step": card["num_steps"], **card["metrics"]}]:
-            self.add(task, record)
-        _log_model(self._run(task), task)
-        self.runs.close(task.output)
-
-
-def _log_model(run: Run, task: Task) -> None:
-    """Hand a trained model to its run; where that is not possible the job goes on, as its result is stored."""
-    if not run.is_recorded:
-        return
-    try:
-        program = export_program(local_copy(join(task.output, "model")))
-    except Exception as error:  # whatever torch raises of a network it cannot trace
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        print(f"advgen: warning: tracking: {task.name} is not in MLflow's models: {said}", file=sys.stderr)
-        return
-    run.log_model(program.content, torch.__version__, program.inputs, program.outputs, program.facts)

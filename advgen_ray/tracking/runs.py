@@ -23,19 +23,21 @@ _active: ContextVar["Run | None"] = ContextVar("active_run", default=None)
 
 
 @contextmanager
-def tracked_run(name: str, config: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> Iterator["Run"]:
+def tracked_run(
+    name: str, config: Mapping[str, Any], tags: Mapping[str, str] | None = None, only_unfinished: bool = False
+) -> Iterator["Run"]:
     """Record what happens inside as one run, nested under the run around it, if any.
 
     The outermost call checks the tracking server first and raises UserError where it does not answer; its run gets
     this machine's system metrics; on the way out it waits until everything is written, or stored for later. A run of
     the same work into the same output that did not finish is continued: "the same" is ``tags["config_digest"]`` (else
-    a digest of the config) and ``config["output"]``.
+    a digest of the config) and ``config["output"]``; with ``only_unfinished`` nothing is recorded where there is none.
     """
     parent = _active.get()
     if parent is None:
         check_tracking()
     writer = parent.writer if parent else Writer()
-    run = Run(writer, parent, name, config, dict(tags or {}))
+    run = Run(writer, parent, name, config, dict(tags or {}), only_unfinished)
     system_metrics = SystemMetrics(run.log_system) if parent is None and wanted() else None
     token = _active.set(run)
     status = "FAILED"
@@ -91,14 +93,20 @@ class Run:
     """One open run; its methods return at once, and the background writer keeps their order."""
 
     def __init__(
-        self, writer: "Writer | _Told", parent: "Run | None", name: str, config: Mapping[str, Any], tags: dict[str, str]
+        self,
+        writer: "Writer | _Told",
+        parent: "Run | None",
+        name: str,
+        config: Mapping[str, Any],
+        tags: dict[str, str],
+        only_unfinished: bool = False,
     ) -> None:
         self.writer, self.parent, self.name = writer, parent, name
         self.key = uuid.uuid4().hex
         values = json.loads(json.dumps(config))  # a private copy: the caller may change its own
         everything = _identity(values) | {key: str(value) for key, value in tags.items()}
         opening = {"name": name, "config": values, "tags": everything, "parent": parent.key if parent else None}
-        self._submit("open", **opening)
+        self._submit("open", **opening, only_unfinished=only_unfinished)
 
     @property
     def id(self) -> str:
@@ -109,8 +117,11 @@ class Run:
         """Record the numbers among ``metrics`` at ``step``."""
         self.log_history([{**metrics, "step": step or 0}])
 
-    def log_history(self, history: Sequence[Mapping[str, Any]]) -> None:
-        """Record rows of ``{"step": int, metric: number, ...}``; what is no number is left out."""
+    def log_history(self, history: Sequence[Mapping[str, Any]], only_new: bool = False) -> None:
+        """Record rows of ``{"step": int, metric: number, ...}``; what is no number is left out.
+
+        With ``only_new`` also what an earlier life recorded, value by value.
+        """
         now = int(time.time() * 1000)
         points = [
             (key_of(metric), float(value), now, int(row.get("step") or 0))
@@ -118,7 +129,7 @@ class Run:
             for metric, value in row.items()
             if metric != "step" and isinstance(value, (int, float)) and not math.isnan(value)
         ]
-        self._submit("metrics", points=points)
+        self._submit("metrics", points=points, only_new=only_new)
 
     def log_artifact(self, path: str | Path) -> None:
         """Keep a copy of a file, or of a folder with all that is in it."""

@@ -78,6 +78,8 @@ class Sender:
             tags["mlflow.parentRunId"] = self.ids[entry["parent"]]
         tags["run_key"] = entry["run"]
         former = self._unfinished(entry["name"], tags)
+        if not former and entry.get("only_unfinished"):
+            return  # and what comes of this run is not sent
         if former:
             run_id = former.info.run_id
             self.client.update_run(run_id, status="RUNNING")
@@ -114,9 +116,16 @@ class Sender:
     def _metrics(self, entry: Entry) -> None:
         from mlflow.entities import Metric
 
-        metrics = [Metric(*point) for point in entry["points"]]
-        for batch in _in_batches(metrics, MAX_METRICS_PER_CALL):
-            self.client.log_batch(self.ids[entry["run"]], metrics=batch)
+        run_id = self.ids[entry["run"]]
+        points = self._unknown(run_id, entry["points"]) if entry.get("only_new") else entry["points"]
+        for batch in _in_batches([Metric(*point) for point in points], MAX_METRICS_PER_CALL):
+            self.client.log_batch(run_id, metrics=batch)
+
+    def _unknown(self, run_id: str, points: Sequence[Any]) -> list[Any]:
+        """Those of which the run has no value at their step."""
+        names = {name for name, *_ in points}
+        known = {name: {one.step for one in self.client.get_metric_history(run_id, name)} for name in names}
+        return [point for point in points if point[3] not in known[point[0]]]
 
     def _system(self, entry: Entry) -> None:
         """A sample's step is the second of its run, counted from the first life of one that is continued."""

@@ -14,11 +14,14 @@ class SideBySide:
     def __init__(self) -> None:
         self._open: dict[str, tuple[Context, ExitStack, Run]] = {}
 
-    def run(self, key: str, name: str, config: Mapping[str, Any], tags: Mapping[str, str]) -> Run:
+    def run(
+        self, key: str, name: str, config: Mapping[str, Any], tags: Mapping[str, str], only_unfinished: bool = False
+    ) -> Run:
         """The open run of ``key``, opened at the first call."""
         if key not in self._open:
             context, stack = copy_context(), ExitStack()
-            self._open[key] = (context, stack, context.run(stack.enter_context, tracked_run(name, config, tags=tags)))
+            opened = tracked_run(name, config, tags, only_unfinished)
+            self._open[key] = (context, stack, context.run(stack.enter_context, opened))
         return self._open[key][2]
 
     def close(self, key: str, error: BaseException | None = None) -> None:

@@ -111,7 +111,7 @@ def test_a_training_tells_on_its_way_and_ends_in_what_it_keeps(tmp_path: Path, m
         return [save_model(f"{task.output}/model", session.model, session.card)]
 
     config = _config(tmp_path)
-    monkeypatch.setattr("advgen_ray.stages.training.run_training", run_here)
+    monkeypatch.setattr("advgen_ray.stages.tracked_training.run_training", run_here)
     reports: list[dict[str, Any]] = []
     search_trial.run_trial(config, "", {"attack.eps": 0.2, "beta": 1.0}, "one", lambda one: reports.append(dict(one)))
     assert [report["progress"] for report in reports] == [0.5, 0.99, 1.0], "not at its end before the model is stored"

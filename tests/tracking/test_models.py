@@ -36,7 +36,7 @@ def _train_here(tasks: Sequence[Any], _workers: Any, _describe: Any, on_record: 
 @pytest.fixture(autouse=True)
 def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """One of its own; MLflow unpickles nothing, whatever the user's environment says."""
-    monkeypatch.setattr("advgen_ray.stages.training.run_training", _train_here)
+    monkeypatch.setattr("advgen_ray.stages.tracked_training.run_training", _train_here)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", tmp_path.name)
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
@@ -155,3 +155,34 @@ def test_our_jobs_take_the_program_as_a_classifier(tmp_path: Path) -> None:
     file.write_bytes(export_program(directory).content)
     x = torch.rand(3, 1, 8, 8)
     assert torch.equal(load_classifier(file, (1, 8, 8), 10).model(x), load_model(directory).model(x))
+
+
+def test_a_run_whose_driver_was_killed_is_completed_by_the_next_one(
+    experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model is there, trained to its end by workers that outlived the driver."""
+    config = classifier_config(tmp_path)
+    trained: list[dict[str, Any]] = []
+
+    def dies(tasks: Sequence[Any], *rest: Any) -> list[dict[str, Any]]:
+        trained.extend(_train_here(tasks, *rest))
+        raise KeyboardInterrupt
+
+    path = "advgen_ray.stages.tracked_training.run_training"
+    monkeypatch.setattr(path, dies)
+    with pytest.raises(KeyboardInterrupt):
+        classifier.run(config)
+    killed = _run(experiment)
+    assert killed.info.status == "KILLED"
+    monkeypatch.setattr(path, lambda *_: trained)  # as it says of what is there already
+    for marked in (True, False):
+        classifier.run(config)
+        run = _run(experiment)  # still the one
+        assert run.info.run_id == killed.info.run_id
+        assert run.info.status == "FINISHED"
+        assert {name for name, _ in trained[0]["metrics"].items()} <= set(run.data.metrics)
+        steps = [point.step for point in _client().get_metric_history(run.info.run_id, "loss")]
+        assert steps == sorted(set(steps)), "a step is there twice"
+        assert len(run.outputs.model_outputs) == 1
+        if marked:
+            (Path(config.output) / "tracked").unlink()  # then MLflow is asked, and has no unfinished run
