@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ import psutil
 import pytest
 
 from tests.cluster_files.repository import CLUSTER
+from tests.dashboards.prometheus import installed
 from tests.ports import free_ports
 
 pytestmark = pytest.mark.long
@@ -38,9 +38,10 @@ class Services:
 
 
 def environment() -> dict[str, str]:
-    """The tests' own, with the commands of this python's environment first."""
+    """The tests' own, with the commands of this python's environment first, and Prometheus where there is one."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "AWS"))}
-    return {**kept, "PATH": f"{HERE}:{os.environ['PATH']}"}
+    folders = [HERE, *([str(programs)] if (programs := installed()) else []), os.environ["PATH"]]
+    return {**kept, "PATH": ":".join(folders)}
 
 
 @contextlib.contextmanager
@@ -101,8 +102,9 @@ def test_they_answer_on_loopback_only(services: Services) -> None:
     assert {address.port for address in addresses} >= {services.mlflow, services.s3}
 
 
-@pytest.mark.skipif(shutil.which("prometheus") is None, reason="no prometheus on the PATH")
 def test_prometheus_reads_its_config(services: Services) -> None:
+    if installed() is None:
+        pytest.skip("no prometheus on the PATH, and apt-get download gives none")
     assert f"Prometheus: http://127.0.0.1:{services.prometheus}" in services.printed
     assert fetch(f"http://127.0.0.1:{services.prometheus}/-/ready") == 200
     with urllib.request.urlopen(f"http://127.0.0.1:{services.prometheus}/api/v1/status/config", timeout=10) as response:
@@ -111,7 +113,7 @@ def test_prometheus_reads_its_config(services: Services) -> None:
 
 def test_without_prometheus_it_says_so(services: Services) -> None:
     started = any("Prometheus:" in line for line in services.printed)
-    assert started == (shutil.which("prometheus") is not None)
+    assert started == (installed() is not None)
     assert started != any("no prometheus on the PATH" in line for line in services.printed)
 
 

@@ -15,7 +15,10 @@ from typing import Any
 START_SECONDS = 60
 
 
-def installed(cache: Path) -> Path | None:
+PROMETHEUS_HOME = Path.home() / ".cache/advgen_ray/prometheus"
+
+
+def installed(cache: Path = PROMETHEUS_HOME) -> Path | None:
     """The folder of ``prometheus`` and ``promtool``: those on the PATH, else Debian's; None where there are none."""
     if shutil.which("prometheus") and (promtool := shutil.which("promtool")):
         return Path(promtool).parent
