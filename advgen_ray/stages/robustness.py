@@ -46,7 +46,7 @@ def run(config: EvaluateRobustnessConfig) -> dict[str, Any]:
     """
     images = load_images(config.data, config.split, config.num_images, "num_images").first(config.num_images)
     loaded = load_classifier(config.classifier, config.data)
-    result_set = _prepare(config, images, loaded)
+    result_set = prepare(config, images, loaded)
     doubts = _probe(loaded, images)
     with tracked_run("robustness", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
         if result_set.finished():
@@ -71,7 +71,8 @@ def run(config: EvaluateRobustnessConfig) -> dict[str, Any]:
     return summary
 
 
-def _prepare(config: EvaluateRobustnessConfig, images: LabelledImages, loaded: LoadedModel) -> ResultSet:
+def prepare(config: EvaluateRobustnessConfig, images: LabelledImages, loaded: LoadedModel) -> ResultSet:
+    """Begin or continue the set; raises UserError where another lies in its place."""
     return ResultSet.create(
         config.output,
         kind="robustness",

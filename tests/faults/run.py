@@ -27,7 +27,7 @@ from tests.faults.works import Work
 from tests.s3_server import SwiftServer
 from tests.tracking.mlflow_server import MlflowServer
 
-KILLS_OF_A_JOB = 5
+KILLS_OF_A_JOB = 6
 WORKS = ("generation", "training", "scoring", "evaluation")
 
 
@@ -44,6 +44,7 @@ def main() -> int:
     names = tuple(arguments.only.split(",")) if arguments.only else WORKS
     kills: list[Kill] = []
     losses: list[str] = []
+    Path(arguments.output).parent.mkdir(exist_ok=True)
     with started(Path(tempfile.mkdtemp(prefix="advgen-faults-"))) as world:
         for number in count():
             if len(kills) >= arguments.kills or losses:
@@ -52,9 +53,8 @@ def main() -> int:
                 world.run(names, number, arguments.seed, arguments.kills - len(kills), kills)
             except LostError as loss:
                 losses.append(str(loss))
-    Path(arguments.output).parent.mkdir(exist_ok=True)
-    content = {"seed": arguments.seed, "kills": [asdict(one) for one in kills], "losses": losses}
-    Path(arguments.output).write_text(json.dumps(content, indent=1) + "\n")
+            content = {"seed": arguments.seed, "kills": [asdict(one) for one in kills], "losses": losses}
+            Path(arguments.output).write_text(json.dumps(content, indent=1) + "\n")
     print(table([asdict(one) for one in kills]), *losses, sep="\n")
     return 1 if losses else 0
 

@@ -12,7 +12,7 @@ from tests.faults.machines import ACTORS, WORKERS, Machines
 from tests.faults.servers import Server, away_for_a_while
 from tests.faults.works import CHECKPOINT_EVERY, RECORD_EVERY, Work
 
-PAUSE_SECONDS = (0.0, 6.0)  # between what a job has done since the last kill and the next one
+PAUSE_SECONDS = (0.0, 4.0)  # between what a job has done since the last kill and the next one
 PATIENCE_SECONDS = 400.0
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from advgen_ray.config import ScoreEnergiesConfig
+from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.distributed.energy_rows import EnergyRows
-from advgen_ray.stages import energies
+from advgen_ray.distributed.robustness_rows import RobustnessRows
+from advgen_ray.stages import energies, robustness
+from advgen_ray.stages.inputs import load_classifier, load_images
 from tests.classifier_jobs import fill
 from tests.faults.drivers import ROOT
 from tests.faults.report import HEAD, table
-from tests.faults.works import CPU, save_models, scoring
+from tests.faults.works import CPU, evaluation, save_models, scoring
 
 
 @pytest.mark.long
@@ -44,6 +47,16 @@ def test_what_differs_or_is_there_twice_is_seen(tmp_path: Path) -> None:
     second.write_bytes(kept)
     (first.parent / "again.parquet").write_bytes(kept)
     assert work.wrong() == f"{made.num_shards + 1} files for {made.num_shards} shards"
+
+
+def test_an_evaluation_is_compared_with_one_that_was_not_broken(tmp_path: Path) -> None:
+    models = save_models(tmp_path / "models")
+    work = evaluation(models, str(tmp_path / "made"), tmp_path / "whole", seed=1, num_images=20)
+    assert isinstance(work.config, EvaluateRobustnessConfig)
+    images = load_images(work.config.data, work.config.split, 20, "").first(20)
+    made = robustness.prepare(work.config, images, load_classifier(work.config.classifier, work.config.data))
+    fill(made, RobustnessRows(work.config, made, CPU))
+    assert work.wrong() == ""
 
 
 def test_the_table_has_a_row_for_each_victim_and_job() -> None:

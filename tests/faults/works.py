@@ -13,6 +13,7 @@ from advgen_ray.distributed.energy_rows import EnergyRows
 from advgen_ray.distributed.robustness_rows import RobustnessRows
 from advgen_ray.distributed.session import Task
 from advgen_ray.stages import classifier, counterfactuals, energies, robustness
+from advgen_ray.stages.inputs import load_classifier, load_images
 from advgen_ray.storage import ResultSet, filesystem
 from advgen_ray.training.checkpoint import same_weights
 from advgen_ray.training.model_directory import load_model
@@ -74,10 +75,10 @@ def scoring(models: Path, output: str, unbroken: Path, seed: int, num_images: in
     return _map("scoring", "score_energies", config, output, expected)
 
 
-def evaluation(models: Path, output: str, unbroken: Path, seed: int) -> Work:
-    """APGD and Square on 200 images in 10 shards, each resumed within."""
+def evaluation(models: Path, output: str, unbroken: Path, seed: int, num_images: int = 200) -> Work:
+    """APGD and Square on so many images in shards of 20, each resumed within."""
     config = robustness_config(
-        str(models / "eps-0.5/model"), Path("unused"), num_images=200, shard_images=20, seed=seed, pool=POOL,
+        str(models / "eps-0.5/model"), Path("unused"), num_images=num_images, shard_images=20, seed=seed, pool=POOL,
         attacks=(
             AttackConfig(kind="apgd", eps=0.5, num_steps=60, num_restarts=3),
             AttackConfig(kind="square", eps=0.5, num_steps=300),
@@ -86,7 +87,8 @@ def evaluation(models: Path, output: str, unbroken: Path, seed: int) -> Work:
 
     def expected() -> ResultSet:
         own = config.model_copy(update={"output": str(unbroken)})
-        made = robustness.prepare(own)
+        images = load_images(own.data, own.split, own.num_images, "").first(own.num_images)
+        made = robustness.prepare(own, images, load_classifier(own.classifier, own.data))
         return _filled(made, lambda: RobustnessRows(own, made, CPU))
 
     return _map("evaluation", "evaluate_robustness", config, output, expected)
