@@ -5,8 +5,10 @@ It launches and ends them as it would machines of a cloud.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -28,6 +30,7 @@ class Cloud:
         import ray
 
         self.folder = folder
+        self.session = Path(tempfile.mkdtemp(prefix="advgen-ray-"))  # its sockets' paths must be short
         ports = free_ports(3)
         self.address = f"{ray._private.services.get_node_ip_address()}:{ports[0]}"
         config = folder / "autoscaler.json"
@@ -39,7 +42,7 @@ class Cloud:
             "num-cpus": 1,
             "object-store-memory": 200_000_000,
             "autoscaling-config": config,
-            "temp-dir": folder / "ray",
+            "temp-dir": self.session,
         }
         command = [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block"]
         own = {
@@ -90,10 +93,11 @@ class Cloud:
             except psutil.NoSuchProcess:
                 continue
         self.process.wait(timeout=60)
+        shutil.rmtree(self.session, ignore_errors=True)
 
     def _processes(self) -> list[psutil.Process]:
         """All that belong to this head's session, whoever is their parent by now."""
-        mine = str(self.folder / "ray")
+        mine = str(self.session)
         return [one for one in psutil.process_iter() if one.pid != os.getpid() and _names(one, mine)]
 
     def _wait(self) -> None:
