@@ -30,10 +30,13 @@ class Movie:
 
     @cached_property
     def _frames(self) -> list[Image.Image]:
-        """In one palette, as the format wants it: 255 colours of the last, and the paper's white."""
+        """In one palette, as the format wants it: that of all frames together, lest a colour that one has is lost."""
         frames = [_drawn(self.size, paint) for paint in self.paints]
-        palette = frames[-1].quantize(255)
-        palette.putpalette((palette.getpalette() or [])[: 3 * 255] + [255] * 3)
+        width, height = frames[0].size
+        montage = Image.new("RGB", (width, height * len(frames)))
+        for index, frame in enumerate(frames):
+            montage.paste(frame, (0, index * height))
+        palette = montage.quantize(256, Image.Quantize.MAXCOVERAGE)
         return [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
 
     @cached_property

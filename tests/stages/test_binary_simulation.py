@@ -112,7 +112,7 @@ def test_a_movie_has_every_frame_and_ends_on_its_still(finished: Finished) -> No
             frames.append(np.asarray(movie.convert("RGB"), dtype=int))
         assert np.abs(frames[0] - frames[2]).max() > 50
         assert np.array_equal(frames[2], np.asarray(last.convert("RGB"), dtype=int))
-        assert frames[2][0, 0].tolist() == [255, 255, 255]
+        assert frames[2][0, 0].min() > 248, "paper stays white in the palette"
 
 
 @pytest.mark.parametrize(
