@@ -23,6 +23,16 @@ BoundAttack = Callable[[Tensor, Objective], Tensor]
 TINY = 1e-12  # AutoAttack's: keeps the difference of logits ratio finite where the leading logits are equal
 
 
+def logit(outputs: Tensor) -> Tensor:
+    """The logit of a binary classifier, ``[N, 1] -> [N]``: rises as a sample looks more like data (S004 equation 2.7).
+
+    With ``Unconstrained`` PGD on it is binary AT's ascent. Raises ValueError for more than one output.
+    """
+    if outputs.dim() != 2 or outputs.shape[1] != 1:
+        raise ValueError(f"expected one logit a sample, [N, 1], got outputs of shape {list(outputs.shape)}")
+    return outputs[:, 0]
+
+
 def misclassified(y: Tensor) -> Until:
     """Whether ``y`` is not the prediction: the usual end of an attack on a classifier."""
 

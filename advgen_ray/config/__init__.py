@@ -2,6 +2,7 @@
 
 from advgen_ray.config.attacks import AttackConfig
 from advgen_ray.config.base import Config, resolve
+from advgen_ray.config.binary_simulation import MaximinConfig, MinimaxConfig, SimulateBinaryTrainingConfig
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.comparisons import CompareLossesConfig, CompareSubsetsConfig, LossConfig
 from advgen_ray.config.counterfactual_search import SearchCounterfactualsConfig, TrialResourcesConfig
@@ -57,6 +58,8 @@ __all__ = [
     "GenerateFromClassifierConfig",
     "LossConfig",
     "MakeRatingPageConfig",
+    "MaximinConfig",
+    "MinimaxConfig",
     "NeighborhoodConfig",
     "ObjectiveConfig",
     "OptimizerConfig",
@@ -70,6 +73,7 @@ __all__ = [
     "ScoreEnergiesConfig",
     "SearchConfig",
     "SearchCounterfactualsConfig",
+    "SimulateBinaryTrainingConfig",
     "StudyConfig",
     "TrainClassifierConfig",
     "TrainScoreModelConfig",

@@ -19,6 +19,7 @@ from advgen_ray.recipes import (
     digits_robust,
     imagenette,
     mnist,
+    plane,
     svhn,
     tiny_imagenet,
 )
@@ -35,6 +36,7 @@ _MODULES: tuple[ModuleType, ...] = (
     svhn,
     tiny_imagenet,
     imagenette,
+    plane,
 )  # the first with a config type is its default
 
 

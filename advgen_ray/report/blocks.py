@@ -1,10 +1,10 @@
 """What a page is made of; the template knows these and nothing else."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,34 @@ class Details:
     kind: Literal["details"] = "details"
 
 
-Block = Figure | Table | Grid | Details
+class Moving(Protocol):
+    """A moving picture and the one that stands in for it, both inside the page."""
+
+    @property
+    def alt(self) -> str:
+        """What happens in it, for those who do not see it."""
+
+    @property
+    def uri(self) -> str:
+        """The moving picture."""
+
+    @property
+    def still_uri(self) -> str:
+        """Its last frame."""
+
+
+@dataclass(frozen=True)
+class Animation:
+    """Moving pictures side by side, which a reader may stop; at rest where the reader's system asks for less motion."""
+
+    anchor: str
+    title: str
+    caption: str
+    movies: Sequence[Moving]
+    kind: Literal["animation"] = "animation"
+
+
+Block = Figure | Table | Grid | Details | Animation
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ NATURAL, ATTACKED = BLUE, VERMILLION
 SMALL, WIDE = (3.1, 2.6), (4.9, 3.2)  # inches; a small panel is a quarter of the page, a wide one nearly half
 INK, GRID = "#24282d", "#e4e4df"
 
-_LOOK: dict[Any, Any] = {
+LOOK: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same on every machine
     "font.size": 9.0,
     "axes.titlesize": 10.0,
@@ -57,7 +57,7 @@ def draw(name: str, alt: str, size: tuple[float, float], paint: Callable[[Axes],
     """One panel: ``paint`` draws on fresh axes of ``size`` inches; no global state of matplotlib is touched."""
 
     def svg() -> bytes:
-        with mpl.rc_context(_LOOK):
+        with mpl.rc_context(LOOK):
             canvas = Canvas(figsize=size, layout="constrained")
             paint(canvas.add_subplot())
             buffer = io.BytesIO()

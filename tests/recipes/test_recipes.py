@@ -8,6 +8,7 @@ from advgen_ray.config import (
     ReadRatingsConfig,
     SearchConfig,
     SearchCounterfactualsConfig,
+    SimulateBinaryTrainingConfig,
     StudyConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
@@ -32,6 +33,9 @@ def test_recipe_names_begin_with_their_data_set():
         config = recipe.make()
         if isinstance(config, ReadRatingsConfig):  # its data are those of the page that it names
             assert recipe.name.startswith("digits_")
+            continue
+        if isinstance(config, SimulateBinaryTrainingConfig):  # points that it draws itself
+            assert recipe.name.startswith("plane_")
             continue
         if isinstance(config, SearchConfig):
             assert recipe.name.startswith(config.base["data"]["name"])

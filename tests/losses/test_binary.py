@@ -1,0 +1,73 @@
+"""The binary AT loss is torch's logistic loss, meets the ascent of the logit, and leaves weights to the outer step."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from advgen_ray.attacks.objectives import Objective
+from advgen_ray.attacks.pgd import PGD
+from advgen_ray.attacks.threat_model import Unconstrained
+from advgen_ray.losses.binary import binary_at_loss
+
+
+def discriminator() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Linear(16, 1))
+
+
+def images(num: int, seed: int) -> Tensor:
+    return torch.rand(num, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
+
+
+def test_it_is_binary_cross_entropy_with_logits() -> None:
+    """Sums of means over each side, whatever their sizes."""
+    model, x, x_out = discriminator().eval(), images(12, 1), images(20, 2)
+    terms = binary_at_loss(model, x, x_out, None)
+    f, f_out = model(x)[:, 0], model(x_out)[:, 0]
+    bce = functional.binary_cross_entropy_with_logits
+    assert torch.allclose(terms.loss, bce(f, torch.ones(12)) + bce(f_out, torch.zeros(20)), rtol=1e-6)
+    assert torch.allclose(terms.metrics["data_probability"], f.sigmoid().mean())
+    assert torch.allclose(terms.metrics["out_probability"], f_out.sigmoid().mean())
+    assert not any(value.requires_grad for value in terms.metrics.values())
+
+
+def test_at_the_solution_it_is_log_4_and_it_is_finite_anywhere() -> None:
+    class Given(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return 1e4 * x[:, :1]
+
+    zeros, ones = torch.zeros(4, 2), torch.ones(4, 2)
+    assert binary_at_loss(Given(), zeros, zeros, None).loss.item() == pytest.approx(1.3862944)
+    assert binary_at_loss(Given(), ones, zeros, None).loss.item() == pytest.approx(0.6931472)
+    assert binary_at_loss(Given(), zeros, ones, None).loss.item() == pytest.approx(1e4, rel=1e-3)
+
+
+def test_the_attack_starts_at_p0_and_ascends_the_logit_alone() -> None:
+    model, x, x_out = discriminator().eval(), images(8, 1), images(8, 2)
+    met = []
+
+    def attack(start: Tensor, objective: Objective) -> Tensor:
+        met.append((start, objective(torch.tensor([[3.0], [-2.0]]))))
+        return 1 - start
+
+    terms = binary_at_loss(model, x, x_out, attack)
+    ((start, values),) = met
+    assert torch.equal(start, x_out)
+    assert values.tolist() == [3.0, -2.0]
+    assert torch.equal(terms.loss, binary_at_loss(model, x, 1 - x_out, None).loss)
+
+
+def test_gradients_reach_the_weights_only_through_the_loss() -> None:
+    """As S004 equation 2.18 has them: the ascended samples are constants, and one forward takes both sides."""
+    model, x, x_out = discriminator().eval(), images(8, 1), images(8, 2)
+    pgd = partial(PGD(Unconstrained(), num_steps=3, step_size=0.3), model)
+    binary_at_loss(model, x, x_out, pgd).loss.backward()
+    x_adv = pgd(x_out, lambda outputs: outputs[:, 0])
+    f, f_adv = model(x)[:, 0], model(x_adv)[:, 0]
+    weighted = ((1 - f.sigmoid()).detach() * f).mean() - (f_adv.sigmoid().detach() * f_adv).mean()
+    for parameter, expected in zip(model.parameters(), torch.autograd.grad(-weighted, model.parameters()), strict=True):
+        assert torch.allclose(parameter.grad, expected, atol=1e-6)
+    assert not torch.equal(x_adv, x_out)
