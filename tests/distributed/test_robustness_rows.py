@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 
 def _prepare(config: EvaluateRobustnessConfig) -> ResultSet:
     images = load_images(config.data, config.split, config.num_images, "num_images").first(config.num_images)
-    return robustness._prepare(config, images, load_classifier(config.classifier, config.data))
+    return robustness.prepare(config, images, load_classifier(config.classifier, config.data))
 
 
 def _table(config: EvaluateRobustnessConfig) -> tuple[ResultSet, pd.DataFrame]:
