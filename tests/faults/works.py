@@ -99,6 +99,7 @@ def training(models: Path, output: str, unbroken: Path, seed: int) -> Work:
     config = classifier_config(
         Path("unused"), num_epochs=120, checkpoint_every_epochs=CHECKPOINT_EVERY // RECORD_EVERY, seed=seed,
     ).model_copy(update={"output": output})  # fmt: skip
+    config = config.override(["workers.max_failures=-1"])  # of its own it gives up after three
 
     def step() -> int:
         record: Any = Task("", classifier.train, config, output).progress().get("record")
