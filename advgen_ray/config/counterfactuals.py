@@ -8,11 +8,15 @@ from advgen_ray.config.base import Config
 from advgen_ray.config.parts import DataConfig, NeighborhoodConfig, PoolConfig
 from advgen_ray.config.samplers import HUNDRED_EVALUATIONS, SamplerConfig
 
+USUAL_BATCH = 256
+
 
 class CounterfactualsConfig(Config):
     """The sources, ``replicates`` counterfactuals of each for every class, and how they are cut into shards.
 
     The sources are the first ``num_sources`` images of a split, or of another set of counterfactuals (S000 figure 5).
+    ``batch_size`` of them are made at once, fewer where memory does not hold as many; null takes on a GPU as many as it
+    holds, on a CPU 256. Counterfactuals of batches of another size differ in rounding.
     """
 
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "pool", "sources"})
@@ -22,15 +26,24 @@ class CounterfactualsConfig(Config):
     sources: str = ""  # a finished set of counterfactuals of the same data, whose images take the split's place
     num_sources: PositiveInt = 10_000
     replicates: PositiveInt = 2
-    batch_size: PositiveInt = 256  # CEs in one network batch
+    batch_size: PositiveInt | None = USUAL_BATCH
     shard_images: PositiveInt = 1000  # CEs in one Parquet file, the unit of work that is never lost
     seed: NonNegativeInt = 0
     output: str = "runs/counterfactuals"
     pool: PoolConfig = PoolConfig()
 
+    @property
+    def images_at_once(self) -> int:
+        """A batch that any device may be expected to hold."""
+        return self.batch_size or USUAL_BATCH
+
 
 class GenerateConfig(CounterfactualsConfig):
-    """Counterfactual examples by classifier-free guidance within a neighborhood of the source (S000 section 3)."""
+    """Counterfactual examples by classifier-free guidance within a neighborhood of the source (S000 section 3).
+
+    ``precision`` is that of the network; the sampler's state is float32. ``compiled`` costs an actor a minute or two,
+    needs a C++ compiler there, and on a CPU pays for small networks only. Both change the rounding.
+    """
 
     PLACEMENT: ClassVar[frozenset[str]] = CounterfactualsConfig.PLACEMENT | {"score_model", "unconditional_model"}
 
@@ -41,6 +54,8 @@ class GenerateConfig(CounterfactualsConfig):
     guidance_scale: float = Field(15.0, ge=0.0)
     guidance_until: float = Field(1.0, ge=0.0, le=1.0)  # guided at times up to this; one evaluation a step before it
     sampler: SamplerConfig = HUNDRED_EVALUATIONS
+    precision: Literal["fp32", "bf16"] = "fp32"
+    compiled: bool = False
 
 
 class AscentConfig(Config):

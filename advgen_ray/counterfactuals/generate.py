@@ -1,6 +1,7 @@
 """Counterfactual generation (S000 section 3): sample the guided score joined with a neighborhood of the source."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from advgen_ray.counterfactuals.neighborhood import Neighborhood, NeighborhoodSc
 from advgen_ray.diffusion import ScoreFn
 from advgen_ray.diffusion.guidance import classifier_free_guidance
 from advgen_ray.diffusion.held_denoiser import HeldDenoiser
+from advgen_ray.diffusion.noise_ahead import noise_ahead
 from advgen_ray.diffusion.samplers import Sampler
 from advgen_ray.diffusion.vp_sde import VPSDE, per_image
 from advgen_ray.rng import Item, Stream
@@ -69,17 +71,18 @@ def generate(
     _check(sources, y_target, item_ids, null_label)
     shape = sources.shape[1:]
 
-    def noise(step: int) -> Tensor:
-        return stream.normal(item_ids, shape, step).to(sources.device)
+    def draw(step: int) -> Tensor:
+        return stream.normal(item_ids, shape, step)
 
     mu, sigma = 2 * sources - 1, 2 * sigma_ce
     guided = classifier_free_guidance(score_fn, guidance_scale, null_label, guidance_until)
     held = HeldDenoiser(guided, network_every, sde) if network_every > 1 else guided
     score = combine(held, neighborhood(mu, sigma, sde), sde)
-    start = noise(0)
-    if times[0] < 1:
-        start = float(sde.alpha(times[0])) * mu + float(sde.sigma(times[0])) * start
-    x = sampler(score, start, y_target, times, lambda step: noise(step + 1), sde)
+    with noise_ahead(draw, sources.device) if sources.is_cuda else nullcontext(draw) as noise:
+        start = noise(0)
+        if times[0] < 1:
+            start = float(sde.alpha(times[0])) * mu + float(sde.sigma(times[0])) * start
+        x = sampler(score, start, y_target, times, lambda step: noise(step + 1), sde)
     return ((x + 1) / 2).clamp(0, 1)
 
 

@@ -20,10 +20,13 @@ from advgen_ray.counterfactuals.from_classifier import targeted_ascent
 from advgen_ray.counterfactuals.generate import generate, paper_literal, score_consistent
 from advgen_ray.counterfactuals.neighborhood import boltzmann_exact, boltzmann_hardtanh, bounded, gaussian
 from advgen_ray.data.datasets import dataset_info
+from advgen_ray.diffusion import ScoreFn
+from advgen_ray.diffusion.network_speed import compiled, in_bfloat16
 from advgen_ray.diffusion.samplers import ancestral, euler_maruyama
 from advgen_ray.diffusion.solvers import dpm_solver_ode, dpm_solver_sde, heun
 from advgen_ray.diffusion.vp_sde import VPSDE, linear_times, log_snr_times, quadratic_times
 from advgen_ray.distributed.loading import load_unchanged, load_unchanged_score
+from advgen_ray.errors import UserError
 from advgen_ray.rng import Stream
 from advgen_ray.training.loaded_score import LoadedScore
 
@@ -123,7 +126,7 @@ def _by_diffusion(config: GenerateConfig, digest: str, stream: Stream, device: t
     scored = load_unchanged_score(config.score_model, digest, config.data, device, config.unconditional_model)
     make = partial(
         generate,
-        scored.score_fn,
+        _faster(scored.score_fn, config),
         stream=stream,
         sde=scored.sde,
         sampler=SAMPLERS[config.sampler.kind][0],
@@ -137,6 +140,27 @@ def _by_diffusion(config: GenerateConfig, digest: str, stream: Stream, device: t
         null_label=scored.null_label,
     )
     return Generator(make, scored.digest, evaluations_of(config, scored.sde))
+
+
+def _faster(score_fn: ScoreFn, config: GenerateConfig) -> ScoreFn:
+    if config.precision == "bf16":
+        score_fn = in_bfloat16(score_fn)
+    if not config.compiled:
+        return score_fn
+    from torch._dynamo.exc import TorchDynamoException  # a second to import, which others need not spend
+
+    compiled_fn = compiled(score_fn)
+
+    def evaluated(x_t: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        try:
+            return compiled_fn(x_t, t, y)
+        except TorchDynamoException as error:
+            raise UserError(
+                f"compiled=true: torch cannot compile the score model here ({str(error).splitlines()[0]}); it takes a "
+                "C++ compiler on every machine that makes counterfactuals; --set compiled=false goes without"
+            ) from None
+
+    return evaluated
 
 
 def times_of(sampler: SamplerConfig, sde: VPSDE) -> Tensor:

@@ -15,6 +15,7 @@ from advgen_ray.distributed import metrics
 from advgen_ray.distributed.ce_generators import load_generator
 from advgen_ray.distributed.ce_sources import load_sources
 from advgen_ray.distributed.failures import RowsFailed, make_rows
+from advgen_ray.distributed.memory import WithinMemory
 from advgen_ray.distributed.plans import CounterfactualPlan
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import COUNTERFACTUALS, images_to_column
@@ -38,13 +39,16 @@ class CounterfactualRows:
         self.config, self.device = config, device
         inputs: dict[str, Any] = result_set.plan["inputs"]
         self.generator = load_generator(config, inputs, device)
+        self.make = WithinMemory(self.generator.make)
         self.judge = self.generator.judge if judge is None else judge
         self.sources = load_sources(config, inputs.get("sources"))
         self.plan = plan_of(config)
 
     def __call__(self, index: int) -> pa.Table:
         """The rows of one shard, in batches of ``batch_size``; raises RowsFailed where some cannot be made."""
-        rows, size = self.plan.rows(index), self.config.batch_size
+        rows, size = self.plan.rows(index), self.config.images_at_once
+        if self.config.batch_size is None and self.device.type == "cuda":
+            size = len(rows)
         batches = [rows[start : start + size] for start in range(0, len(rows), size)]
         return make_rows(batches, self._batch, self._key, self.plan.num_rows)
 
@@ -58,7 +62,7 @@ class CounterfactualRows:
         images = sources.images.to(self.device)
         item_ids = [f"{s}/{y}/{r}" for s, y, r in zip(sources.ids, target, replicate, strict=True)]
         y_target = torch.from_numpy(target).to(self.device)
-        x_ce = self.generator.make(images, y_target, item_ids)
+        x_ce = self.make(images, y_target, item_ids)
         finite = x_ce.isfinite().flatten(1).all(1).cpu().numpy()
         if not finite.all():
             raise RowsFailed({self._key(row): "x_ce is not finite" for row in rows[~finite]})

@@ -44,6 +44,11 @@ def cifar10_counterfactuals_paper_sampler() -> GenerateConfig:
     return cifar10_counterfactuals().model_copy(update={"sampler": PAPER})
 
 
+def cifar10_counterfactuals_bf16() -> GenerateConfig:
+    """cifar10_counterfactuals for GPUs: network in bfloat16 and compiled, as many at once as the GPU's memory holds."""
+    return cifar10_counterfactuals().model_copy(update={"precision": "bf16", "compiled": True, "batch_size": None})
+
+
 def cifar10_robust_counterfactuals() -> GenerateByClassifierConfig:
     """S000 figures 2, 10 and 11: 1,000 images pushed by the classifier of eps 1 until it is 90% sure, steps of .05."""
     return GenerateByClassifierConfig(

@@ -44,7 +44,7 @@ def run_trial(
     judge = load_judge(config.judge, judge_digest, generation.data, device)
     if not result_set.finished():
         _complete(result_set, generation, device, judge, report)
-    rows = judged_rows(result_set, judge, generation.batch_size, device)
+    rows = judged_rows(result_set, judge, generation.images_at_once, device)
     manifest = result_set.manifest
     report(
         {

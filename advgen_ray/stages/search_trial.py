@@ -70,7 +70,7 @@ def _measured(config: SearchConfig, job: Any, summary: Mapping[str, Any], judge_
     if config.job in GENERATIONS:
         device = own_device()
         judge = load_judge(config.judge, judge_digest, job.data, device)
-        rows = judged_rows(ResultSet.open(job.output), judge, job.batch_size, device)
+        rows = judged_rows(ResultSet.open(job.output), judge, job.images_at_once, device)
         spent = {"network_evaluations": evaluations_of(job, VPSDE())} if isinstance(job, GenerateConfig) else {}
         return {**measures(rows), **spent}
     return dict(_numbers(summary))

@@ -7,10 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from advgen_ray.config.samplers import HUNDRED_EVALUATIONS
 from advgen_ray.counterfactuals.generate import generate, score_consistent
 from advgen_ray.counterfactuals.metrics import l0, l2
 from advgen_ray.counterfactuals.neighborhood import Neighborhood, boltzmann_exact, boltzmann_hardtanh
 from advgen_ray.data.datasets import load
+from advgen_ray.diffusion import ScoreFn
+from advgen_ray.diffusion.network_speed import in_bfloat16
 from advgen_ray.diffusion.samplers import Sampler, ancestral, euler_maruyama
 from advgen_ray.diffusion.score_matching import score_from_noise_prediction
 from advgen_ray.diffusion.vp_sde import VPSDE, linear_times, quadratic_times
@@ -87,6 +90,30 @@ def exact_score_vs_hardtanh() -> list[dict[str, Any]]:
     ]
 
 
+def bf16_counterfactuals() -> list[dict[str, Any]]:
+    """What bfloat16 changes by the same draws: ``ratio`` of mean L2 to float32's; ``value`` is validity."""
+    study, times = _Study(), quadratic_times(HUNDRED_EVALUATIONS.num_steps)
+    made = {
+        name: torch.cat(
+            [study.generate(batch, ancestral, times, boltzmann_hardtanh, score_fn) for batch in range(NUM_BATCHES)]
+        )
+        for name, score_fn in (("fp32", study.score_fn), ("bf16", in_bfloat16(study.score_fn)))
+    }
+    found = {name: study.quality(x_ce) for name, x_ce in made.items()}
+    difference = (made["bf16"] - made["fp32"]).flatten(1).norm(dim=1)
+    return [
+        {
+            "name": "bf16_counterfactuals",
+            "ratio": found["bf16"]["l2"] / found["fp32"]["l2"],
+            "spread": 0.0,
+            "unit": "validity",
+            "against": f"float32: validity {found['fp32']['value']:.4f}, L0 {found['fp32']['l0']:.4f}; a CE moves by "
+            f"L2 {difference.median():.3f} (median), {difference.max():.3f} (most), of {found['fp32']['l2']:.2f}",
+            **found["bf16"],
+        }
+    ]
+
+
 class _Study:
     """The demo's score model and judge, and the sources: one batch of all classes each."""
 
@@ -110,12 +137,19 @@ class _Study:
         kept: list[Tensor] = []
         return seconds(lambda: kept.append(self.generate(batch, sampler, times, boltzmann_hardtanh))), kept[0]
 
-    def generate(self, batch: int, sampler: Sampler, times: Tensor, neighborhood: Neighborhood) -> Tensor:
+    def generate(
+        self,
+        batch: int,
+        sampler: Sampler,
+        times: Tensor,
+        neighborhood: Neighborhood,
+        score_fn: ScoreFn | None = None,
+    ) -> Tensor:
         """Counterfactuals ``[sources * classes, C, H, W]`` of one batch."""
         size = SOURCES_PER_BATCH * self.num_classes
         rows = slice(batch * size, (batch + 1) * size)
         return generate(
-            self.score_fn,
+            score_fn or self.score_fn,
             self.sources[rows],
             self.targets[rows],
             self.item_ids[rows],

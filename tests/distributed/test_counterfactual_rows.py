@@ -1,5 +1,8 @@
 """What a shard of counterfactuals holds, and what it does not depend on; without Ray."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,7 @@ import pyarrow as pa
 import pytest
 import torch
 
+import advgen_ray.config.counterfactuals as config_module
 from advgen_ray.config import GenerateConfig, NeighborhoodConfig, SamplerConfig
 from advgen_ray.data import datasets
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
@@ -91,6 +95,7 @@ def test_every_choice_of_the_config_reaches_the_images(score_model: str, tmp_pat
         {"sampler": SamplerConfig(start_time=0.5)},
         {"sampler": SamplerConfig(network_every=2)},
         {"guidance_until": 0.2},
+        {"precision": "bf16"},
         {"split": "test"},
     ]
     seen = [
@@ -100,6 +105,54 @@ def test_every_choice_of_the_config_reaches_the_images(score_model: str, tmp_pat
     for first in range(len(seen)):
         for second in range(first):
             assert seen[first] != seen[second], (changes[first], changes[second])
+
+
+@pytest.mark.parametrize(("device", "at_once"), [("cpu", 20), ("cuda", 25)])
+def test_without_a_batch_size_a_gpu_gets_all_of_a_shard_at_once(
+    score_model: str, tmp_path: Path, device: str, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config_module, "USUAL_BATCH", 20)
+    config = generate_config(score_model, tmp_path / "ce", batch_size=None)
+    rows = CounterfactualRows(config, prepare(config), torch.device("cpu"))
+    batches: list[int] = []
+
+    def recorded(numbers: np.ndarray) -> pa.Table:
+        batches.append(len(numbers))
+        return pa.table({"number": numbers})
+
+    monkeypatch.setattr(rows, "_batch", recorded)
+    rows.device = torch.device(device)
+    rows(0)
+    assert batches == [at_once, 25 - at_once][: 1 if at_once == 25 else 2]
+
+
+def test_a_compiler_that_is_missing_is_one_line(score_model: str, tmp_path: Path) -> None:
+    script = (
+        "import sys, torch\n"
+        "from pathlib import Path\n"
+        "from advgen_ray.distributed.counterfactual_rows import CounterfactualRows\n"
+        "from advgen_ray.errors import UserError\n"
+        "from advgen_ray.stages.counterfactuals import prepare\n"
+        "from tests.models_on_disk import generate_config\n"
+        "config = generate_config(sys.argv[1], Path(sys.argv[2]), compiled=True)\n"
+        "try:\n"
+        "    CounterfactualRows(config, prepare(config), torch.device('cpu'))(0)\n"
+        "except UserError as error:\n"
+        "    print(error)\n"
+    )
+    environment = os.environ | {"CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "compiled")}
+    command = [sys.executable, "-c", script, score_model, str(tmp_path / "ce")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    (message,) = done.stdout.splitlines()
+    assert message.startswith("compiled=true: torch cannot compile the score model here (InvalidCxxCompiler: No ")
+    assert message.endswith("--set compiled=false goes without")
+
+
+@pytest.mark.long
+def test_compiled_counterfactuals_are_the_same_but_for_rounding(score_model: str, tmp_path: Path) -> None:
+    plain = column_to_images(_rows(generate_config(score_model, tmp_path / "a"))["x_ce"], SHAPE)
+    fast = column_to_images(_rows(generate_config(score_model, tmp_path / "b", compiled=True))["x_ce"], SHAPE)
+    np.testing.assert_allclose(plain, fast, atol=1e-4, rtol=0)
 
 
 def test_a_model_that_changed_since_the_plan_is_refused(tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ def test_paper_scale_is_the_papers():
     assert (printed.sampler.kind, printed.sampler.num_steps) == ("euler_maruyama", 1000)
     assert printed.model_copy(update={"sampler": generate.sampler}) == generate
     assert evaluations_of(generate, VPSDE()) == 100
+    fast = recipes.find("cifar10_counterfactuals_bf16", GenerateConfig)
+    assert (fast.precision, fast.compiled, fast.batch_size, fast.sampler) == ("bf16", True, None, generate.sampler)
     assert evaluations_of(printed, VPSDE()) == 2000
     assert generate.sampler == GenerateConfig().sampler, "the one without a recipe"
     score = recipes.find("cifar10_score_model", TrainScoreModelConfig)
