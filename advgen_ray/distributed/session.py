@@ -16,6 +16,7 @@ from torch import nn
 
 from advgen_ray.config import Config
 from advgen_ray.distributed.legs import Leg
+from advgen_ray.distributed.loading import given_gpu
 from advgen_ray.distributed.train_storage import OWNER
 from advgen_ray.errors import UserError
 from advgen_ray.storage.filesystem import join, read_bytes, resolve, write_atomic
@@ -69,7 +70,8 @@ class Task:
         """Replace ``progress.json``, small and at once, for whoever watches; ``steps``: how many of how many.
 
         A session adds ``at`` (Unix time), ``starts`` (how often workers took the task up), how many workers they are,
-        ``num_steps`` once it is known, and in the end the card's ``metrics``.
+        ``num_steps`` once it is known, ``gpu_unused`` (one that torch cannot use is held), and in the end the card's
+        ``metrics``.
         """
         content = {"name": self.name, "config_digest": self.digest, "record": record, "steps": steps, **more}
         write_atomic(join(self.output, PROGRESS), json.dumps(content).encode())
@@ -142,6 +144,7 @@ class Session:
     def _tell(self, steps: tuple[int, int] | None = None, **more: Any) -> None:
         more |= {"at": time.time(), "starts": self._starts, "num_steps": self._num_steps}
         more["num_workers"] = self.worker.num_workers
+        more["gpu_unused"] = given_gpu() and self.worker.device.type == "cpu"
         self.task.write_progress(self._record, steps, **more)
 
 
@@ -176,7 +179,7 @@ def run_tasks(tasks: list[Task], cpus_per_worker: int, fallback: str | None) -> 
 def _worker() -> Worker:
     context = ray.train.get_context()
     device = torch.device("cpu")
-    if torch.cuda.is_available() and ray.get_gpu_ids():
+    if torch.cuda.is_available() and given_gpu():
         from ray.train.torch import get_device
 
         device = get_device()

@@ -12,7 +12,7 @@ from advgen_ray.distributed import cluster, train_storage
 from advgen_ray.distributed.resources import check_fits, per_worker
 from advgen_ray.distributed.session import Session, Task, run_tasks
 from advgen_ray.distributed.train_watch import Describe, Group, OnRecord, watch
-from advgen_ray.errors import UserError
+from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.storage.filesystem import ensure_writable, resolve
 
 __all__ = ["Describe", "Session", "Task", "run_training"]
@@ -29,7 +29,8 @@ def run_training(
     of seconds of imports on a small machine, more than a small model takes to train. A model that is there already,
     made by the same config, is kept. Killed workers continue from the latest checkpoint; after a killed driver the
     same call does. Raises UserError for a place that holds something else or cannot be written, for more than the
-    cluster has, and for mistakes that a worker finds.
+    cluster has, and for mistakes that a worker finds; IncompleteError where workers died more often than
+    ``workers.max_failures`` allows.
     """
     unfinished = [task for task in tasks if not _kept(task)]
     if unfinished:
@@ -77,11 +78,28 @@ def _fit(groups: list[list[Task]], workers: WorkersConfig, describe: Describe, o
     watch(threads, tasks, describe, on_record)
     for thread in threads:
         if thread.error:
-            raise thread.error
+            raise _given_up(thread.error, workers) or thread.error
         if thread.result.return_value:
             raise UserError(thread.result.return_value)
     for group in groups:
         train_storage.remove(storage, _run_name(group))
+
+
+def _given_up(error: BaseException, workers: WorkersConfig) -> IncompleteError | None:
+    """What to say where workers died too often; None for an error of another kind, which is a defect."""
+    from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
+    from ray.train.v2.api.exceptions import WorkerGroupError
+
+    if not isinstance(error, WorkerGroupError):
+        return None
+    died = [rank for rank, why in error.worker_failures.items() if isinstance(why, WorkerHealthCheckFailedError)]
+    if not died:
+        return None
+    return IncompleteError(
+        f"training: worker {min(died)} of a group died, out of memory say or with its node, and workers.max_failures="
+        f"{workers.max_failures} such ends were forgiven; the same command goes on from the last checkpoint, and with "
+        "--set workers.max_failures=-1 as often as it takes"
+    )
 
 
 def _trainer(tasks: list[Task], workers: WorkersConfig, resources: dict[str, float], storage: str) -> Any:

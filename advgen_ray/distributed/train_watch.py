@@ -65,6 +65,7 @@ class _Screen:
         self.begin = self.told_at = time.monotonic()
         self.lines: dict[str, float] = {}  # when a task had its last one, by output
         self.steps: tuple[Task, list[int]] | None = None
+        self.told_unused_gpu = False
         self.sizes: dict[str, int] = {}  # of the groups at work, by output
         self.meters = {task.output: TrainingMeter(task, self.former[task.output]) for task in tasks}
         self.job = JobMeter(tasks)
@@ -79,6 +80,7 @@ class _Screen:
             if self.meters[task.output].look(progress):
                 self.job.came_forward()
             self._tell_size(task, progress.get("num_workers"))
+            self._tell_unused_gpu(task, progress)
             if progress.get("steps") and progress != self.former[task.output]:
                 self.steps = (task, progress["steps"])
             if record and record != self.shown[task.output]:
@@ -95,6 +97,12 @@ class _Screen:
             self.sizes[task.output] = num_workers
             if former:
                 print(f"{task.name}  goes on with {num_workers} workers, not {former}", flush=True)
+
+    def _tell_unused_gpu(self, task: Task, progress: dict[str, Any]) -> None:
+        """Once: the training goes on, many times slower."""
+        if progress.get("gpu_unused") and progress != self.former[task.output] and not self.told_unused_gpu:
+            self.told_unused_gpu = True
+            print(f"{task.name}  a GPU is held and torch cannot use it there, it computes on the CPU", flush=True)
 
     def end(self) -> None:
         """Nothing is under way any more."""

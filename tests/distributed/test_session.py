@@ -8,7 +8,7 @@ import pytest
 import ray.train
 
 from advgen_ray.config import TrainClassifierConfig
-from advgen_ray.distributed import session
+from advgen_ray.distributed import session, train_watch
 from advgen_ray.distributed.session import Session, Task, run_tasks
 from advgen_ray.training.worker import Worker
 
@@ -30,6 +30,23 @@ def test_steps_are_told_between_records_and_not_every_one(tmp_path: Path, monkey
     leader.on_step(3, 60)
     assert task.progress()["steps"] == [3, 60]
     assert task.progress()["record"] == {"step": 2, "loss": 0.5}, "what was recorded stays in sight"
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_training_that_cannot_use_its_gpu_says_so_once(
+    given: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = TrainClassifierConfig(output=str(tmp_path))
+    tasks = [Task(name, lambda *_: None, config, str(tmp_path / name)) for name in ("one", "two")]
+    monkeypatch.setattr(session, "given_gpu", lambda: given)
+
+    def fit() -> None:
+        for task in tasks:
+            for step in (1, 2):
+                Session(task, Worker(), None).report({"step": step, "loss": 0.5}, None)
+
+    train_watch.watch([train_watch.Group(fit)], tasks, lambda *_: "", lambda *_: None)
+    assert capsys.readouterr().out.count("a GPU is held and torch cannot use it there") == int(given)
 
 
 def test_only_the_first_unfinished_task_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

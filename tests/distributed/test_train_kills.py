@@ -20,6 +20,7 @@ from advgen_ray.config import OptimizerConfig, TrainClassifierConfig, TrainScore
 from advgen_ray.distributed.session import Session, Task
 from advgen_ray.distributed.train import run_training
 from advgen_ray.distributed.train_storage import SNAPSHOT
+from advgen_ray.errors import IncompleteError
 from advgen_ray.stages import classifier, score_model
 from advgen_ray.training.checkpoint import STATE, same_weights
 from advgen_ray.training.loop import Record, Save
@@ -85,6 +86,23 @@ def test_a_killed_worker_costs_no_more_than_the_steps_since_the_checkpoint(ray_s
         torch.testing.assert_close(weights[1][name], value, rtol=1e-3, atol=1e-5)
     assert seen[-1][1]["step"] == 14
     assert not (tmp_path / "train").exists()  # Ray Train's files are gone with the need for them
+
+
+@pytest.mark.long
+@pytest.mark.ray
+@pytest.mark.timeout(900)
+def test_a_training_that_gave_up_says_so_in_a_line_and_goes_on_when_it_is_asked_again(
+    ray_session: None, tmp_path: Path
+) -> None:
+    config = _score_model_config(tmp_path / "broken")
+    task = Task("broken", _train_and_die, config, config.output)
+    never_again = WorkersConfig(num_workers=2, max_failures=0)
+    with pytest.raises(IncompleteError, match=r"^training: worker [01] of a group died.* workers\.max_failures=0 .*$"):
+        run_training([task], never_again, lambda *_: "", lambda *_: None)
+    assert not task.finished()
+    (card,) = run_training([task], never_again, lambda *_: "", lambda *_: None)
+    assert (tmp_path / "broken" / "resumed").read_text() == "8"
+    assert [record["step"] for record in card["history"]] == list(range(1, 15))
 
 
 # A killed driver
