@@ -38,8 +38,8 @@ class CounterfactualRows:
     ) -> None:
         self.config, self.device = config, device
         inputs: dict[str, Any] = result_set.plan["inputs"]
-        self.generator = load_generator(config, inputs, device)
-        self.make = WithinMemory(self.generator.make)
+        generator = load_generator(config, inputs, device)
+        self.generator = generator._replace(make=WithinMemory(generator.make))
         self.judge = self.generator.judge if judge is None else judge
         self.sources = load_sources(config, inputs.get("sources"))
         self.plan = plan_of(config)
@@ -62,7 +62,7 @@ class CounterfactualRows:
         images = sources.images.to(self.device)
         item_ids = [f"{s}/{y}/{r}" for s, y, r in zip(sources.ids, target, replicate, strict=True)]
         y_target = torch.from_numpy(target).to(self.device)
-        x_ce = self.make(images, y_target, item_ids)
+        x_ce = self.generator.make(images, y_target, item_ids)
         finite = x_ce.isfinite().flatten(1).all(1).cpu().numpy()
         if not finite.all():
             raise RowsFailed({self._key(row): "x_ce is not finite" for row in rows[~finite]})

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from advgen_ray.distributed import counterfactual_rows
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
 from advgen_ray.distributed.memory import WithinMemory, ran_out_of_memory
 from advgen_ray.stages.counterfactuals import prepare
@@ -96,7 +95,7 @@ def test_a_shard_of_halved_batches_is_the_same_but_for_rounding(
     device = torch.device("cpu")
     whole = CounterfactualRows(config, prepare(config), device)(0)
     rows = CounterfactualRows(config, prepare(config), device)
-    generate, tried = rows.generator.make, []
+    generate, tried = rows.generator.make.make, []
 
     def scarce(sources: Tensor, y_target: Tensor, item_ids: Sequence[str]) -> Tensor:
         tried.append(len(sources))
@@ -104,7 +103,7 @@ def test_a_shard_of_halved_batches_is_the_same_but_for_rounding(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return generate(sources, y_target, item_ids)
 
-    rows.make = counterfactual_rows.WithinMemory(scarce)
+    monkeypatch.setattr(rows, "generator", rows.generator._replace(make=WithinMemory(scarce)))
     halved = rows(0)
     assert max(tried) > 3 >= tried[-1]
     assert halved.drop_columns(["x_ce", "l2", "l1", "linf", "l0"]) == whole.drop_columns(
