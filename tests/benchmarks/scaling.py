@@ -1,5 +1,6 @@
 """How generation scales with actors: on the two cores here, and over many that wait for a GPU which is only timed."""
 
+import multiprocessing
 import os
 import shutil
 import sys
@@ -7,6 +8,7 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pyarrow as pa
@@ -15,11 +17,13 @@ from ray import cloudpickle
 from torch import Tensor
 
 from advgen_ray.config import GenerateConfig, PoolConfig
+from advgen_ray.data.catalog import CATALOG
 from advgen_ray.distributed.cluster import connect, disconnect
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.stages.counterfactuals import prepare
 from advgen_ray.storage import ResultSet
+from advgen_ray.training.any_score_model import load_score_model
 from tests.benchmarks import generation, scale
 from tests.benchmarks.measure import median_and_spread, seconds
 
@@ -34,24 +38,65 @@ PATIENCE_SECONDS = 600.0
 
 
 def generation_two_actors(repeats: int = 2) -> list[dict[str, Any]]:
-    """The rate of two actors of one thread over twice the rate of one: the start of the pool, and its end, included."""
+    """The rate of two actors of one thread over twice the rate of one, while all of them work.
+
+    A second row counts the start of the pool and its end too, which do not shrink with the work. What the cores
+    themselves give is measured beside it: two processes that evaluate the same network, without Ray, against one.
+    """
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     connect()
+    rates: dict[int, list[float]] = {1: [], 2: []}
     times: dict[int, list[float]] = {1: [], 2: []}
+    bare: list[float] = []
     with tempfile.TemporaryDirectory(prefix="advgen-bench-") as folder:
         model = Path(folder) / "model"
         generation._save_random_model(model)
         for repeat in range(repeats):
             for actors in (1, 2)[:: 1 if repeat % 2 == 0 else -1]:
-                config = generation._config(model, Path(folder) / f"{actors}-{repeat}")
+                place = Path(folder) / f"{actors}-{repeat}"
+                begins = place.with_suffix(".begins")
+                begins.mkdir()
                 pool = PoolConfig(min_actors=actors, max_actors=actors, gpus_per_actor=0.0)
-                config = config.model_copy(update={"pool": pool})
-                times[actors].append(seconds(partial(generation._through_ray, config)))
-    ratio, spread = median_and_spread([one / two / 2 for one, two in zip(times[1], times[2], strict=True)])
+                config = generation._config(model, place).model_copy(update={"pool": pool})
+                result_set = prepare(config)
+                load = partial(_TimedRows, config, result_set, begins, actors, None)
+                times[actors].append(seconds(partial(run_map, "counterfactuals", result_set, load, pool)))
+                rates[actors].append(_rate(begins))
+            bare.append(_bare_seconds(1, model) / _bare_seconds(2, model))
     num_ces = generation.NUM_SOURCES * 10 * config.replicates
-    rates = {actors: num_ces / median_and_spread(some)[0] for actors, some in times.items()}
-    against = f"twice one actor's {rates[1]:.1f} CEs/s; {num_ces} CEs, median of {repeats}"
-    return [_row("generation_two_actors", ratio, spread, rates[2], "CEs/s", against)]
+    against = f"twice one actor's; {num_ces} CEs, median of {repeats}; two bare processes reach {median(bare):.3f}"
+    steady = [two / one / 2 for one, two in zip(rates[1], rates[2], strict=True)]
+    whole = [one / two / 2 for one, two in zip(times[1], times[2], strict=True)]
+    per_second = config.shard_images * median(rates[2])
+    return [
+        _row("generation_two_actors", *median_and_spread(steady), per_second, "CEs/s", against),
+        _row("generation_two_actors_whole", *median_and_spread(whole), num_ces / median(times[2]), "CEs/s", against),
+    ]
+
+
+def _bare_seconds(processes: int, model: Path) -> float:
+    """Of the slowest of so many processes of one thread, each evaluating the network a hundred times at once."""
+    context = multiprocessing.get_context("spawn")
+    together, spent = context.Barrier(processes), context.Queue()
+    workers = [context.Process(target=_evaluate, args=(model, together, spent)) for _ in range(processes)]
+    for worker in workers:
+        worker.start()
+    slowest = max(spent.get() for _ in workers)
+    for worker in workers:
+        worker.join()
+    return float(slowest)
+
+
+@torch.no_grad()
+def _evaluate(model: Path, together: Any, spent: Any) -> None:
+    torch.set_num_threads(1)
+    info = CATALOG["digits"]
+    score_fn = load_score_model(model, info.image_shape, info.num_classes).score_fn
+    x_t, y = torch.randn(200, *info.image_shape), torch.arange(200) % info.num_classes
+    t = torch.full((200,), 0.5)
+    score_fn(x_t, t, y)
+    together.wait()
+    spent.put(seconds(lambda: [score_fn(x_t, t, y) for _ in range(100)]))
 
 
 def simulated_actors() -> list[dict[str, Any]]:
@@ -86,13 +131,24 @@ def _row(name: str, ratio: float, spread: float, value: float, unit: str, agains
 
 
 class _TimedRows:
-    """The rows of a real job by a generator that only takes its time; begins when all actors are there."""
+    """The rows of a real job, which notes when it begins each shard; the first when all actors are there.
+
+    With ``shard_seconds`` the generator only takes its time.
+    """
 
     def __init__(
-        self, config: GenerateConfig, result_set: ResultSet, folder: Path, actors: int, _: torch.device
+        self,
+        config: GenerateConfig,
+        result_set: ResultSet,
+        folder: Path,
+        actors: int,
+        shard_seconds: float | None,
+        _: torch.device,
     ) -> None:
         self.rows = CounterfactualRows(config, result_set, torch.device("cpu"))
-        self.rows.generator = self.rows.generator._replace(make=_sources_after(SHARD_SECONDS / config.shard_images))
+        if shard_seconds is not None:
+            make = _sources_after(shard_seconds / config.shard_images)
+            self.rows.generator = self.rows.generator._replace(make=make)
         self.begins = folder / f"{os.getpid()}.begins"
         self.begins.touch()
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -114,7 +170,7 @@ def _sources_after(seconds_each: float) -> Any:
 
 
 def _simulated_rate(actors: int, folder: Path) -> float:
-    """Shards a second while all actors work: of each, from its first begin to its last."""
+    """Shards a second of so many actors that only wait."""
     num_sources = actors * SHARDS_OF_AN_ACTOR * scale.SHARD_IMAGES // (scale.NUM_CLASSES * scale.REPLICATES)
     pool = PoolConfig(min_actors=actors, max_actors=actors, gpus_per_actor=0.0)
     config = scale._config(num_sources).model_copy(
@@ -125,8 +181,15 @@ def _simulated_rate(actors: int, folder: Path) -> float:
     scale._save_small_model(folder / "model")
     result_set = prepare(config)
     (folder / "begins").mkdir()
-    run_map("simulated", result_set, partial(_TimedRows, config, result_set, folder / "begins", actors), pool)
-    begins = [sorted(map(float, path.read_text().split())) for path in (folder / "begins").iterdir()]
+    run_map(
+        "simulated", result_set, partial(_TimedRows, config, result_set, folder / "begins", actors, SHARD_SECONDS), pool
+    )
+    return _rate(folder / "begins")
+
+
+def _rate(folder: Path) -> float:
+    """Shards a second of all actors while all of them work, by the times at which they began them."""
+    begins = [sorted(map(float, path.read_text().split())) for path in folder.iterdir()]
     end = min(max(one) for one in begins)  # some actor's last shard: from then on one may have nothing left
     rates = []
     for one in begins:
