@@ -17,7 +17,7 @@ from torch import nn
 from advgen_ray.config import Config
 from advgen_ray.distributed.legs import Leg
 from advgen_ray.distributed.loading import given_gpu
-from advgen_ray.distributed.train_storage import OWNER
+from advgen_ray.distributed.train_storage import OWNER, newest
 from advgen_ray.errors import UserError
 from advgen_ray.storage.filesystem import join, read_bytes, resolve, write_atomic
 from advgen_ray.training.checkpoint import read_json, write_json
@@ -148,17 +148,16 @@ class Session:
         self.task.write_progress(self._record, steps, **more)
 
 
-def run_tasks(tasks: list[Task], cpus_per_worker: int, fallback: str | None) -> str | None:
+def run_tasks(tasks: list[Task], cpus_per_worker: int, run: str) -> str | None:
     """The function every Ray Train worker runs: the unfinished tasks in turn; returns a user's mistake, if any.
 
-    A mistake is returned, since Ray Train would retry what is raised, and the same mistake comes again.
+    The first goes on from the newest checkpoint of the ``run``, which is the same for all workers: none writes another
+    before all of them have trained. A mistake is returned, since Ray Train would retry what is raised, and the same
+    mistake comes again.
     """
     torch.set_num_threads(cpus_per_worker)
     worker = _worker()
-    checkpoint = ray.train.get_checkpoint()
-    if checkpoint is None and fallback is not None:
-        filesystem, path = resolve(fallback)
-        checkpoint = Checkpoint(path, filesystem)
+    checkpoint = newest(run)
     for task in tasks:
         if task.finished():
             continue
@@ -172,7 +171,7 @@ def run_tasks(tasks: list[Task], cpus_per_worker: int, fallback: str | None) -> 
                 task.program(task.config, session)
         except UserError as error:
             return f"{task.name}: {error}"
-        checkpoint = None  # it was of this task, if of any, and Ray Train removes it while the others train
+        checkpoint = None  # it was of this task, if of any, and is removed while the others train
     return None
 
 
@@ -186,11 +185,12 @@ def _worker() -> Worker:
     return Worker(context.get_world_rank(), context.get_world_size(), context.get_local_rank(), device)
 
 
-def _fetched(checkpoint: Checkpoint | None, task: Task, directory: Path) -> Path | None:
+def _fetched(checkpoint: str | None, task: Task, directory: Path) -> Path | None:
     """A local copy of the checkpoint if it is one of this task."""
     if checkpoint is None:
         return None
-    checkpoint.to_directory(str(directory))
+    filesystem, path = resolve(checkpoint)
+    Checkpoint(path, filesystem).to_directory(str(directory))
     owner = read_json(directory / OWNER, "checkpoint")
     return directory if owner["config_digest"] == task.digest else None
 

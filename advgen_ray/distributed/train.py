@@ -71,10 +71,11 @@ def _fit(groups: list[list[Task]], workers: WorkersConfig, describe: Describe, o
     import ray
 
     tasks = [task for group in groups for task in group]
-    storage = f"{train_storage.common_parent([task.output for task in tasks])}/train"
+    place = train_storage.common_parent([task.output for task in tasks])
+    storage = f"{place}/train"
     resources = _resources(workers, ray.cluster_resources())
     working = [group for group in groups if not all(task.finished() for task in group)]
-    threads = [Group(_trainer(group, workers, resources, storage).fit) for group in working]
+    threads = [Group(_trainer(group, workers, resources, storage, _run_name(group, place)).fit) for group in working]
     watch(threads, tasks, describe, on_record)
     for thread in threads:
         if thread.error:
@@ -82,7 +83,7 @@ def _fit(groups: list[list[Task]], workers: WorkersConfig, describe: Describe, o
         if thread.result.return_value:
             raise UserError(thread.result.return_value)
     for group in groups:
-        train_storage.remove(storage, _run_name(group))
+        train_storage.remove(storage, _run_name(group, place))
 
 
 def _given_up(error: BaseException, workers: WorkersConfig) -> IncompleteError | None:
@@ -102,11 +103,10 @@ def _given_up(error: BaseException, workers: WorkersConfig) -> IncompleteError |
     )
 
 
-def _trainer(tasks: list[Task], workers: WorkersConfig, resources: dict[str, float], storage: str) -> Any:
+def _trainer(tasks: list[Task], workers: WorkersConfig, resources: dict[str, float], storage: str, name: str) -> Any:
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
-    name = _run_name(tasks)
     filesystem, path = resolve(storage)
     return TorchTrainer(
         lambda config: _work(**config),
@@ -114,7 +114,7 @@ def _trainer(tasks: list[Task], workers: WorkersConfig, resources: dict[str, flo
             "directory": os.getcwd(),
             "tasks": tasks,
             "cpus_per_worker": workers.cpus_per_worker,
-            "fallback": train_storage.prepare(storage, name),
+            "run": train_storage.prepare(storage, name),
         },
         scaling_config=ScalingConfig(
             num_workers=(workers.fewest, workers.num_workers) if workers.min_workers else workers.num_workers,
@@ -150,8 +150,12 @@ def _work(directory: str, **work: Any) -> str | None:
     return run_tasks(**work)
 
 
-def _run_name(tasks: Sequence[Task]) -> str:
-    """Ray Train continues a run of the same name, so the name says what is computed."""
-    if len(tasks) == 1:
+def _run_name(tasks: Sequence[Task], place: str) -> str:
+    """Ray Train continues a run of the same name, so the name says what is computed, and where below ``place``.
+
+    Two groups may train the same model twice.
+    """
+    if len(tasks) == 1 and tasks[0].output.rstrip("/") == place:
         return tasks[0].digest
-    return hashlib.sha256(" ".join(task.digest for task in tasks).encode()).hexdigest()[:16]
+    told = " ".join(f"{task.digest} {task.output.removeprefix(place)}" for task in tasks)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]

@@ -25,27 +25,36 @@ def common_parent(outputs: Sequence[str]) -> str:
     return "/".join(shared) or "."
 
 
-def prepare(storage: str, name: str) -> str | None:
+def prepare(storage: str, name: str) -> str:
     """Make a former life of the run safe to continue, and remove the checkpoints that it lost track of.
 
-    Ray Train goes on from what its snapshot lists. A killed driver may leave the snapshot behind the newest
-    checkpoint, or half-written, which Ray Train refuses for good. Then the snapshot is removed, and the address of
-    the newest whole checkpoint returned to start from; None where Ray Train finds its own way.
+    A killed driver may leave Ray Train's snapshot behind the newest checkpoint, or half-written, which Ray Train
+    refuses for good: then the snapshot is removed. Returns the address of the run, for ``newest``.
     """
     run = join(storage, name)
     filesystem, path = resolve(run)
-    checkpoints = _checkpoints(filesystem, path)
-    listed = _listed(run)
-    newest = next((checkpoint for checkpoint in reversed(checkpoints) if _whole(run, checkpoint)), None)
-    if newest in listed and set(listed) <= set(checkpoints):
-        keep, fallback = listed, None
+    checkpoints, listed = _checkpoints(filesystem, path), _listed(run)
+    last = newest(run)
+    whole = last.rpartition("/")[2] if last else None
+    if whole in listed and set(listed) <= set(checkpoints):
+        keep = listed
     else:
-        keep, fallback = ([newest], join(run, newest)) if newest else ([], None)
+        keep = [whole] if whole else []
         if SNAPSHOT in list_names(run):
             filesystem.delete_file(f"{path}/{SNAPSHOT}")
     for checkpoint in set(checkpoints) - set(keep):
         filesystem.delete_dir(f"{path}/{checkpoint}")
-    return fallback
+    return run
+
+
+def newest(run: str) -> str | None:
+    """Where the newest whole checkpoint of a run is; None where there is none.
+
+    Ray Train hears of checkpoints by asking its workers now and then, and of those that it has not heard of when one of
+    them dies it never does: small models make dozens of steps in between.
+    """
+    checkpoints = _checkpoints(*resolve(run))
+    return next((join(run, checkpoint) for checkpoint in reversed(checkpoints) if _whole(run, checkpoint)), None)
 
 
 def remove(storage: str, name: str) -> None:

@@ -5,11 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-import ray.train
+import torch
 
 from advgen_ray.config import TrainClassifierConfig
 from advgen_ray.distributed import session, train_watch
 from advgen_ray.distributed.session import Session, Task, run_tasks
+from advgen_ray.training.checkpoint import save_checkpoint
+from advgen_ray.training.optim import adam
 from advgen_ray.training.worker import Worker
 
 
@@ -50,8 +52,10 @@ def test_a_training_that_cannot_use_its_gpu_says_so_once(
 
 
 def test_only_the_first_unfinished_task_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = tmp_path / "checkpoint"
-    place.mkdir()
+    place = tmp_path / "run" / "checkpoint_1"
+    place.mkdir(parents=True)
+    model = torch.nn.Linear(1, 1)
+    save_checkpoint(place, model=model, optimizer=adam(model.parameters()), ema=None, state={"step": 1})
     first, second = (TrainClassifierConfig(seed=seed, output=str(tmp_path / str(seed))) for seed in (0, 1))
     (place / session.OWNER).write_text(json.dumps({"config_digest": first.digest()}))
     resumed: list[bool] = []
@@ -61,7 +65,6 @@ def test_only_the_first_unfinished_task_is_resumed(tmp_path: Path, monkeypatch: 
         shutil.rmtree(place, ignore_errors=True)
 
     monkeypatch.setattr(session, "_worker", Worker)
-    monkeypatch.setattr(ray.train, "get_checkpoint", lambda: ray.train.Checkpoint(str(place)))
     tasks = [Task(config.output, train, config, config.output) for config in (first, second)]
-    assert run_tasks(tasks, cpus_per_worker=1, fallback=None) is None
+    assert run_tasks(tasks, cpus_per_worker=1, run=str(tmp_path / "run")) is None
     assert resumed == [True, False]

@@ -7,7 +7,7 @@ import pytest
 
 from advgen_ray.config import TrainClassifierConfig, WorkersConfig
 from advgen_ray.distributed.session import Session, Task, run_tasks
-from advgen_ray.distributed.train import run_training
+from advgen_ray.distributed.train import _run_name, run_training
 from advgen_ray.errors import UserError
 from advgen_ray.stages import classifier
 from advgen_ray.training.worker import Worker
@@ -78,11 +78,24 @@ def test_missing_data_is_found_before_workers_start(tmp_path: Path, monkeypatch:
 
 def test_a_mistake_that_a_worker_finds_is_returned_not_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray Train would retry what is raised."""
-    monkeypatch.setattr("ray.train.get_checkpoint", lambda: None)
     monkeypatch.setattr("advgen_ray.distributed.session._worker", Worker)
     config = classifier_config(tmp_path)
 
     def program(config: TrainClassifierConfig, session: Session) -> None:
         raise UserError("the loss is nan")
 
-    assert run_tasks([Task("classifier", program, config, config.output)], 1, None) == "classifier: the loss is nan"
+    assert (
+        run_tasks([Task("classifier", program, config, config.output)], 1, str(tmp_path))
+        == "classifier: the loss is nan"
+    )
+
+
+def test_two_groups_that_train_the_same_model_twice_have_runs_of_their_own(tmp_path: Path) -> None:
+    def name(place: str, *outputs: str) -> str:
+        tasks = [Task("", classifier.train, classifier_config(Path(output)), output) for output in outputs]
+        return _run_name(tasks, place)
+
+    assert name("runs", "runs/a") != name("runs", "runs/b")
+    assert name("runs", "runs/a") == name("elsewhere", "elsewhere/a"), "a folder that moved goes on"
+    assert name("runs/a", "runs/a/") == name("b", "b") == classifier_config(tmp_path).digest()
+    assert name("runs", "runs/a", "runs/b") != name("runs", "runs/b", "runs/a")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from advgen_ray.distributed.train_storage import OWNER, SNAPSHOT, common_parent, prepare, remove
+from advgen_ray.distributed.train_storage import OWNER, SNAPSHOT, common_parent, newest, prepare, remove
 from advgen_ray.training.checkpoint import TENSORS, save_checkpoint
 from advgen_ray.training.optim import adam
 
@@ -56,7 +56,8 @@ def test_checkpoints_that_the_snapshot_does_not_list_are_swept(tmp_path: Path) -
         ["checkpoint_4"],
         _listing("checkpoint_2", "checkpoint_3"),
     )
-    assert prepare(str(tmp_path), "name") is None  # Ray Train itself knows where to go on
+    assert prepare(str(tmp_path), "name") == str(run)
+    assert newest(str(run)) == str(run / "checkpoint_3")
     assert _names(run) == {"checkpoint_2", "checkpoint_3", SNAPSHOT}
 
 
@@ -75,14 +76,20 @@ def test_a_torn_or_stale_snapshot_is_replaced_by_the_newest_whole_checkpoint(
     snapshot: str | None, tmp_path: Path
 ) -> None:
     run = _run(tmp_path, ["checkpoint_1", "checkpoint_2"], ["checkpoint_3"], snapshot)
-    assert prepare(str(tmp_path), "name") == str(run / "checkpoint_2")
+    prepare(str(tmp_path), "name")
+    assert newest(str(run)) == str(run / "checkpoint_2")
     assert _names(run) == {"checkpoint_2"}
 
 
+def test_a_checkpoint_that_ray_train_has_not_heard_of_is_the_newest_all_the_same(tmp_path: Path) -> None:
+    run = _run(tmp_path, ["checkpoint_1", "checkpoint_2"], ["checkpoint_3"], _listing("checkpoint_1"))
+    assert newest(str(run)) == str(run / "checkpoint_2")
+
+
 def test_a_first_life_has_nothing_to_prepare(tmp_path: Path) -> None:
-    assert prepare(str(tmp_path / "none"), "name") is None
+    assert newest(prepare(str(tmp_path / "none"), "name")) is None
     run = _run(tmp_path, [], ["checkpoint_1"], _listing("checkpoint_1"))  # nothing whole: from the start
-    assert prepare(str(tmp_path), "name") is None
+    assert newest(prepare(str(tmp_path), "name")) is None
     assert _names(run) == set()
 
 
