@@ -2,6 +2,7 @@
 
 from advgen_ray.config.attacks import AttackConfig
 from advgen_ray.config.base import Config, resolve
+from advgen_ray.config.binary import TrainBinaryConfig, TrainOneVsRestConfig
 from advgen_ray.config.binary_simulation import MaximinConfig, MinimaxConfig, SimulateBinaryTrainingConfig
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.comparisons import CompareLossesConfig, CompareSubsetsConfig, LossConfig
@@ -22,7 +23,13 @@ from advgen_ray.config.jobs import (
     TrainScoreModelConfig,
     ValidateConfig,
 )
-from advgen_ray.config.models import PreActResNetConfig, ResNetConfig, WideResNetConfig
+from advgen_ray.config.models import (
+    DiscriminatorConfig,
+    PreActResNetConfig,
+    ResNetConfig,
+    TwoConvConfig,
+    WideResNetConfig,
+)
 from advgen_ray.config.parts import (
     DataConfig,
     NeighborhoodConfig,
@@ -50,6 +57,7 @@ __all__ = [
     "CounterfactualsConfig",
     "DVCEConfig",
     "DataConfig",
+    "DiscriminatorConfig",
     "EnergyViewConfig",
     "EvaluateRobustnessConfig",
     "ExploreCounterfactualsConfig",
@@ -75,9 +83,12 @@ __all__ = [
     "SearchCounterfactualsConfig",
     "SimulateBinaryTrainingConfig",
     "StudyConfig",
+    "TrainBinaryConfig",
     "TrainClassifierConfig",
+    "TrainOneVsRestConfig",
     "TrainScoreModelConfig",
     "TrialResourcesConfig",
+    "TwoConvConfig",
     "UNetConfig",
     "ValidateConfig",
     "WideResNetConfig",

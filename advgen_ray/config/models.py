@@ -40,6 +40,22 @@ class PreActResNetConfig(Config):
     base_channels: PositiveInt = 64
 
 
+class TwoConvConfig(Config):
+    """Two convolutions of 5x5 and ``hidden`` units: Madry's network for MNIST, and that of S004's detectors."""
+
+    kind: Literal["two_conv"] = "two_conv"
+    channels: tuple[PositiveInt, PositiveInt] = (32, 64)
+    hidden: PositiveInt = 1024
+
+
+class DiscriminatorConfig(Config):
+    """S004 table 2.2, for squares of 8, 16, 32, ... pixels; without normalization layers."""
+
+    kind: Literal["discriminator"] = "discriminator"
+    base_channels: PositiveInt = 64
+    max_channels: PositiveInt = 512
+
+
 def _kind(value: Any) -> str:
     return value.get("kind", "wide_resnet") if isinstance(value, dict) else getattr(value, "kind", "")
 
@@ -47,9 +63,13 @@ def _kind(value: Any) -> str:
 ClassifierModelConfig = Annotated[
     Annotated[WideResNetConfig, Tag("wide_resnet")]
     | Annotated[ResNetConfig, Tag("resnet")]
-    | Annotated[PreActResNetConfig, Tag("preact_resnet")],
+    | Annotated[PreActResNetConfig, Tag("preact_resnet")]
+    | Annotated[TwoConvConfig, Tag("two_conv")]
+    | Annotated[DiscriminatorConfig, Tag("discriminator")],
     Discriminator(
-        _kind, custom_error_type="kind", custom_error_message="kind must be wide_resnet, resnet or preact_resnet"
+        _kind,
+        custom_error_type="kind",
+        custom_error_message="kind must be wide_resnet, resnet, preact_resnet, two_conv or discriminator",
     ),
 ]
 """Given whole where the kind changes: ``--set 'model={kind: resnet, depth: 18}'``; without a kind a WideResNet."""

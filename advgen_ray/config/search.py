@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from advgen_ray.config.base import Config
+from advgen_ray.config.binary import TrainBinaryConfig, TrainOneVsRestConfig
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.counterfactuals import GenerateByClassifierConfig, GenerateConfig
 from advgen_ray.config.detectors import CompareDetectorsConfig
@@ -20,6 +21,8 @@ from advgen_ray.config.population import PopulationConfig, check_population
 SEARCHABLE: dict[str, type[Config]] = {
     "train_classifier": TrainClassifierConfig,
     "train_score_model": TrainScoreModelConfig,
+    "train_binary": TrainBinaryConfig,
+    "train_one_vs_rest": TrainOneVsRestConfig,
     "generate_counterfactuals": GenerateConfig,
     "generate_counterfactuals_by_classifier": GenerateByClassifierConfig,
     "classify_by_distance": ClassifyByDistanceConfig,

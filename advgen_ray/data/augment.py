@@ -1,6 +1,6 @@
 """Batched augmentation whose draws belong to the item and the step, not to the batch or the worker."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -8,7 +8,11 @@ from torch.nn import functional
 
 from advgen_ray.rng import Stream
 
+Augment = Callable[[Tensor, Sequence[str], int, Stream], Tensor]
+"""``augment(images [N, C, H, W], item ids, step, stream)``: images of the same shape, in [0, 1]."""
+
 PADDING = 4
+CUTOUT = 0.5  # side of the square that is blanked, of the image's (RATIO: 16 of 32 pixels)
 
 
 def flip(images: Tensor, item_ids: Sequence[str], step: int, stream: Stream) -> Tensor:
@@ -31,6 +35,36 @@ def flip_and_crop(images: Tensor, item_ids: Sequence[str], step: int, stream: St
     columns = offsets[:, 1, None] + torch.arange(width, device=images.device)
     image = torch.arange(num_images, device=images.device)[:, None, None]
     return padded.permute(0, 2, 3, 1)[image, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
+
+
+def auto_augment(images: Tensor, item_ids: Sequence[str], step: int, stream: Stream) -> Tensor:
+    """Crop, mirror, AutoAugment's policy for CIFAR-10 (Cubuk et al. 2019), a blanked square (S004 3.3.2 after RATIO).
+
+    ``images`` [N, C, H, W] in [0, 1], of one or three channels; torchvision draws from torch's generator, seeded here
+    for every image.
+    """
+    from torchvision.transforms import (
+        AutoAugment,
+        AutoAugmentPolicy,
+    )  # late: it takes seconds
+
+    policy = AutoAugment(AutoAugmentPolicy.CIFAR10)
+    images = flip_and_crop(images, item_ids, step, stream)
+    changed = []
+    with torch.random.fork_rng(devices=[]):
+        for image, item_id in zip((255 * images).round().to(torch.uint8).cpu(), item_ids, strict=True):
+            torch.manual_seed(int(stream.generator(f"policy/{item_id}", step).integers(2**63 - 1)))
+            changed.append(_blanked(policy(image)))
+    return torch.stack(changed).to(images).div_(255)
+
+
+def _blanked(image: Tensor) -> Tensor:
+    """A square of half the side, centred anywhere, in middle grey; it may reach over the border."""
+    _, height, width = image.shape
+    half = round(CUTOUT * height / 2)
+    row, column = (int(torch.randint(size, ())) for size in (height, width))
+    image[:, max(row - half, 0) : row + half, max(column - half, 0) : column + half] = 128
+    return image
 
 
 def _mirrored(images: Tensor, chosen: Tensor) -> Tensor:

@@ -16,6 +16,11 @@ class Batch:
     indices: np.ndarray
     global_size: int
 
+    @property
+    def share(self) -> float:
+        """Of the whole."""
+        return len(self.indices) / self.global_size
+
 
 class BatchOrder:
     """Each epoch a new permutation, cut into batches of nearly equal size.
@@ -25,10 +30,19 @@ class BatchOrder:
     the epoch only; worker r of W takes every W-th of them from the r-th, so workers see the same global batches
     whatever their number. The position of a run is its step and nothing else.
 
-    Raises UserError where a batch would leave a worker without an item.
+    ``purpose`` names the stream of permutations: two sets that are drawn together have one each. Raises UserError where
+    a batch would leave a worker without an item.
     """
 
-    def __init__(self, num_items: int, batch_size: int, seed: int, rank: int = 0, num_workers: int = 1) -> None:
+    def __init__(
+        self,
+        num_items: int,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        num_workers: int = 1,
+        purpose: str = "batches",
+    ) -> None:
         self.num_items, self.rank, self.num_workers = num_items, rank, num_workers
         self.steps_per_epoch = math.ceil(num_items / batch_size)
         if num_items // self.steps_per_epoch < num_workers:
@@ -36,7 +50,7 @@ class BatchOrder:
                 f"batch_size {batch_size} over {num_items} items leaves one of {num_workers} workers without any; "
                 "raise batch_size or lower workers.num_workers"
             )
-        self._stream = Stream(seed, "batches")
+        self._stream = Stream(seed, purpose)
         self._epoch, self._order = -1, np.empty(0, dtype=np.int64)
 
     def at(self, step: int) -> Batch:

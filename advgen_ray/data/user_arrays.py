@@ -1,6 +1,7 @@
 """Users' own images from ``train.npz`` and ``test.npz``: every value checked once, here, with one line per mistake."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,12 @@ def user_info(root: Path) -> DatasetInfo:
     return DatasetInfo((channels, height, width), class_names, _rounded(mean), _rounded(std))
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def read_images(path: Path) -> np.ndarray:
+    """``images`` of an ``.npz`` that may have no labels, ``[N, C, H, W]``, uint8 or float32; raises UserError."""
+    return _images(path, _read(path, ("images",))["images"])
+
+
+def _read(path: Path, needed: Sequence[str] = ("images", "labels")) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise UserError(
             f"{path.resolve()}: not found; data.name npz reads train.npz and test.npz with arrays 'images' and "
@@ -57,7 +63,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         reason = "it holds Python objects" if "allow_pickle" in str(error) else "not a complete .npz file"
         raise UserError(f"{path}: cannot be read ({reason}); write it again with numpy.savez") from None
-    for name in ("images", "labels"):
+    for name in needed:
         if name not in arrays:
             raise UserError(f"{path}: no array {name!r}; expected numpy.savez(path, images=..., labels=...)")
     return arrays

@@ -10,6 +10,7 @@ from advgen_ray.config import Config
 from advgen_ray.config.base import ConfigT
 from advgen_ray.errors import UserError
 from advgen_ray.recipes import (
+    binary,
     cifar10,
     cifar10_counterfactuals,
     cifar100,
@@ -37,6 +38,7 @@ _MODULES: tuple[ModuleType, ...] = (
     tiny_imagenet,
     imagenette,
     plane,
+    binary,
 )  # the first with a config type is its default
 
 

@@ -13,6 +13,7 @@ from advgen_ray.distributed.schedules import PROGRESS, Parameters
 from advgen_ray.distributed.tune import Report
 from advgen_ray.errors import UserError
 from advgen_ray.stages import (
+    binary,
     classifier,
     classifier_images,
     counterfactuals,
@@ -20,6 +21,7 @@ from advgen_ray.stages import (
     distance_classifier,
     energies,
     gradient_alignment,
+    one_vs_rest,
     robustness,
     score_model,
 )
@@ -32,6 +34,8 @@ from advgen_ray.training.model_directory import read_card
 RUNS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "train_classifier": classifier.run,
     "train_score_model": score_model.run,
+    "train_binary": binary.run,
+    "train_one_vs_rest": one_vs_rest.run,
     "generate_counterfactuals": counterfactuals.run,
     "generate_counterfactuals_by_classifier": counterfactuals.run,
     "classify_by_distance": distance_classifier.run,

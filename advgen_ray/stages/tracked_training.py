@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from advgen_ray.config import TrainClassifierConfig, TrainScoreModelConfig, WorkersConfig
+from advgen_ray.config import TrainBinaryConfig, TrainClassifierConfig, TrainScoreModelConfig, WorkersConfig
 from advgen_ray.distributed.train import Describe, Task, run_training
 from advgen_ray.storage.filesystem import exists, join, local_copy, write_atomic
 from advgen_ray.tracking import Run, SideBySide, check_tracking
@@ -14,7 +14,7 @@ from advgen_ray.training.exported import export_program
 from advgen_ray.training.trainee import Record
 
 TRACKED = "tracked"  # an empty file beside a model whose run is over
-RUN_NAMES = {TrainClassifierConfig: "classifier", TrainScoreModelConfig: "score_model"}
+RUN_NAMES = {TrainClassifierConfig: "classifier", TrainScoreModelConfig: "score_model", TrainBinaryConfig: "binary"}
 
 
 def run_tracked(tasks: Sequence[Task], workers: WorkersConfig, describe: Describe) -> list[dict[str, Any]]:

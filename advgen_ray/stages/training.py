@@ -14,6 +14,7 @@ from advgen_ray.config import (
     Config,
     DataConfig,
     OptimizerConfig,
+    TrainBinaryConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
 )
@@ -25,7 +26,7 @@ from advgen_ray.models.ema import Ema
 from advgen_ray.stages.training_split import split_training
 from advgen_ray.storage.filesystem import join, write_atomic
 from advgen_ray.training.model_directory import CARD, WEIGHTS, save_model
-from advgen_ray.training.optim import adam, constant, one_cycle, one_cycle_momentum, sgd
+from advgen_ray.training.optim import ADAM_BETAS, adam, constant, one_cycle, one_cycle_momentum, sgd
 from advgen_ray.training.trainee import Trainee
 from advgen_ray.training.worker import Worker
 
@@ -63,11 +64,16 @@ def load_shared(data: DataConfig, split: datasets.Split, worker: Worker) -> Labe
 
 
 def build_trainee(
-    model: nn.Module, config: OptimizerConfig, num_steps: int, resume: Path | None, ema: Ema | None = None
+    model: nn.Module,
+    config: OptimizerConfig,
+    num_steps: int,
+    resume: Path | None,
+    ema: Ema | None = None,
+    adam_betas: tuple[float, float] = ADAM_BETAS,
 ) -> Trainee:
     """A model with the optimiser and learning rates of the config, as it begins or where ``resume`` left it."""
     optimizer = (
-        adam(model.parameters(), config.weight_decay)
+        adam(model.parameters(), config.weight_decay, adam_betas)
         if config.kind == "adam"
         else sgd(model.parameters(), config.momentum, config.weight_decay)
     )
@@ -99,7 +105,11 @@ def describe_architecture(model: Config, info: DatasetInfo, **more: Any) -> dict
 
 
 def describe_model(
-    kind: str, architecture: dict[str, Any], config: TrainingConfig, metrics: dict[str, float], trainee: Trainee
+    kind: str,
+    architecture: dict[str, Any],
+    config: TrainingConfig | TrainBinaryConfig,
+    metrics: dict[str, float],
+    trainee: Trainee,
 ) -> dict[str, Any]:
     """The card of a trained model."""
     return {

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.objectives import Objective, cross_entropy
 from advgen_ray.attacks.pgd import PGD
+from advgen_ray.data.augment import Augment
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.losses import InnerAttack, LossTerms
@@ -25,8 +26,6 @@ AttackAt = Callable[[float, StartNoise], PGD]
 
 RobustLoss = Callable[[nn.Module, Tensor, Tensor, InnerAttack], LossTerms]
 """``loss(model, x, y, attack)``: one of ``advgen_ray.losses`` with everything else bound."""
-
-Augment = Callable[[Tensor, Sequence[str], int, Stream], Tensor]
 
 ObserveEpoch = Callable[[Trainee, int, bool], dict[str, float]]
 """``observe(trainee, epoch, last)`` after that many epochs, 0 before the first; what it measured is recorded."""

@@ -78,8 +78,9 @@ def run_steps(
     report: Report,
     observe: Observe | None = None,
     on_step: OnStep | None = None,
+    ended: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Train from ``trainee.step`` to where the rhythm stops.
+    """Train from ``trainee.step`` to where the rhythm stops, or until ``ended`` says so, on all workers alike.
 
     Gradients and recorded means are those of the global batch however unequally workers share it: DDP averages over
     workers, so each scales its mean by its share. Dropout draws from torch's generator, seeded at every step, so
@@ -91,7 +92,7 @@ def run_steps(
     means = _Means()
     trainee.model.train()
     begin = time.monotonic()
-    while trainee.step < rhythm.stop:
+    while trainee.step < rhythm.stop and not ended():
         torch.manual_seed(dropout.torch_seed(trainee.step, worker.rank))
         with _autocast(trainee.autocast, worker.device):
             terms, num_local, num_global = loss_at(model, trainee.step)
@@ -105,7 +106,8 @@ def run_steps(
         trainee.step += 1
         if on_step:
             on_step(trainee.step, rhythm.num_steps)
-        checkpoint_due = trainee.step % rhythm.checkpoint_every == 0 or trainee.step == rhythm.stop
+        last = trainee.step == rhythm.stop or ended()
+        checkpoint_due = trainee.step % rhythm.checkpoint_every == 0 or last
         if checkpoint_due or trainee.step % rhythm.record_every == 0:
             values = means.reduce(worker)
             if observe:

@@ -9,9 +9,11 @@ from typing import Any
 from torch import nn
 
 from advgen_ray.errors import UserError
+from advgen_ray.models.discriminator import Discriminator
 from advgen_ray.models.image_classifier import ImageClassifier
 from advgen_ray.models.preact_resnet import PreActResNet
 from advgen_ray.models.resnet import ResNet
+from advgen_ray.models.two_conv import TwoConv
 from advgen_ray.models.unet import UNet
 from advgen_ray.models.wide_resnet import WideResNet
 from advgen_ray.training.checkpoint import load_tensors, load_weights, read_json, save_tensors, write_json
@@ -21,6 +23,8 @@ CLASSIFIERS: dict[str, type[ImageClassifier]] = {
     "wide_resnet": WideResNet,
     "resnet": ResNet,
     "preact_resnet": PreActResNet,
+    "two_conv": TwoConv,
+    "discriminator": Discriminator,
 }
 KINDS: dict[str, type[nn.Module]] = {**CLASSIFIERS, "unet": UNet}
 PACKAGES = ("advgen_ray", "torch", "ray", "numpy")

@@ -10,14 +10,17 @@ from torch.optim import Optimizer
 Schedule = Callable[[int], float]
 """``schedule(step) -> learning rate`` of the update at ``step`` = 0, 1, ..."""
 
+ADAM_BETAS = (0.9, 0.999)  # S000 section 6
 ONE_CYCLE_START = 25.0  # the first learning rate is the maximum divided by this
 ONE_CYCLE_END = 1e4  # the last one is the first divided by this
 ONE_CYCLE_MOMENTUM = (0.95, 0.85)  # at the lowest learning rate and at the highest
 
 
-def adam(parameters: Iterable[nn.Parameter], weight_decay: float = 0.0) -> Optimizer:
-    """Adam with beta (0.9, 0.999), S000 section 6; decoupled decay, if any, would be AdamW: this one is L2."""
-    return torch.optim.Adam(parameters, lr=0.0, betas=(0.9, 0.999), weight_decay=weight_decay, fused=True)
+def adam(
+    parameters: Iterable[nn.Parameter], weight_decay: float = 0.0, betas: tuple[float, float] = ADAM_BETAS
+) -> Optimizer:
+    """Adam; decoupled decay, if any, would be AdamW: this one is L2."""
+    return torch.optim.Adam(parameters, lr=0.0, betas=betas, weight_decay=weight_decay, fused=True)
 
 
 def sgd(parameters: Iterable[nn.Parameter], momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:

@@ -42,6 +42,7 @@ class Trainee:
     step: int = 0  # updates made
     history: list[Record] = field(default_factory=list)
     best: Best | None = None
+    course: dict[str, Any] = field(default_factory=dict)  # what else a program steers by: plain JSON values
 
     @property
     def weights_to_keep(self) -> dict[str, Tensor]:
@@ -69,7 +70,7 @@ class Trainee:
 
     def save(self, directory: Path) -> None:
         """Write a checkpoint into an existing directory."""
-        state: dict[str, Any] = {"step": self.step, "history": self.history}
+        state: dict[str, Any] = {"step": self.step, "history": self.history, "course": self.course}
         if self.best:
             state["best"] = {"value": self.best.value, "step": self.best.step, "epoch": self.best.epoch}
         save_checkpoint(
@@ -85,6 +86,7 @@ class Trainee:
         """Continue exactly where ``directory`` was written; raises UserError for one that does not fit."""
         state = load_checkpoint(directory, model=self.model, optimizer=self.optimizer, ema=self.ema)
         self.step, self.history = state["step"], state["history"]
+        self.course.update(state.get("course", {}))
         if "best" in state:
             own = self.model.state_dict()
             weights = {name: value.to(own[name].device) for name, value in load_best(directory).items()}

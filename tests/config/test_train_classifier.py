@@ -38,7 +38,10 @@ def test_another_kind_is_given_whole(tmp_path):
         ("model={kind: resnet, stm: imagenet}", "model.stm: unknown key 'stm'; did you mean 'stem'?"),
         ("model.kind=resnet", "model.widen_factor: unknown key 'widen_factor'"),
         ("model={kind: resnet, depth: 20}", "model.depth: input should be 18, 34 or 50, got 20"),
-        ("model={kind: vit}", "model: kind must be wide_resnet, resnet or preact_resnet, got {'kind': 'vit'}"),
+        (
+            "model={kind: vit}",
+            "model: kind must be wide_resnet, resnet, preact_resnet, two_conv or discriminator, got {'kind': 'vit'}",
+        ),
         ("loss=trade", "loss: input should be 'sat', 'trades', 'mart', 'mail_trades', 'weat_adv' or 'weat_nat'"),
         ("beta=-1", "beta: input should be greater than or equal to 0"),
         ("evaluation_attack.kind=cw", "evaluation_attack.kind: training attacks with pgd, got cw"),

@@ -2,7 +2,7 @@
 
 import torch
 
-from advgen_ray.data.augment import PADDING, flip, flip_and_crop
+from advgen_ray.data.augment import PADDING, auto_augment, flip, flip_and_crop
 from advgen_ray.rng import Stream
 
 STREAM = Stream(0, "augment")
@@ -42,3 +42,24 @@ def test_crops_are_windows_of_the_padded_image_at_every_offset() -> None:
                 windows[window.numpy().tobytes()] = (mirrored, row, column)
     found = {windows[crop.contiguous().numpy().tobytes()] for crop in crops}  # KeyError: not a window
     assert len(found) == 2 * span * span
+
+
+def test_auto_augment_is_keyed_and_blanks_a_square() -> None:
+    images = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    ids = [f"item-{i}" for i in range(6)]
+    state = torch.random.get_rng_state()
+    together = auto_augment(images, ids, 5, STREAM)
+    assert torch.equal(torch.random.get_rng_state(), state), "torch's own generator is left as it was"
+    alone = torch.cat([auto_augment(images[i : i + 1], ids[i : i + 1], 5, STREAM) for i in range(6)])
+    assert torch.equal(together, alone)
+    assert not torch.equal(together, auto_augment(images, ids, 6, STREAM))
+    assert together.shape == images.shape
+    assert 0 <= together.min() <= together.max() <= 1
+    grey = (together == 128 / 255).all(1).flatten(1).sum(1)
+    assert (grey >= 4 * 4).all()  # at least a quarter of the square of 8, at a corner
+    assert (grey < 16 * 16).all()
+
+
+def test_auto_augment_takes_images_of_one_channel() -> None:
+    images = torch.rand(20, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert auto_augment(images, [str(i) for i in range(20)], 0, STREAM).shape == images.shape

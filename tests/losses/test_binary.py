@@ -10,7 +10,7 @@ from torch.nn import functional
 from advgen_ray.attacks.objectives import Objective
 from advgen_ray.attacks.pgd import PGD
 from advgen_ray.attacks.threat_model import Unconstrained
-from advgen_ray.losses.binary import binary_at_loss
+from advgen_ray.losses.binary import binary_at_loss, energy_difference
 
 
 def discriminator() -> nn.Module:
@@ -71,3 +71,64 @@ def test_gradients_reach_the_weights_only_through_the_loss() -> None:
     for parameter, expected in zip(model.parameters(), torch.autograd.grad(-weighted, model.parameters()), strict=True):
         assert torch.allclose(parameter.grad, expected, atol=1e-6)
     assert not torch.equal(x_adv, x_out)
+
+
+def test_the_gradient_penalty_of_a_plane_is_its_slope_squared() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 1)).double()
+    x, x_out = images(8, 1).double(), images(6, 2).double()
+    slope = model[1].weight.square().sum().item()
+    with_penalty, plain = (binary_at_loss(model, x, x_out, None, r1=r1).loss.item() for r1 in (3.0, 0.0))
+    assert with_penalty - plain == pytest.approx(1.5 * slope, rel=1e-9)
+
+
+def test_the_penalty_is_taken_where_the_data_are_fed_and_reaches_the_weights() -> None:
+    """Of f = |x|^2 / 2 the gradient is x itself: after a perturbation that of the perturbed data."""
+
+    class Bowl(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.depth = nn.Parameter(torch.tensor(1.0))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.depth * x.flatten(1).square().sum(1, keepdim=True) / 2
+
+    model, x, x_out = Bowl(), images(8, 1), images(8, 2)
+    met: list[Tensor] = []
+
+    def descend(start: Tensor, objective: Objective) -> Tensor:
+        met.append(objective(torch.tensor([[3.0], [-2.0]])))
+        return start / 2
+
+    moved = binary_at_loss(model, x, x_out, None, data_attack=descend, r1=2.0)
+    assert met[0].tolist() == [-3.0, 2.0]
+    plain = binary_at_loss(model, x / 2, x_out, None).loss
+    penalty = (x / 2).flatten(1).square().sum(1).mean()
+    assert torch.allclose(moved.loss - plain, penalty, rtol=1e-4)
+    (moved.loss - plain).backward()
+    assert model.depth.grad is not None
+    assert model.depth.grad.item() == pytest.approx(2 * penalty.item(), rel=1e-3)  # depth^2 |x|^2
+
+
+def test_the_energy_difference_knows_no_bound_and_no_level() -> None:
+    model, x, x_out = discriminator().eval(), images(12, 1), images(20, 2)
+    terms = binary_at_loss(model, x, x_out, None, contrast=energy_difference)
+    assert torch.allclose(terms.loss, terms.f_out.mean() - terms.f_data.mean())
+    model[4].bias.data += 100.0
+    shifted = binary_at_loss(model, x, x_out, None, contrast=energy_difference)
+    assert torch.allclose(shifted.loss, terms.loss, atol=1e-4)
+
+
+def test_unequal_parts_of_a_batch_add_up_to_the_whole() -> None:
+    """Two workers with 5 and 3 images of the data, 2 and 4 samples: the mean of their losses is that of one."""
+    model, x, x_out = discriminator().eval(), images(8, 1), images(6, 2)
+    whole = binary_at_loss(model, x, x_out, None, r1=0.5)
+    parts = [
+        binary_at_loss(
+            model, x[rows], x_out[outs], None, r1=0.5, shares=(2 * len(x[rows]) / 8, 2 * len(x_out[outs]) / 6)
+        )
+        for rows, outs in ((slice(5), slice(2)), (slice(5, 8), slice(2, 6)))
+    ]
+    assert torch.allclose((parts[0].loss + parts[1].loss) / 2, whole.loss, rtol=1e-5)
+    for name, value in whole.metrics.items():
+        assert torch.allclose((parts[0].metrics[name] + parts[1].metrics[name]) / 2, value, rtol=1e-5)

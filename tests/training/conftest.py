@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,11 +16,14 @@ from advgen_ray.data.datasets import LabelledImages, load
 from advgen_ray.diffusion.vp_sde import VPSDE
 from advgen_ray.losses.mail import mail_trades_loss
 from advgen_ray.models.ema import Ema
+from advgen_ray.models.two_conv import TwoConv
 from advgen_ray.models.unet import UNet
 from advgen_ray.models.wide_resnet import WideResNet
+from advgen_ray.training.binary import Side, train_binary
 from advgen_ray.training.classifier import RobustLoss, StartNoise, train_classifier
 from advgen_ray.training.loop import Record, Report, Save, Trainee
 from advgen_ray.training.optim import adam, constant, one_cycle
+from advgen_ray.training.progressive import Progression
 from advgen_ray.training.score_model import train_score_model
 from advgen_ray.training.worker import Worker
 
@@ -94,6 +98,42 @@ def fit_score_model(trainee: Trainee, images: LabelledImages, report: Report, wo
         worker=worker or Worker(),
         report=report,
     )
+
+
+def new_binary(images: LabelledImages, learning_rate: float = 2e-3) -> Trainee:
+    """S004's network, small, averaged."""
+    torch.manual_seed(0)
+    model = TwoConv(images.info.image_shape, 1, images.info.mean, images.info.std, channels=(4, 8), hidden=16)
+    optimizer = adam(model.parameters(), betas=(0.0, 0.99))
+    return Trainee(model, optimizer, constant(learning_rate), ema=Ema(model, 0.9))
+
+
+def fit_binary(
+    trainee: Trainee,
+    images: LabelledImages,
+    report: Report = lambda *_: None,
+    worker: Worker | None = None,
+    **changes: Any,
+) -> None:
+    """Sixteen steps of 6 or 7 digits below five against as many of the others, in a ball, half of them from noise."""
+    data, p0 = (
+        Side(images.subset(np.flatnonzero(chosen)), flip_and_crop) for chosen in (images.labels < 5, images.labels >= 5)
+    )
+    settings: dict[str, Any] = {
+        "out_attack": lambda k, noise: PGD(L2(1.0), k, 0.3, noise, keep_best=True),
+        "progression": Progression(0, 3, steps_per_k=4, window=3),
+        "data_attack": lambda noise: PGD(L2(0.2), 2, 0.1),
+        "random_start_share": 0.5,
+        "r1": 0.1,
+        "num_steps": 16,
+        "batch_size": 7,
+        "record_every": 2,
+        "checkpoint_every": 5,
+        "seed": 1,
+        "worker": worker or Worker(),
+        "report": report,
+    }
+    train_binary(trainee, data, p0, **(settings | changes))
 
 
 class Keeper:

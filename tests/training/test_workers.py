@@ -16,7 +16,16 @@ from advgen_ray.training.classifier import accuracy
 from advgen_ray.training.observers import EnergyRecorder
 from advgen_ray.training.trainee import Trainee
 from advgen_ray.training.worker import Worker
-from tests.training.conftest import fit_classifier, fit_mail, fit_score_model, new_classifier, new_score_model, pgd_at
+from tests.training.conftest import (
+    fit_binary,
+    fit_classifier,
+    fit_mail,
+    fit_score_model,
+    new_binary,
+    new_classifier,
+    new_score_model,
+    pgd_at,
+)
 
 NUM_WORKERS = 2
 
@@ -46,6 +55,7 @@ def _train(worker: Worker) -> dict[str, Any]:
         ("classifier", classifier, fit_classifier),
         ("mail", mail, fit_mail),
         ("score_model", score_model, fit_score_model),
+        ("binary", new_binary(images), fit_binary),
     ):
         trainee.schedule = gradients = _Gradients(trainee)
         fit(trainee, images, lambda *_: None, worker)
@@ -84,7 +94,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("name", ["classifier", "mail", "score_model"])
+@pytest.mark.parametrize("name", ["classifier", "mail", "score_model", "binary"])
 def test_gradients_and_losses_do_not_depend_on_the_workers(name: str, runs: list[dict[str, Any]]) -> None:
     alone, *together = runs
     for other in together:
@@ -99,7 +109,7 @@ def test_gradients_and_losses_do_not_depend_on_the_workers(name: str, runs: list
 
 def test_workers_agree_among_themselves_exactly(runs: list[dict[str, Any]]) -> None:
     _, first, second = runs
-    for name in ("classifier", "mail", "score_model"):
+    for name in ("classifier", "mail", "score_model", "binary"):
         assert torch.equal(first[name]["losses"], second[name]["losses"])
         for one, two in zip(first[name]["gradients"][1], second[name]["gradients"][1], strict=True):
             assert torch.equal(one, two)

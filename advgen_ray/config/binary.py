@@ -1,0 +1,163 @@
+"""Binary adversarial training: what is data, what p0 is, how far samples of p0 are taken, and when that grows."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from advgen_ray.config.base import Config
+from advgen_ray.config.jobs import OUTPUT_AND_WORKERS
+from advgen_ray.config.models import ClassifierModelConfig, ResNetConfig
+from advgen_ray.config.parts import DataConfig, OptimizerConfig, WorkersConfig
+
+
+class OtherClassesConfig(Config):
+    """The data set's own images of all classes but ``class_index``: a detector of one class against the rest."""
+
+    kind: Literal["other_classes"] = "other_classes"
+
+
+class OtherDataConfig(Config):
+    """The training images of another set, whatever their classes; resized, and made grey or colour, to fit."""
+
+    kind: Literal["data"] = "data"
+    data: DataConfig = DataConfig(name="tiny_imagenet")
+
+
+class ImageFilesConfig(Config):
+    """Images without labels: a folder of PNG and JPEG files at any depth, or a Parquet file or folder of such.
+
+    A Parquet file has a column ``image`` of encoded pictures, as bytes or as Hugging Face's struct with ``bytes``.
+    """
+
+    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"path"})
+
+    kind: Literal["files"] = "files"
+    path: str
+
+
+class NoiseConfig(Config):
+    """Uniform noise, each pixel for itself."""
+
+    kind: Literal["noise"] = "noise"
+    num_images: PositiveInt = 10_000
+
+
+P0Config = Annotated[OtherClassesConfig | OtherDataConfig | ImageFilesConfig | NoiseConfig, Field(discriminator="kind")]
+
+
+class AscentFromP0Config(Config):
+    """The ascent of the logit from p0, by normalised gradients (L2) or their signs (Linf); [0, 1] pixel units.
+
+    S004 generates without a ball and detects within one. ``first_steps`` to ``last_steps`` is the progression of K
+    (algorithm 3): one more after ``epochs_per_k`` epochs of the data, or once the AUC of D under the attack, averaged
+    over the last ``auc_window`` updates, exceeds ``auc_to_advance``. At the last K training ends after
+    ``last_k_epochs`` or above ``auc_to_end``, where they are given. ``random_start_share`` of the samples start from
+    noise in the ball; a training of such starts alone learns their noise, and nothing else.
+    """
+
+    norm: Literal["unconstrained", "l2", "linf"] = "unconstrained"
+    eps: PositiveFloat | None = None
+    step_size: PositiveFloat = 0.1
+    first_steps: NonNegativeInt = 0
+    last_steps: PositiveInt = 25
+    epochs_per_k: PositiveFloat = 5.0
+    auc_to_advance: float = Field(0.8, gt=0.5, le=1.0)
+    auc_window: PositiveInt = 100
+    last_k_epochs: PositiveFloat | None = None
+    auc_to_end: float | None = Field(None, gt=0.5, lt=1.0)
+    random_start_share: float = Field(0.0, ge=0.0, le=1.0)
+    keep_best: bool = False
+
+    @model_validator(mode="after")
+    def _ball_has_a_radius(self) -> Self:
+        if (self.norm == "unconstrained") != (self.eps is None):
+            raise ValueError(f"eps {self.eps} with norm {self.norm}: l2 and linf take a radius, unconstrained none")
+        if self.norm == "linf" and self.eps and self.eps > 1:
+            raise ValueError(f"eps is in [0, 1] pixel units, got {self.eps}; of 255 that would be {self.eps / 255:.5f}")
+        if self.norm == "unconstrained" and self.random_start_share:
+            raise ValueError(f"random_start_share {self.random_start_share}: there is no ball to start in; set it to 0")
+        if self.first_steps > self.last_steps:
+            raise ValueError(f"first_steps {self.first_steps} exceeds last_steps {self.last_steps}")
+        return self
+
+
+class DescentFromDataConfig(Config):
+    """Combined AT (S004 section 3.3.2): the data descend the logit in an L2 or Linf ball before they are fed."""
+
+    norm: Literal["l2", "linf"] = "l2"
+    eps: PositiveFloat = 0.25
+    num_steps: PositiveInt = 10
+    step_size: PositiveFloat = 0.1
+
+
+class WorstCaseConfig(Config):
+    """AUC on images held out, each sample of p0 at its worst: clean, from itself, from noise, best of all iterates."""
+
+    num_images: PositiveInt = 200  # of the data, and of p0
+    num_steps: PositiveInt = 40
+    step_size: PositiveFloat | None = None  # 2.5 eps / num_steps
+    every_steps: PositiveInt = 200
+
+
+class TrainBinaryConfig(Config):
+    """Binary adversarial training (S004 algorithms 1 and 3): D tells data from samples of p0 that ascend it.
+
+    The data are the training images, of one class where ``class_index`` is given. With ``validation`` the model of
+    highest worst-case AUC is the one exported; without, the last one. ``pretrained`` is a classifier of the same
+    network, from which all but the head is taken. ``contrast`` energy_difference is an EBM's likelihood, which S004
+    shows to diverge (2.5.6): that ends the training, and the model says where.
+    """
+
+    PLACEMENT: ClassVar[frozenset[str]] = OUTPUT_AND_WORKERS | {"pretrained"}  # its digest says which it is
+
+    data: DataConfig = DataConfig()
+    class_index: NonNegativeInt | None = None
+    p0: P0Config = OtherClassesConfig()
+    model: ClassifierModelConfig = ResNetConfig(depth=50)
+    pretrained: str = ""
+    pretrained_digest: str = ""  # of that model; filled in from it
+    ascent: AscentFromP0Config = AscentFromP0Config()
+    descent: DescentFromDataConfig | None = None
+    contrast: Literal["log_likelihood", "energy_difference"] = "log_likelihood"
+    r1: NonNegativeFloat = 0.0
+    optimizer: OptimizerConfig = OptimizerConfig(learning_rate=5e-4)
+    adam_betas: tuple[float, float] = (0.0, 0.99)  # S004 table 2.3
+    ema_decay: float = Field(0.0, ge=0.0, lt=1.0)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    num_steps: PositiveInt = 172_000
+    batch_size: PositiveInt = 32  # of the data, and of p0; global, over all workers
+    augment: Literal["none", "flip_crop", "auto_augment"] = "none"  # of both
+    validation: WorstCaseConfig | None = None
+    checkpoint_every_steps: PositiveInt = 500
+    seed: NonNegativeInt = 0
+    output: str = "runs/binary"
+    workers: WorkersConfig = WorkersConfig()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.p0.kind == "other_classes" and self.class_index is None:
+            raise ValueError("p0 other_classes: other than which? give class_index, or another p0")
+        if self.validation and self.ascent.eps is None:
+            raise ValueError("validation: a worst case needs a ball; set ascent.norm and eps, or validation=null")
+        return self
+
+
+class TrainOneVsRestConfig(Config):
+    """S004 section 3.2.1: for each class a detector of it against all others, trained side by side.
+
+    ``training`` says how one is trained; its class, its place and p0 follow from here. ``classes`` null takes all.
+    """
+
+    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output"})
+
+    training: TrainBinaryConfig = TrainBinaryConfig(class_index=0)
+    classes: tuple[NonNegativeInt, ...] | None = None
+    output: str = "runs/one_vs_rest"
+
+    @model_validator(mode="after")
+    def _one_against_the_rest(self) -> Self:
+        if self.training.p0.kind != "other_classes":
+            raise ValueError(f"training.p0.kind {self.training.p0.kind}: a detector's p0 is other_classes")
+        if self.classes is not None and len(set(self.classes)) < max(len(self.classes), 1):
+            raise ValueError(f"classes {list(self.classes)}: expected different ones, at least one")
+        return self

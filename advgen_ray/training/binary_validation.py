@@ -1,0 +1,70 @@
+"""What is measured while a detector is trained: its AUC on held-out images, each sample of p0 at its worst."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advgen_ray.attacks.eval_mode import eval_mode
+from advgen_ray.attacks.objectives import logit
+from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.detection.worst_logit import Attack, worst_logit
+from advgen_ray.rng import Stream
+from advgen_ray.training.classifier import keyed
+from advgen_ray.training.loop import items_on
+from advgen_ray.training.progressive import auc
+from advgen_ray.training.trainee import Trainee
+from advgen_ray.training.worker import Worker
+
+Reading = Callable[[Tensor, list[str]], Tensor]
+"""``reading(x [N, C, H, W], item ids) -> [N]``."""
+
+
+@dataclass(frozen=True)
+class WorstCaseAUC:
+    """``worst_case_auc`` and ``clean_auc`` every so many steps; the model of highest worst case is kept.
+
+    The weights measured are those to keep: the averages where there are any.
+    """
+
+    data: LabelledImages
+    p0: LabelledImages
+    attack: Attack
+    every_steps: int
+    batch_size: int
+    seed: int
+    worker: Worker
+
+    def __call__(self, trainee: Trainee, epoch: int, last: bool) -> dict[str, float]:
+        """Measure if it is due."""
+        if trainee.step % self.every_steps and not last:
+            return {}
+        with trainee.to_keep() as model, eval_mode(model):
+
+            def read(x: Tensor, item_ids: list[str]) -> Tensor:
+                with torch.no_grad():
+                    return logit(model(x))
+
+            def worst(x: Tensor, item_ids: list[str]) -> Tensor:
+                starts = (None, keyed(Stream(self.seed, "validation_attack"), item_ids, 0))
+                return worst_logit(model, x, self.attack, starts)
+
+            f_data = self._all(self.data, read)
+            measured = {
+                "clean_auc": auc(f_data, self._all(self.p0, read)),
+                "worst_case_auc": auc(f_data, self._all(self.p0, worst)),
+            }
+        trainee.keep_if_best(measured["worst_case_auc"], epoch)
+        return measured
+
+    def _all(self, images: LabelledImages, of: Reading) -> Tensor:
+        """A value of every image: workers fill their own places of zeros, so that the sum is exact."""
+        values = torch.zeros(len(images), dtype=torch.float64, device=self.worker.device)
+        own = np.arange(self.worker.rank, len(images), self.worker.num_workers)
+        for start in range(0, len(own), self.batch_size):
+            chosen = own[start : start + self.batch_size]
+            (x,) = items_on(self.worker, images.tensor(chosen))
+            values[chosen] = of(x, images.item_ids(chosen)).double()
+        return self.worker.total(values)

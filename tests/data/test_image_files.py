@@ -1,0 +1,82 @@
+"""Images without labels from folders, Parquet files and arrays: in order, in shape, and one line for each mistake."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from advgen_ray.data.image_files import read_image_files, resized
+from advgen_ray.errors import UserError
+
+GENERATOR = np.random.default_rng(0)
+PICTURES = [GENERATOR.integers(0, 256, (12, 12, 3), dtype=np.uint8) for _ in range(5)]
+SHAPE = (3, 12, 12)
+
+
+def _encoded(picture: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _stacked() -> np.ndarray:
+    return np.stack(PICTURES).transpose(0, 3, 1, 2)
+
+
+def test_a_folder_is_read_at_any_depth_in_the_order_of_names(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    for name, picture in zip(("a.png", "b/0.png", "b/1.PNG", "c.png", "d.png"), PICTURES, strict=True):
+        (tmp_path / name).write_bytes(_encoded(picture))
+    (tmp_path / "notes.txt").write_text("no picture")
+    np.testing.assert_array_equal(read_image_files(tmp_path, SHAPE), _stacked())
+
+
+@pytest.mark.parametrize("as_struct", [False, True])
+def test_parquet_files_hold_bytes_or_hugging_faces_struct(tmp_path: Path, as_struct: bool) -> None:
+    for number, part in enumerate((PICTURES[:2], PICTURES[2:])):
+        values = [{"bytes": _encoded(one), "path": None} if as_struct else _encoded(one) for one in part]
+        pq.write_table(pa.table({"image": values, "label": list(range(len(part)))}), tmp_path / f"{number}.parquet")
+    np.testing.assert_array_equal(read_image_files(tmp_path, SHAPE), _stacked())
+    np.testing.assert_array_equal(read_image_files(tmp_path / "1.parquet", SHAPE), _stacked()[2:])
+
+
+def test_an_array_needs_no_labels(tmp_path: Path) -> None:
+    np.savez(tmp_path / "images.npz", images=np.stack(PICTURES))
+    np.testing.assert_array_equal(read_image_files(tmp_path / "images.npz", SHAPE), _stacked())
+
+
+def test_another_size_or_colour_is_fitted_from_the_middle(tmp_path: Path) -> None:
+    wide = np.zeros((20, 40, 3), np.uint8)
+    wide[:, 10:30] = 200  # the square in the middle
+    (tmp_path / "wide.png").write_bytes(_encoded(wide))
+    (grey,) = read_image_files(tmp_path, (1, 5, 5))
+    assert grey.shape == (1, 5, 5)
+    assert (grey[:, :, 1:-1] == 200).all()
+    small = resized(np.full((2, 1, 8, 8), 0.5, np.float32), (3, 16, 16))
+    assert small.shape == (2, 3, 16, 16)
+    assert (small == 128).all()
+
+
+def test_each_mistake_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nowhere: not found; give a folder"):
+        read_image_files(tmp_path / "nowhere", SHAPE)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(UserError, match="empty: no PNG, JPEG or Parquet file in it"):
+        read_image_files(empty, SHAPE)
+    (empty / "torn.png").write_bytes(_encoded(PICTURES[0])[:100])
+    with pytest.raises(UserError, match=r"torn\.png: no whole PNG or JPEG image"):
+        read_image_files(empty, SHAPE)
+    pq.write_table(pa.table({"picture": [b""]}), tmp_path / "other.parquet")
+    with pytest.raises(UserError, match="columns picture; expected one named image"):
+        read_image_files(tmp_path / "other.parquet", SHAPE)
+    pq.write_table(pa.table({"image": [b"no picture"]}), tmp_path / "bad.parquet")
+    with pytest.raises(UserError, match=r"bad\.parquet row 0: no whole PNG or JPEG image"):
+        read_image_files(tmp_path / "bad.parquet", SHAPE)
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"torn\.parquet: no whole Parquet file"):
+        read_image_files(tmp_path / "torn.parquet", SHAPE)
