@@ -30,6 +30,7 @@ from advgen_ray.config.models import (
     TwoConvConfig,
     WideResNetConfig,
 )
+from advgen_ray.config.one_vs_rest import EvaluateOneVsRestConfig, LogitAttackConfig
 from advgen_ray.config.parts import (
     DataConfig,
     NeighborhoodConfig,
@@ -59,11 +60,13 @@ __all__ = [
     "DataConfig",
     "DiscriminatorConfig",
     "EnergyViewConfig",
+    "EvaluateOneVsRestConfig",
     "EvaluateRobustnessConfig",
     "ExploreCounterfactualsConfig",
     "GenerateByClassifierConfig",
     "GenerateConfig",
     "GenerateFromClassifierConfig",
+    "LogitAttackConfig",
     "LossConfig",
     "MakeRatingPageConfig",
     "MaximinConfig",

@@ -1,5 +1,6 @@
 """Which rows each shard of a map job holds: computed from counts, so a plan of millions of rows costs nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,6 +50,31 @@ class ImageGroup:
     start: int  # first image of a split, or the index of the shard
     stop: int
     attack: int | None = None  # index into the config's list, for the view "attacked"
+
+
+@dataclass(frozen=True)
+class DetectorGroup:
+    """Images that one detector reads: of its class as they are, or of others under an attack."""
+
+    detector: int  # index into the list of detectors
+    attack: int | None  # index into the config's list; None for images of the class
+    start: int
+    stop: int
+
+
+def detector_groups(
+    num_own: Sequence[int], num_others: Sequence[int], num_attacks: int, shard_images: int
+) -> list[DetectorGroup]:
+    """By detector, its own images first, then attack by attack; so many of each detector's class and of the others."""
+    groups: list[DetectorGroup] = []
+    for detector, (own, others) in enumerate(zip(num_own, num_others, strict=True)):
+        for attack in (None, *range(num_attacks)):
+            count = own if attack is None else others
+            groups += [
+                DetectorGroup(detector, attack, start, min(start + shard_images, count))
+                for start in range(0, count, shard_images)
+            ]
+    return groups
 
 
 def energy_groups(

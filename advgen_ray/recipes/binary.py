@@ -3,6 +3,8 @@
 from advgen_ray.config import (
     DataConfig,
     DiscriminatorConfig,
+    EvaluateOneVsRestConfig,
+    LogitAttackConfig,
     OptimizerConfig,
     ResNetConfig,
     TrainBinaryConfig,
@@ -72,6 +74,30 @@ def mnist_one_vs_rest() -> TrainOneVsRestConfig:
             workers=TWO_AT_A_TIME,
         ),
         output="runs/mnist/one_vs_rest",
+    )
+
+
+def digits_one_vs_rest_evaluation() -> EvaluateOneVsRestConfig:
+    """The ten detectors of digits under PGD in L2 1, the radius that they were trained in, and half as far again."""
+    return EvaluateOneVsRestConfig(
+        detectors="runs/digits/one_vs_rest",
+        num_images=100,
+        attacks=tuple(LogitAttackConfig(norm="l2", eps=eps, num_steps=100, step_size=0.05) for eps in (1.0, 1.5)),
+        output="runs/digits/one_vs_rest_evaluation",
+    )
+
+
+def mnist_one_vs_rest_evaluation() -> EvaluateOneVsRestConfig:
+    """S004 tables 3.2, 3.4, 3.5: the first two detectors of MNIST under more steps, restarts and another norm."""
+    attacks = [("linf", 0.3, 200, 0.01, 1), ("linf", 0.3, 2000, 0.005, 1), ("linf", 0.3, 200, 0.01, 10)]
+    attacks += [("linf", 0.5, 200, 0.01, 1), ("l2", 2.5, 200, 0.1, 1), ("l2", 5.0, 200, 0.1, 1)]
+    names = ("norm", "eps", "num_steps", "step_size", "num_restarts")
+    return EvaluateOneVsRestConfig(
+        data=DataConfig(name="mnist"),
+        detectors="runs/mnist/one_vs_rest",
+        classes=(0, 1),
+        attacks=tuple(LogitAttackConfig(**dict(zip(names, attack, strict=True))) for attack in attacks),
+        output="runs/mnist/one_vs_rest_evaluation",
     )
 
 

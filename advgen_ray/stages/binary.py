@@ -30,7 +30,7 @@ from advgen_ray.stages.training import (
     num_parameters,
 )
 from advgen_ray.storage.filesystem import local_copy
-from advgen_ray.training.binary import Side, train_binary
+from advgen_ray.training.binary import Contest, Side, train_binary
 from advgen_ray.training.loop import Record
 from advgen_ray.training.model_directory import CLASSIFIERS, read_card
 from advgen_ray.training.worker import Worker
@@ -87,16 +87,19 @@ def train(config: TrainBinaryConfig, session: Session) -> None:
         return validation(trainee, step // epoch, bool(trainee.course["ended"]) or step == config.num_steps)
 
     augment = AUGMENTS[config.augment]
-    train_binary(
-        trainee,
-        Side(data, augment),
-        Side(p0, augment),
-        ascent_of(config),
-        progression_of(config.ascent, epoch),
+    contest = Contest(
+        data=Side(data, augment),
+        p0=Side(p0, augment),
+        out_attack=ascent_of(config),
+        progression=progression_of(config.ascent, epoch),
         data_attack=descent_of(config),
         random_start_share=config.ascent.random_start_share,
         contrast=CONTRASTS[config.contrast],
         r1=config.r1,
+    )
+    train_binary(
+        trainee,
+        contest,
         num_steps=config.num_steps,
         until=session.until(config.num_steps),
         batch_size=config.batch_size,

@@ -22,6 +22,7 @@ from advgen_ray.stages import (
     energies,
     gradient_alignment,
     one_vs_rest,
+    one_vs_rest_evaluation,
     robustness,
     score_model,
 )
@@ -42,6 +43,7 @@ RUNS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "align_gradients": gradient_alignment.run,
     "score_energies": energies.run,
     "evaluate_robustness": robustness.run,
+    "evaluate_one_vs_rest": one_vs_rest_evaluation.run,
     "compare_detectors": detectors.run,
     "generate_from_classifier": classifier_images.run,
 }

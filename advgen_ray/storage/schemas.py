@@ -145,6 +145,20 @@ GRADIENT_ALIGNMENT = pa.schema(
     ]
 )
 
+DETECTOR_LOGITS = pa.schema(
+    [
+        ("item_id", pa.string()),  # "{detector}/{attack or data}/{image_id}"
+        ("detector", pa.int16()),  # the class that it tells from all others
+        ("attack", pa.string()),  # its name; "" for images of the class itself, which nothing attacks
+        ("image_id", pa.string()),
+        ("label", pa.int16()),
+        ("clean_logit", pa.float32()),
+        ("last_logit", pa.float32()),  # at the last iterate from the image; the clean one where nothing attacks
+        ("worst_logit", pa.float32()),  # highest of the clean image and all iterates from all starts; likewise
+        *_PROVENANCE,
+    ]
+)
+
 SCHEMAS = {
     "counterfactuals": COUNTERFACTUALS,
     "energies": ENERGIES,
@@ -153,6 +167,7 @@ SCHEMAS = {
     "classifier_images": CLASSIFIER_IMAGES,
     "input_gradients": INPUT_GRADIENTS,
     "gradient_alignment": GRADIENT_ALIGNMENT,
+    "detector_logits": DETECTOR_LOGITS,
 }
 
 ImageShape = tuple[int, int, int]

@@ -32,23 +32,33 @@ NEARLY_NOTHING = 1e-20  # noise that leaves a start where it is, and can be divi
 
 @dataclass(frozen=True)
 class Side:
-    """Images of one side of the contrast, in an order of their own, and how they are augmented."""
+    """Images of one side of the contest, in an order of their own, and how they are augmented."""
 
     images: LabelledImages
     augment: Augment | None = None
 
 
+@dataclass(frozen=True)
+class Contest:
+    """What D learns to tell apart, and what moves it: samples of p0 ascend D's logit, data may descend it.
+
+    Of the samples a share sets out from noise in the ball, the rest from the image itself.
+    """
+
+    data: Side
+    p0: Side
+    out_attack: OutAttack
+    progression: Progression
+    data_attack: DataAttack | None = None
+    random_start_share: float = 0.0
+    contrast: Contrast = log_likelihood
+    r1: float = 0.0
+
+
 def train_binary(
     trainee: Trainee,
-    data: Side,
-    p0: Side,
-    out_attack: OutAttack,
-    progression: Progression,
+    contest: Contest,
     *,
-    data_attack: DataAttack | None = None,
-    random_start_share: float = 0.0,
-    contrast: Contrast = log_likelihood,
-    r1: float = 0.0,
     num_steps: int,
     until: int | None = None,
     batch_size: int,
@@ -63,72 +73,76 @@ def train_binary(
     """Train in place: ``batch_size`` images of the data against as many of p0 in each step, over all workers.
 
     Batch norm stays in evaluation mode (S004's code): statistics of data and of samples that chase them would be none
-    of either. K, and what it is paced by, is in ``trainee.course`` and so in every checkpoint. Of the samples of p0 a
-    share sets out from noise in the ball, the rest from the image itself. ``course["ended"]`` says why it ended before
-    ``num_steps``, if it did; logits beyond 1e6 are a reason. All draws are keyed by (seed, item, step).
+    of either. K, and what it is paced by, is in ``trainee.course`` and so in every checkpoint. ``course["ended"]`` says
+    why it ended before ``num_steps``, if it did; logits beyond 1e6 are a reason. All draws are keyed by
+    (seed, item, step).
     """
-    orders = [
-        BatchOrder(len(side.images), batch_size, seed, worker.rank, worker.num_workers, purpose)
-        for side, purpose in ((data, "batches"), (p0, "p0_batches"))
-    ]
-    streams = {name: Stream(seed, name) for name in ("augment", "p0_augment", "attack", "p0_attack", "p0_start")}
-    course = trainee.course
-    progression.begin(course)
-
-    def images_of(side: Side, batch: Batch, step: int, purpose: str) -> tuple[Tensor, list[str]]:
-        item_ids = side.images.item_ids(batch.indices)
-        (x,) = items_on(worker, side.images.tensor(batch.indices))
-        return side.augment(x, item_ids, step, streams[purpose]) if side.augment else x, item_ids
-
-    def loss_at(model: nn.Module, step: int) -> StepTerms:
-        _freeze_batch_norm(model)
-        data_batch, out_batch = (order.at(step) for order in orders)
-        x, item_ids = images_of(data, data_batch, step, "augment")
-        x_out, out_ids = images_of(p0, out_batch, step, "p0_augment")
-        chosen = streams["p0_start"].uniform(out_ids, (1,), step) < random_start_share
-        start = _started(keyed(streams["p0_attack"], out_ids, step), chosen)
-        attack = _bound(trainee.model, out_attack(course["k"], start)) if course["k"] else None
-        descent = data_attack(keyed(streams["attack"], item_ids, step)) if data_attack else None
-        terms = binary_at_loss(
-            model,
-            x,
-            x_out,
-            attack,
-            data_attack=_bound(trainee.model, descent) if descent else None,
-            contrast=contrast,
-            r1=r1,
-            shares=(data_batch.share * worker.num_workers, out_batch.share * worker.num_workers),
-        )
-        metrics = terms.metrics | {"k": terms.f_data.new_tensor(float(course["k"]))}
-        f_data, f_out = (
-            _gathered(values, batch.global_size, worker)
-            for values, batch in ((terms.f_data, data_batch), (terms.f_out, out_batch))
-        )
-        _steer(course, progression, f_data, f_out)
-        return StepTerms(LossTerms(terms.loss, metrics), 1, worker.num_workers)
-
+    contest.progression.begin(trainee.course)
+    steps = _Steps(trainee, contest, batch_size, seed, worker)
     rhythm = Rhythm(
         num_steps=num_steps,
-        steps_per_epoch=orders[0].steps_per_epoch,
+        steps_per_epoch=steps.data_order.steps_per_epoch,
         record_every=record_every,
         checkpoint_every=checkpoint_every,
         until=until,
     )
     run_steps(
         trainee,
-        loss_at,
+        steps,
         rhythm,
         seed=seed,
         worker=worker,
         report=report,
         observe=observe,
         on_step=on_step,
-        ended=lambda: bool(course["ended"]),
+        ended=lambda: bool(trainee.course["ended"]),
     )
 
 
-def _bound(model: nn.Module, attack: PGD) -> Callable[[Tensor, Objective], Tensor]:
-    return lambda x, objective: attack(model, x, objective)
+class _Steps:
+    """The loss of every step, and what the step says of the attack."""
+
+    def __init__(self, trainee: Trainee, contest: Contest, batch_size: int, seed: int, worker: Worker) -> None:
+        self.trainee, self.contest, self.worker = trainee, contest, worker
+        self.data_order, self.p0_order = (
+            BatchOrder(len(side.images), batch_size, seed, worker.rank, worker.num_workers, purpose)
+            for side, purpose in ((contest.data, "batches"), (contest.p0, "p0_batches"))
+        )
+        names = ("augment", "p0_augment", "attack", "p0_attack", "p0_start")
+        self.streams = {name: Stream(seed, name) for name in names}
+
+    def __call__(self, model: nn.Module, step: int) -> StepTerms:
+        _freeze_batch_norm(model)
+        contest, course, worker = self.contest, self.trainee.course, self.worker
+        data, p0 = self.data_order.at(step), self.p0_order.at(step)
+        x, item_ids = self._images(contest.data, data, step, "augment")
+        x_out, out_ids = self._images(contest.p0, p0, step, "p0_augment")
+        chosen = self.streams["p0_start"].uniform(out_ids, (1,), step) < contest.random_start_share
+        start = _started(keyed(self.streams["p0_attack"], out_ids, step), chosen)
+        attack = self._bound(contest.out_attack(course["k"], start)) if course["k"] else None
+        noise = keyed(self.streams["attack"], item_ids, step)
+        terms = binary_at_loss(
+            model,
+            x,
+            x_out,
+            attack,
+            data_attack=self._bound(contest.data_attack(noise)) if contest.data_attack else None,
+            contrast=contest.contrast,
+            r1=contest.r1,
+            shares=(data.share * worker.num_workers, p0.share * worker.num_workers),
+        )
+        metrics = terms.metrics | {"k": terms.f_data.new_tensor(float(course["k"]))}
+        f_data, f_out = _gathered(terms.f_data, data, worker), _gathered(terms.f_out, p0, worker)
+        _steer(course, contest.progression, f_data, f_out)
+        return StepTerms(LossTerms(terms.loss, metrics), 1, worker.num_workers)
+
+    def _images(self, side: Side, batch: Batch, step: int, purpose: str) -> tuple[Tensor, list[str]]:
+        item_ids = side.images.item_ids(batch.indices)
+        (x,) = items_on(self.worker, side.images.tensor(batch.indices))
+        return side.augment(x, item_ids, step, self.streams[purpose]) if side.augment else x, item_ids
+
+    def _bound(self, attack: PGD) -> Callable[[Tensor, Objective], Tensor]:
+        return lambda x, objective: attack(self.trainee.model, x, objective)
 
 
 def _started(noise: StartNoise, chosen: Tensor) -> StartNoise:
@@ -155,8 +169,8 @@ def _steer(course: dict[str, Any], progression: Progression, f_data: Tensor, f_o
         course["ended"] = f"diverged: a logit of {largest:.3g}"
 
 
-def _gathered(values: Tensor, num_global: int, worker: Worker) -> Tensor:
+def _gathered(values: Tensor, batch: Batch, worker: Worker) -> Tensor:
     """All workers' values of a batch: each fills its own places of zeros, and the sum is exact."""
-    table = values.new_zeros(num_global)
+    table = values.new_zeros(batch.global_size)
     table[worker.rank :: worker.num_workers] = values
     return worker.total(table)

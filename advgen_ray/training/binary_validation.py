@@ -9,8 +9,8 @@ from torch import Tensor
 
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.objectives import logit
+from advgen_ray.attacks.worst_logit import Attack, worst_logit
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.detection.worst_logit import Attack, worst_logit
 from advgen_ray.rng import Stream
 from advgen_ray.training.classifier import keyed
 from advgen_ray.training.loop import items_on

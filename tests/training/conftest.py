@@ -19,7 +19,7 @@ from advgen_ray.models.ema import Ema
 from advgen_ray.models.two_conv import TwoConv
 from advgen_ray.models.unet import UNet
 from advgen_ray.models.wide_resnet import WideResNet
-from advgen_ray.training.binary import Side, train_binary
+from advgen_ray.training.binary import Contest, Side, train_binary
 from advgen_ray.training.classifier import RobustLoss, StartNoise, train_classifier
 from advgen_ray.training.loop import Record, Report, Save, Trainee
 from advgen_ray.training.optim import adam, constant, one_cycle
@@ -119,12 +119,14 @@ def fit_binary(
     data, p0 = (
         Side(images.subset(np.flatnonzero(chosen)), flip_and_crop) for chosen in (images.labels < 5, images.labels >= 5)
     )
-    settings: dict[str, Any] = {
+    contest: dict[str, Any] = {
         "out_attack": lambda k, noise: PGD(L2(1.0), k, 0.3, noise, keep_best=True),
         "progression": Progression(0, 3, steps_per_k=4, window=3),
         "data_attack": lambda noise: PGD(L2(0.2), 2, 0.1),
         "random_start_share": 0.5,
         "r1": 0.1,
+    }
+    settings: dict[str, Any] = {
         "num_steps": 16,
         "batch_size": 7,
         "record_every": 2,
@@ -133,7 +135,12 @@ def fit_binary(
         "worker": worker or Worker(),
         "report": report,
     }
-    train_binary(trainee, data, p0, **(settings | changes))
+    asked = {name: value for name, value in changes.items() if name not in settings}
+    train_binary(
+        trainee,
+        Contest(data, p0, **(contest | asked)),
+        **{name: changes.get(name, settings[name]) for name in settings},
+    )
 
 
 class Keeper:

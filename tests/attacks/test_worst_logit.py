@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from advgen_ray.attacks.pgd import PGD
 from advgen_ray.attacks.threat_model import Linf
-from advgen_ray.detection.worst_logit import worst_logit
+from advgen_ray.attacks.worst_logit import worst_logit
 
 
 class SpotsNoise(nn.Module):

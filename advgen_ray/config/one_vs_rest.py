@@ -1,0 +1,57 @@
+"""How well detectors of one class each tell it from all others, whatever an attack makes of these."""
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from advgen_ray.config.attacks import AttackConfig, check_radius
+from advgen_ray.config.base import Config
+from advgen_ray.config.parts import DataConfig, PoolConfig
+
+
+class LogitAttackConfig(Config):
+    """PGD on a detector's logit: from the image itself, and ``num_restarts`` times from noise in the ball."""
+
+    norm: Literal["l2", "linf"] = "linf"
+    eps: PositiveFloat = 0.3
+    num_steps: PositiveInt = 200
+    step_size: PositiveFloat = 0.01
+    num_restarts: NonNegativeInt = 1
+
+    @property
+    def label(self) -> str:
+        """What tables call it: ``linf 0.3, 200 x 0.01, 1 restart``."""
+        restarts = f"{self.num_restarts} restart{'' if self.num_restarts == 1 else 's'}"
+        return f"{self.norm} {self.eps:g}, {self.num_steps} x {self.step_size:g}, {restarts}"
+
+
+class EvaluateOneVsRestConfig(Config):
+    """AUC of detectors of ``train_one_vs_rest`` (S004 section 3.2.3), each image of other classes at its worst.
+
+    Worst of the clean image and of every iterate from every start: the AUC of one attack alone flatters a detector that
+    has learnt that attack. The dissertation's own protocol, the last iterate from the image, is reported beside it.
+    ``classes`` null takes every detector there is; of other classes the first ``num_images`` images are attacked.
+    """
+
+    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "pool", "detectors"})  # rows carry their digests
+
+    data: DataConfig = DataConfig()
+    split: Literal["train", "test"] = "test"
+    detectors: str = "runs/one_vs_rest"
+    classes: tuple[NonNegativeInt, ...] | None = None
+    num_images: PositiveInt = 1000
+    attacks: tuple[LogitAttackConfig, ...] = (LogitAttackConfig(),)
+    batch_size: PositiveInt = 100
+    shard_images: PositiveInt = 100
+    seed: NonNegativeInt = 0
+    output: str = "runs/one_vs_rest_evaluation"
+    pool: PoolConfig = PoolConfig()
+
+    @model_validator(mode="after")
+    def _attacks_differ(self) -> Self:
+        labels = [attack.label for attack in self.attacks]
+        if len(set(labels)) < max(len(labels), 1):
+            raise ValueError(f"attacks: expected different ones, at least one; got {', '.join(labels) or 'none'}")
+        for attack in self.attacks:
+            check_radius(AttackConfig(norm=attack.norm, eps=attack.eps), self.data)
+        return self

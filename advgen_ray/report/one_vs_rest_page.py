@@ -1,0 +1,90 @@
+"""The page of detectors of one class each: AUC at the worst, beside the dissertation's protocol and its figures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from advgen_ray.report import numbers
+from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.page import Page
+from advgen_ray.report.plots_one_vs_rest import auc_panel, logit_panel
+
+# S004 tables 3.2, 3.4 and 3.5: detectors of the digits 0 and 1, trained in Linf 0.3, by the last iterate.
+PUBLISHED = [
+    ["MNIST 0, Linf 0.3, 200 x 0.01 (Adam)", "", "", ".99959", ""],
+    ["MNIST 1, Linf 0.3, 200 x 0.01 (Adam)", "", "", ".99971", ""],
+    ["MNIST 0, Linf 0.3, 2000 x 0.005 (Adam)", "", "", ".99958", ""],
+    ["MNIST 0, L2 2.5, 200 x 0.1", "", "", ".99974", ""],
+    ["MNIST 0, L2 5, 200 x 0.1", "", "", ".96421", ""],
+]
+MAX_HISTOGRAMS = 4
+
+
+def one_vs_rest_page(table: pd.DataFrame, rows: pd.DataFrame, config: Mapping[str, Any], version: str) -> Page:
+    """``table`` is of ``detector_auc``, ``rows`` the logits behind it, ``config`` the evaluation's."""
+    found: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
+    weakest = min(found, key=lambda row: row["auc_worst"])
+    name, first = config["data"]["name"], table["attack"].iloc[0]
+    count = table["detector"].nunique()
+    shown = table[table["attack"] == first].nsmallest(MAX_HISTOGRAMS, "auc_worst")["detector"]
+    of_attacks = Section(
+        "auc",
+        "Detector by detector",
+        [
+            "Each detector tells images of its class from attacked images of all others. An image counts by the "
+            "highest logit met: as it is, and at every iterate from the image itself and from noise. The dissertation "
+            "takes the last iterate from the image alone."
+        ],
+        [
+            Figure("AUC", "Bars are 95% intervals over resampled images.", [auc_panel(table)], size="wide"),
+            Table(
+                "AUC by detector and attack",
+                "Passing: worst cases above the threshold that 95% of the class's own images reach.",
+                ["Detector, attack", "clean", "worst (95% interval)", "last iterate", "passing"],
+                [
+                    [
+                        f"class {row['detector']}, {row['attack']}",
+                        f"{row['auc_clean']:.5f}",
+                        f"{row['auc_worst']:.5f} ({row['low']:.5f} to {row['high']:.5f})",
+                        f"{row['auc_last']:.5f}",
+                        numbers.percent(row["passing_at_tpr_95"]),
+                    ]
+                    for row in found
+                ],
+                context=PUBLISHED if name == "mnist" else [],
+                context_title="Yin 2022, tables 3.2 and 3.4",
+            ),
+        ],
+    )
+    logits = Section(
+        "logits",
+        "The logits behind it",
+        [],
+        [
+            Figure(
+                f"Logits under {first}",
+                "The detectors of lowest AUC.",
+                [logit_panel(rows, int(detector), first) for detector in shown],
+            )
+        ],
+    )
+    settings = Details("Full config", [("evaluation", yaml.safe_dump(dict(config), sort_keys=False))])
+    return Page(
+        title=f"advgen_ray: detectors on {name}",
+        heading="Can a detector be made to take one class for another?",
+        data_name=name,
+        version=version,
+        answer=f"The weakest of {count} detectors, of class {weakest['detector']}, keeps an AUC of "
+        f"{weakest['auc_worst']:.4f} under {weakest['attack']}, every image at its worst.",
+        lead=f"By the last iterate alone it would be {weakest['auc_last']:.4f}, "
+        f"of clean images {weakest['auc_clean']:.4f}.",
+        key_figures=[
+            KeyFigure(
+                "Lowest AUC, worst case", f"{weakest['auc_worst']:.4f}", "", str(weakest["attack"]), "", None, ""
+            ),
+            KeyFigure("Detectors", str(table["detector"].nunique()), "", f"of {name}", "", None, ""),
+        ],
+        sections=[of_attacks, logits, Section("run", "What was run", [], [settings])],
+    )

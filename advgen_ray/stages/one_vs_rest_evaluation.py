@@ -1,0 +1,123 @@
+"""The stage that evaluates detectors of one class each: checks, Ray Data map, table of AUCs, page."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+import torch
+
+from advgen_ray.analysis.detector_auc import detector_auc
+from advgen_ray.config.one_vs_rest import EvaluateOneVsRestConfig
+from advgen_ray.data import datasets
+from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.distributed.actors import RowMaker
+from advgen_ray.distributed.detector_rows import Detector, DetectorRows, own_and_others
+from advgen_ray.distributed.pipelines import run_map
+from advgen_ray.distributed.plans import DetectorGroup, detector_groups
+from advgen_ray.errors import UserError
+from advgen_ray.report.one_vs_rest_page import one_vs_rest_page
+from advgen_ray.report.page import render
+from advgen_ray.stages.inputs import content_digest
+from advgen_ray.storage import ResultSet
+from advgen_ray.storage.filesystem import exists, join, local_copy, write_atomic
+from advgen_ray.tracking import tracked_run
+from advgen_ray.training.model_directory import CARD, read_card
+
+PAGE, SUMMARY = "report.html", "summary.json"
+
+
+def run(config: EvaluateOneVsRestConfig) -> dict[str, Any]:
+    """Evaluate what is missing of the set at ``config.output``, write page and summary; returns the summary.
+
+    Raises UserError, before work starts, for missing or foreign detectors, another set in the same place or a place
+    that cannot be written.
+    """
+    detectors, groups, result_set = prepare(config)
+    with tracked_run("one_vs_rest", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+        if result_set.finished():
+            print(f"one_vs_rest: {config.output} is complete, nothing to compute", flush=True)
+        else:
+            run_map("one_vs_rest", result_set, partial(_load, config, detectors, groups), config.pool)
+        rows = result_set.read(["detector", "attack", "clean_logit", "last_logit", "worst_logit"]).to_pandas()
+        table = detector_auc(rows, config.seed)
+        summary = _summary(config, result_set, table)
+        page = one_vs_rest_page(table, rows, config.model_dump(mode="json"), version("advgen_ray"))
+        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
+        write_atomic(join(config.output, PAGE), render(page).encode())
+        tracked.log_metrics({"lowest_auc_worst": summary["lowest_auc_worst"]})
+    return summary
+
+
+def prepare(config: EvaluateOneVsRestConfig) -> tuple[list[Detector], list[DetectorGroup], ResultSet]:
+    """The detectors, the plan, and the set begun or continued, with every input checked."""
+    images = datasets.load(config.data.name, config.data.root, config.split, config.data.download)
+    detectors = [_detector(config, k, images) for k in _classes(config, images.info.num_classes)]
+    sides = [own_and_others(images, one.class_index, config.num_images) for one in detectors]
+    groups = detector_groups(
+        [len(own) for own, _ in sides], [len(others) for _, others in sides], len(config.attacks), config.shard_images
+    )
+    result_set = ResultSet.create(
+        config.output,
+        kind="detector_logits",
+        config=config.content(),
+        inputs={
+            "detectors": {str(one.class_index): one.digest for one in detectors},
+            "images": content_digest(images),
+        },
+        num_shards=len(groups),
+    )
+    return detectors, groups, result_set
+
+
+def _load(
+    config: EvaluateOneVsRestConfig,
+    detectors: Sequence[Detector],
+    groups: Sequence[DetectorGroup],
+    device: torch.device,
+) -> RowMaker:
+    return DetectorRows(config, detectors, groups, device)
+
+
+def _place(config: EvaluateOneVsRestConfig, class_index: int) -> str:
+    return join(config.detectors, f"class-{class_index}", "model")
+
+
+def _classes(config: EvaluateOneVsRestConfig, num_classes: int) -> list[int]:
+    """Those asked for, else those whose detectors are there."""
+    if config.classes is not None:
+        return list(config.classes)
+    found = [k for k in range(num_classes) if exists(join(_place(config, k), CARD))]
+    if not found:
+        raise UserError(
+            f"detectors={config.detectors}: none in it; make them with train_one_vs_rest, or give its output"
+        )
+    return found
+
+
+def _detector(config: EvaluateOneVsRestConfig, class_index: int, images: LabelledImages) -> Detector:
+    uri = _place(config, class_index)
+    card = read_card(local_copy(uri))
+    training = card.get("training", {})
+    if training.get("class_index") != class_index or card["architecture"].get("num_classes") != 1:
+        raise UserError(f"{uri}: holds no detector of class {class_index}; give the output of train_one_vs_rest")
+    if card.get("data", {}).get("name") != images.name:
+        raise UserError(f"{uri}: trained on {card.get('data', {}).get('name')}, but data.name is {images.name}")
+    if not (images.labels == class_index).any():
+        raise UserError(f"classes: {config.split} has no image of class {class_index}")
+    return Detector(class_index, uri, str(card["weights_sha256"]))
+
+
+def _summary(config: EvaluateOneVsRestConfig, result_set: ResultSet, table: pd.DataFrame) -> dict[str, Any]:
+    rounded = table.round(6).to_dict("records")
+    return {
+        "output": config.output,
+        "report": join(config.output, PAGE),
+        "identity": result_set.identity,
+        "lowest_auc_worst": round(float(table["auc_worst"].min()), 6),
+        "lowest_auc_last": round(float(table["auc_last"].min()), 6),
+        "detectors": [{str(name): value for name, value in row.items()} for row in rounded],
+        "seconds": result_set.manifest["seconds"],
+    }

@@ -1,0 +1,161 @@
+"""Detectors of one class each under attack, without Ray: rows, AUCs, the page, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from pydantic import ValidationError
+from sklearn.metrics import roc_auc_score
+
+from advgen_ray.analysis.detector_auc import detector_auc
+from advgen_ray.config import EvaluateOneVsRestConfig, LogitAttackConfig, PoolConfig, TrainBinaryConfig, TwoConvConfig
+from advgen_ray.data import datasets
+from advgen_ray.distributed.detector_rows import DetectorRows, own_and_others
+from advgen_ray.distributed.plans import DetectorGroup, detector_groups
+from advgen_ray.errors import UserError
+from advgen_ray.stages import binary, one_vs_rest_evaluation
+from advgen_ray.stages.one_vs_rest_evaluation import prepare
+from advgen_ray.training.model_directory import save_model
+
+ATTACKS = (
+    LogitAttackConfig(norm="l2", eps=0.5, num_steps=5, step_size=0.2),
+    LogitAttackConfig(norm="linf", eps=0.2, num_steps=3, step_size=0.1, num_restarts=2),
+)
+
+
+@pytest.fixture(scope="module")
+def detectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained detectors of the digits 3 and 8."""
+    root = tmp_path_factory.mktemp("detectors")
+    for k in (3, 8):
+        config = TrainBinaryConfig(class_index=k, model=TwoConvConfig(channels=(4, 8), hidden=32))
+        kind, architecture = binary._model(config, datasets.dataset_info("digits", ""))
+        torch.manual_seed(k)
+        card = {"kind": "two_conv", "architecture": architecture, "data": {"name": "digits"}}
+        save_model(root / f"class-{k}" / "model", kind(**architecture), card | {"training": {"class_index": k}})
+    return root
+
+
+def _config(detectors: Path, output: Path, **changes: Any) -> EvaluateOneVsRestConfig:
+    values: dict[str, Any] = {
+        "detectors": str(detectors),
+        "num_images": 30,
+        "attacks": ATTACKS,
+        "batch_size": 8,
+        "shard_images": 20,
+        "output": str(output),
+        "pool": PoolConfig(max_actors=1),
+    }
+    return EvaluateOneVsRestConfig(**(values | changes))
+
+
+def _rows(config: EvaluateOneVsRestConfig, order: slice = slice(None)) -> pd.DataFrame:
+    found, groups, _ = prepare(config)
+    maker = DetectorRows(config, found, groups, torch.device("cpu"))
+    indices = list(range(len(groups)))[order]
+    return pd.concat([maker(index).to_pandas() for index in indices], ignore_index=True)
+
+
+def test_groups_are_by_detector_own_images_first_then_attack_by_attack() -> None:
+    groups = detector_groups([25, 5], [10, 10], 2, 20)
+    assert groups[:4] == [
+        DetectorGroup(0, None, 0, 20),
+        DetectorGroup(0, None, 20, 25),
+        DetectorGroup(0, 0, 0, 10),
+        DetectorGroup(0, 1, 0, 10),
+    ]
+    assert groups[4:] == [DetectorGroup(1, None, 0, 5), DetectorGroup(1, 0, 0, 10), DetectorGroup(1, 1, 0, 10)]
+
+
+def test_every_image_is_read_once_and_at_its_worst(detectors: Path, tmp_path: Path) -> None:
+    rows = _rows(_config(detectors, tmp_path))
+    assert rows["item_id"].is_unique
+    assert (rows["worst_logit"] >= rows[["clean_logit", "last_logit"]].max(axis=1)).all()
+    images = datasets.load("digits", "", "test")
+    for k in (3, 8):
+        of_k = rows[rows["detector"] == k]
+        own, others = own_and_others(images, k, 30)
+        assert set(of_k.loc[of_k["attack"] == "", "label"]) == {k}
+        assert len(of_k[of_k["attack"] == ""]) == len(own)
+        for attack in ATTACKS:
+            attacked = of_k[of_k["attack"] == attack.label]
+            assert list(attacked["image_id"]) == others.item_ids(range(30))
+            assert (attacked["worst_logit"] > attacked["clean_logit"]).mean() > 0.9, "an ascent that finds something"
+        assert (of_k.loc[of_k["attack"] == "", "worst_logit"] == of_k.loc[of_k["attack"] == "", "clean_logit"]).all()
+
+
+def test_batches_and_order_decide_nothing(detectors: Path, tmp_path: Path) -> None:
+    rows = _rows(_config(detectors, tmp_path / "a"))
+    other = _config(detectors, tmp_path / "b", batch_size=30, shard_images=7)
+    again = _rows(other, slice(None, None, -1)).set_index("item_id").loc[rows["item_id"]]
+    for name in ("clean_logit", "last_logit", "worst_logit"):
+        np.testing.assert_allclose(again[name], rows[name], rtol=1e-4, atol=1e-4)
+
+
+def test_the_table_is_scikit_learns_auc_by_detector_and_attack() -> None:
+    generator = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {
+            "detector": np.repeat([3, 8], 90),
+            "attack": np.tile(np.repeat(["", "one", "two"], 30), 2),
+            **{name: generator.normal(size=180) for name in ("clean_logit", "last_logit")},
+        }
+    )
+    rows["worst_logit"] = rows[["clean_logit", "last_logit"]].max(axis=1)
+    rows.loc[rows["attack"] == "", "clean_logit"] += 1.0
+    table = detector_auc(rows)
+    assert list(zip(table["detector"], table["attack"], strict=True)) == [
+        (3, "one"), (3, "two"), (8, "one"), (8, "two"),
+    ]  # fmt: skip
+    for row in table.to_dict("records"):
+        part = rows[rows["detector"] == row["detector"]]
+        own, others = part[part["attack"] == ""]["clean_logit"], part[part["attack"] == row["attack"]]
+        for name in ("clean", "last", "worst"):
+            labels = [1] * len(own) + [0] * len(others)
+            expected = roc_auc_score(labels, np.concatenate([own, others[f"{name}_logit"]]))
+            assert row[f"auc_{name}"] == pytest.approx(expected)
+        assert row["low"] < row["auc_worst"] < row["high"]
+        assert row["passing_at_tpr_95"] == np.mean(others["worst_logit"] >= np.quantile(own, 0.05))
+    pd.testing.assert_frame_equal(table, detector_auc(rows))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": (4,)}, "class-4/model: no model there"),
+        ({"detectors": "/nowhere"}, "detectors=/nowhere: none in it"),
+    ],
+)
+def test_detectors_that_are_not_there_are_named(
+    detectors: Path, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        prepare(_config(detectors, tmp_path).model_copy(update=changes))
+
+
+def test_a_model_that_is_no_detector_of_its_class_is_refused(detectors: Path, tmp_path: Path) -> None:
+    (tmp_path / "class-5").mkdir()
+    (tmp_path / "class-5" / "model").symlink_to(detectors / "class-3" / "model")
+    with pytest.raises(UserError, match="holds no detector of class 5"):
+        prepare(_config(tmp_path, tmp_path / "out"))
+
+
+@pytest.mark.parametrize("attacks", [(), (ATTACKS[0], ATTACKS[0])])
+def test_attacks_must_differ(attacks: tuple[LogitAttackConfig, ...]) -> None:
+    with pytest.raises(ValidationError, match="expected different ones, at least one"):
+        EvaluateOneVsRestConfig(attacks=attacks)
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(300)
+def test_through_ray_it_ends_in_a_page_and_a_summary(ray_session: None, detectors: Path, tmp_path: Path) -> None:
+    config = _config(detectors, tmp_path / "out")
+    summary = one_vs_rest_evaluation.run(config)
+    assert len(summary["detectors"]) == 4
+    assert summary["lowest_auc_worst"] == min(row["auc_worst"] for row in summary["detectors"])
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Can a detector be made to take one class for another?" in page
+    assert one_vs_rest_evaluation.run(config) == summary
