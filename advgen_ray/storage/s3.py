@@ -35,6 +35,29 @@ CAUSES = (
 )
 
 
+class PatientS3(fs.S3FileSystem):
+    """pyarrow's, which keeps its patience where it is sent to another process: as pickled by pyarrow it has none.
+
+    Ray Train and Tune write from processes of their own, through the filesystem that they were given.
+    """
+
+    def __init__(self, endpoint: str, region: str | None) -> None:
+        parts = urlsplit(endpoint)
+        super().__init__(
+            endpoint_override=parts.netloc or None,
+            scheme=parts.scheme or "https",
+            region=region,
+            connect_timeout=CONNECT_SECONDS,
+            request_timeout=REQUEST_SECONDS,
+            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
+            allow_delayed_open=True,  # a small file is then one PUT instead of a multipart upload of one part
+        )
+        self.place = (endpoint, region)
+
+    def __reduce__(self) -> tuple[type["PatientS3"], tuple[str, str | None]]:
+        return PatientS3, self.place
+
+
 def connect() -> fs.FileSystem:
     """The filesystem at the endpoint, with the region and credentials, that the usual AWS environment names."""
     return _connected(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "")
@@ -50,14 +73,5 @@ def explained(uri: str, error: OSError) -> UserError:
 
 @lru_cache(maxsize=4)
 def _connected(endpoint: str) -> fs.FileSystem:
-    parts = urlsplit(endpoint)
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return fs.S3FileSystem(
-        endpoint_override=parts.netloc or None,
-        scheme=parts.scheme or "https",
-        region=region or ("us-east-1" if endpoint else None),
-        connect_timeout=CONNECT_SECONDS,
-        request_timeout=REQUEST_SECONDS,
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
-        allow_delayed_open=True,  # a small file is then one PUT instead of a multipart upload of one part
-    )
+    return PatientS3(endpoint, region or ("us-east-1" if endpoint else None))

@@ -1,6 +1,7 @@
 """Files on a real S3 API: whole or not at all, patient with what passes, one clear line for what does not."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -107,6 +108,18 @@ def test_a_server_that_is_killed_and_comes_back_is_waited_for(bucket: str, s3_se
     starting.join()
     assert filesystem.read_bytes(f"{bucket}/before") == b"kept"
     assert filesystem.read_bytes(f"{bucket}/after") == b"written"
+
+
+def test_what_is_sent_to_another_process_is_as_patient(bucket: str, s3_server: SwiftServer) -> None:
+    """As Ray Train writes its snapshots; pyarrow's own copy gives up within two seconds."""
+    there = pickle.loads(pickle.dumps(s3.connect()))
+    s3_server.kill()
+    starting = threading.Timer(4.0, s3_server.start)
+    starting.start()
+    with there.open_output_stream(f"{bucket.removeprefix('s3://')}/snapshot") as stream:
+        stream.write(b"written")
+    starting.join()
+    assert filesystem.read_bytes(f"{bucket}/snapshot") == b"written"
 
 
 def _said(ask: Callable[..., Any], *arguments: Any) -> str:
