@@ -26,10 +26,41 @@ def one_vs_rest_page(table: pd.DataFrame, rows: pd.DataFrame, config: Mapping[st
     """``table`` is of ``detector_auc``, ``rows`` the logits behind it, ``config`` the evaluation's."""
     found: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
     weakest = min(found, key=lambda row: row["auc_worst"])
-    name, first = config["data"]["name"], table["attack"].iloc[0]
-    count = table["detector"].nunique()
-    shown = table[table["attack"] == first].nsmallest(MAX_HISTOGRAMS, "auc_worst")["detector"]
-    of_attacks = Section(
+    name, count = config["data"]["name"], table["detector"].nunique()
+    settings = Details("Full config", [("evaluation", yaml.safe_dump(dict(config), sort_keys=False))])
+    return Page(
+        title=f"advgen_ray: detectors on {name}",
+        heading="Can a detector be made to take one class for another?",
+        data_name=name,
+        version=version,
+        answer=f"The weakest of {count} detectors, of class {weakest['detector']}, keeps an AUC of "
+        f"{weakest['auc_worst']:.4f} under {weakest['attack']}, every image at its worst.",
+        lead=f"By the last iterate alone it would be {weakest['auc_last']:.4f}, "
+        f"of clean images {weakest['auc_clean']:.4f}.",
+        key_figures=[
+            KeyFigure("Lowest AUC, worst case", f"{weakest['auc_worst']:.4f}", "", weakest["attack"], "", None, ""),
+            KeyFigure("Detectors", str(count), "", f"of {name}", "", None, ""),
+        ],
+        sections=[
+            _of_attacks(table, found, published=name == "mnist"),
+            _of_logits(table, rows),
+            Section("run", "What was run", [], [settings]),
+        ],
+    )
+
+
+def _of_attacks(table: pd.DataFrame, found: list[dict[str, Any]], published: bool) -> Section:
+    cells = [
+        [
+            f"class {row['detector']}, {row['attack']}",
+            f"{row['auc_clean']:.5f}",
+            f"{row['auc_worst']:.5f} ({row['low']:.5f} to {row['high']:.5f})",
+            f"{row['auc_last']:.5f}",
+            numbers.percent(row["passing_at_tpr_95"]),
+        ]
+        for row in found
+    ]
+    return Section(
         "auc",
         "Detector by detector",
         [
@@ -43,48 +74,18 @@ def one_vs_rest_page(table: pd.DataFrame, rows: pd.DataFrame, config: Mapping[st
                 "AUC by detector and attack",
                 "Passing: worst cases above the threshold that 95% of the class's own images reach.",
                 ["Detector, attack", "clean", "worst (95% interval)", "last iterate", "passing"],
-                [
-                    [
-                        f"class {row['detector']}, {row['attack']}",
-                        f"{row['auc_clean']:.5f}",
-                        f"{row['auc_worst']:.5f} ({row['low']:.5f} to {row['high']:.5f})",
-                        f"{row['auc_last']:.5f}",
-                        numbers.percent(row["passing_at_tpr_95"]),
-                    ]
-                    for row in found
-                ],
-                context=PUBLISHED if name == "mnist" else [],
+                cells,
+                context=PUBLISHED if published else [],
                 context_title="Yin 2022, tables 3.2 and 3.4",
             ),
         ],
     )
-    logits = Section(
-        "logits",
-        "The logits behind it",
-        [],
-        [
-            Figure(
-                f"Logits under {first}",
-                "The detectors of lowest AUC.",
-                [logit_panel(rows, int(detector), first) for detector in shown],
-            )
-        ],
-    )
-    settings = Details("Full config", [("evaluation", yaml.safe_dump(dict(config), sort_keys=False))])
-    return Page(
-        title=f"advgen_ray: detectors on {name}",
-        heading="Can a detector be made to take one class for another?",
-        data_name=name,
-        version=version,
-        answer=f"The weakest of {count} detectors, of class {weakest['detector']}, keeps an AUC of "
-        f"{weakest['auc_worst']:.4f} under {weakest['attack']}, every image at its worst.",
-        lead=f"By the last iterate alone it would be {weakest['auc_last']:.4f}, "
-        f"of clean images {weakest['auc_clean']:.4f}.",
-        key_figures=[
-            KeyFigure(
-                "Lowest AUC, worst case", f"{weakest['auc_worst']:.4f}", "", str(weakest["attack"]), "", None, ""
-            ),
-            KeyFigure("Detectors", str(table["detector"].nunique()), "", f"of {name}", "", None, ""),
-        ],
-        sections=[of_attacks, logits, Section("run", "What was run", [], [settings])],
-    )
+
+
+def _of_logits(table: pd.DataFrame, rows: pd.DataFrame) -> Section:
+    """Under the first attack: the detectors of lowest AUC."""
+    first = table["attack"].iloc[0]
+    shown = table[table["attack"] == first].nsmallest(MAX_HISTOGRAMS, "auc_worst")["detector"]
+    panels = [logit_panel(rows, int(detector), first) for detector in shown]
+    figure = Figure(f"Logits under {first}", "The detectors of lowest AUC.", panels)
+    return Section("logits", "The logits behind it", [], [figure])

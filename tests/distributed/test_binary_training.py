@@ -32,6 +32,7 @@ def _config(output: Path) -> TrainBinaryConfig:
     ).override(["ascent.first_steps=0", "ascent.last_steps=4", "ascent.epochs_per_k=2", "ascent.auc_window=5"])
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.timeout(600)
 def test_detectors_train_side_by_side_and_are_there_the_next_time(ray_session: None, tmp_path: Path) -> None:
