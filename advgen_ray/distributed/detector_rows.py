@@ -80,7 +80,7 @@ class DetectorRows:
             "label": images.labels,
             "clean_logit": clean.cpu().numpy(),
             "last_logit": last.cpu().numpy(),
-            "worst_logit": torch.maximum(worst, last).cpu().numpy(),
+            "worst_logit": worst.cpu().numpy(),
             "seed": np.full(size, self.config.seed),
             "model_digest": [detector.digest] * size,
             "config_digest": [self.config.digest()] * size,

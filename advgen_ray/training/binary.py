@@ -131,9 +131,10 @@ class _Steps:
             r1=contest.r1,
             shares=(data.share * worker.num_workers, p0.share * worker.num_workers),
         )
-        metrics = terms.metrics | {"k": terms.f_data.new_tensor(float(course["k"]))}
         f_data, f_out = _gathered(terms.f_data, data, worker), _gathered(terms.f_out, p0, worker)
-        _steer(course, contest.progression, f_data, f_out)
+        told = {"auc": auc(f_data, f_out), "k": float(course["k"])}
+        _steer(course, contest.progression, told["auc"], torch.cat([f_data, f_out]))
+        metrics = terms.metrics | {name: f_data.new_tensor(value) for name, value in told.items()}
         return StepTerms(LossTerms(terms.loss, metrics), 1, worker.num_workers)
 
     def _images(self, side: Side, batch: Batch, step: int, purpose: str) -> tuple[Tensor, list[str]]:
@@ -161,10 +162,10 @@ def _freeze_batch_norm(model: nn.Module) -> None:
             module.eval()
 
 
-def _steer(course: dict[str, Any], progression: Progression, f_data: Tensor, f_out: Tensor) -> None:
-    """Count the step by the logits of all workers, so that all of them take the same turn."""
-    progression.update(course, auc(f_data, f_out))
-    largest = float(torch.cat([f_data, f_out]).abs().max())
+def _steer(course: dict[str, Any], progression: Progression, auc_of_step: float, logits: Tensor) -> None:
+    """Count the step by what all workers saw, so that all of them take the same turn."""
+    progression.update(course, auc_of_step)
+    largest = float(logits.abs().max())
     if not largest <= LARGEST_LOGIT:  # true for NaN too
         course["ended"] = f"diverged: a logit of {largest:.3g}"
 

@@ -122,10 +122,10 @@ def test_the_energy_difference_knows_no_bound_and_no_level() -> None:
 def test_unequal_parts_of_a_batch_add_up_to_the_whole() -> None:
     """Two workers with 5 and 3 images of the data, 2 and 4 samples: the mean of their losses is that of one."""
     model, x, x_out = discriminator().eval(), images(8, 1), images(6, 2)
-    whole = binary_at_loss(model, x, x_out, None, r1=0.5)
+    whole = binary_at_loss(model, x, x_out, None, r1=500.0)
     parts = [
         binary_at_loss(
-            model, x[rows], x_out[outs], None, r1=0.5, shares=(2 * len(x[rows]) / 8, 2 * len(x_out[outs]) / 6)
+            model, x[rows], x_out[outs], None, r1=500.0, shares=(2 * len(x[rows]) / 8, 2 * len(x_out[outs]) / 6)
         )
         for rows, outs in ((slice(5), slice(2)), (slice(5, 8), slice(2, 6)))
     ]

@@ -62,6 +62,7 @@ def _train(worker: Worker) -> dict[str, Any]:
         results[name] = {
             "gradients": gradients.kept,
             "losses": torch.tensor([record["loss"] for record in trainee.history]),
+            "aucs": torch.tensor([record.get("auc", 0.0) for record in trainee.history]),
             "buffers": [b for b in trainee.model.buffers() if b.is_floating_point()],
         }
     for name, trainee in (("energies_before", new_classifier(images, dropout=0.0)), ("energies", mail)):
@@ -103,6 +104,7 @@ def test_gradients_and_losses_do_not_depend_on_the_workers(name: str, runs: list
                 scale = one.abs().max().item() + 1e-6
                 torch.testing.assert_close(two, one, rtol=1e-3, atol=(1e-5 if step == 0 else 1e-3) * scale)
         torch.testing.assert_close(other[name]["losses"], alone[name]["losses"], rtol=2e-2, atol=1e-3)
+        torch.testing.assert_close(other[name]["aucs"], alone[name]["aucs"], rtol=0, atol=0.05)
         for one, two in zip(alone[name]["buffers"], other[name]["buffers"], strict=True):
             torch.testing.assert_close(two, one, rtol=5e-2, atol=1e-2)
 
