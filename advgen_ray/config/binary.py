@@ -26,10 +26,9 @@ class OtherDataConfig(Config):
 class ImageFilesConfig(Config):
     """Images without labels: a folder of PNG and JPEG files at any depth, or a Parquet file or folder of such.
 
-    A Parquet file has a column ``image`` of encoded pictures, as bytes or as Hugging Face's struct with ``bytes``.
+    A Parquet file has a column ``image`` of encoded pictures, as bytes or as Hugging Face's struct with ``bytes``. An
+    ``.npz`` has ``images``. Another path is another training.
     """
-
-    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"path"})
 
     kind: Literal["files"] = "files"
     path: str
