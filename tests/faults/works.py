@@ -101,9 +101,13 @@ def training(models: Path, output: str, unbroken: Path, seed: int) -> Work:
     ).model_copy(update={"output": output})  # fmt: skip
     config = config.override(["workers.max_failures=-1"])  # of its own it gives up after three
 
+    known = 0
+
     def step() -> int:
+        nonlocal known  # Swift may answer 404 while a file is replaced, which Amazon's S3 does not
         record: Any = Task("", classifier.train, config, output).progress().get("record")
-        return int(record["step"]) if record else 0
+        known = int(record["step"]) if record else known
+        return known
 
     def wrong() -> str:
         alone: Any = KeptSession()
