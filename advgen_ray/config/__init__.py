@@ -30,7 +30,12 @@ from advgen_ray.config.models import (
     TwoConvConfig,
     WideResNetConfig,
 )
-from advgen_ray.config.one_vs_rest import EvaluateOneVsRestConfig, LogitAttackConfig
+from advgen_ray.config.one_vs_rest import (
+    DetectionAttackConfig,
+    EvaluateDetectionConfig,
+    EvaluateOneVsRestConfig,
+    LogitAttackConfig,
+)
 from advgen_ray.config.parts import (
     DataConfig,
     NeighborhoodConfig,
@@ -58,8 +63,10 @@ __all__ = [
     "CounterfactualsConfig",
     "DVCEConfig",
     "DataConfig",
+    "DetectionAttackConfig",
     "DiscriminatorConfig",
     "EnergyViewConfig",
+    "EvaluateDetectionConfig",
     "EvaluateOneVsRestConfig",
     "EvaluateRobustnessConfig",
     "ExploreCounterfactualsConfig",

@@ -1,4 +1,4 @@
-"""How well detectors of one class each tell it from all others, whatever an attack makes of these."""
+"""How well detectors of one class each tell it from others under attack, alone and beside a classifier."""
 
 from typing import ClassVar, Literal, Self
 
@@ -49,9 +49,64 @@ class EvaluateOneVsRestConfig(Config):
 
     @model_validator(mode="after")
     def _attacks_differ(self) -> Self:
-        labels = [attack.label for attack in self.attacks]
-        if len(set(labels)) < max(len(labels), 1):
-            raise ValueError(f"attacks: expected different ones, at least one; got {', '.join(labels) or 'none'}")
+        check_labels([attack.label for attack in self.attacks])
         for attack in self.attacks:
             check_radius(AttackConfig(norm=attack.norm, eps=attack.eps), self.data)
         return self
+
+
+class DetectionAttackConfig(Config):
+    """PGD on a classifier and the detectors of its classes (S004 equations 3.30 to 3.35), best of all starts.
+
+    ``classifier`` does not know of the detectors; ``detector`` looks at nothing else, and is the adaptive attack on
+    generative detection; ``combined`` is equation 3.35, ``bypass`` 3.34; ``predicted_detector`` is ours: once the
+    classifier is fooled it raises the one logit that then decides.
+    """
+
+    kind: Literal["classifier", "detector", "combined", "predicted_detector", "bypass"] = "combined"
+    norm: Literal["l2", "linf"] = "linf"
+    eps: PositiveFloat = 0.3
+    num_steps: PositiveInt = 100
+    step_size: PositiveFloat = 0.01
+    num_restarts: NonNegativeInt = 1
+
+    @property
+    def label(self) -> str:
+        """What tables call it: ``combined, linf 0.3``."""
+        return f"{self.kind.replace('_', ' ')}, {self.norm} {self.eps:g}"
+
+
+class EvaluateDetectionConfig(Config):
+    """Integrated and generative detection by one-vs-rest detectors (S004 3.2.1, 3.2.2) under adaptive attacks.
+
+    Integrated: the detector of the class that ``classifier`` predicts decides. Generative: the detectors classify too.
+    """
+
+    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "pool", "classifier", "detectors"})
+
+    data: DataConfig = DataConfig()
+    split: Literal["train", "test"] = "test"
+    classifier: str = "runs/classifier/model"
+    detectors: str = "runs/one_vs_rest"
+    num_images: PositiveInt = 200
+    attacks: tuple[DetectionAttackConfig, ...] = tuple(
+        DetectionAttackConfig(kind=kind) for kind in ("classifier", "detector", "combined", "predicted_detector")
+    )
+    batch_size: PositiveInt = 100
+    shard_images: PositiveInt = 50
+    seed: NonNegativeInt = 0
+    output: str = "runs/detection"
+    pool: PoolConfig = PoolConfig()
+
+    @model_validator(mode="after")
+    def _attacks_differ(self) -> Self:
+        check_labels([attack.label for attack in self.attacks])
+        for attack in self.attacks:
+            check_radius(AttackConfig(norm=attack.norm, eps=attack.eps), self.data)
+        return self
+
+
+def check_labels(labels: list[str]) -> None:
+    """Raise ValueError unless there are attacks, and each has a name of its own: rows are told apart by them."""
+    if len(set(labels)) < max(len(labels), 1):
+        raise ValueError(f"attacks: expected different ones, at least one; got {', '.join(labels) or 'none'}")

@@ -2,7 +2,9 @@
 
 from advgen_ray.config import (
     DataConfig,
+    DetectionAttackConfig,
     DiscriminatorConfig,
+    EvaluateDetectionConfig,
     EvaluateOneVsRestConfig,
     LogitAttackConfig,
     OptimizerConfig,
@@ -98,6 +100,18 @@ def mnist_one_vs_rest_evaluation() -> EvaluateOneVsRestConfig:
         classes=(0, 1),
         attacks=tuple(LogitAttackConfig(**dict(zip(names, attack, strict=True))) for attack in attacks),
         output="runs/mnist/one_vs_rest_evaluation",
+    )
+
+
+def digits_detection() -> EvaluateDetectionConfig:
+    """Integrated and generative detection on digits within L2 1, the demo's robust classifier beside ten detectors."""
+    attacks = ("classifier", "detector", "combined", "predicted_detector")
+    return EvaluateDetectionConfig(
+        classifier="runs/demo/classifiers/eps-1.0/model",
+        detectors="runs/digits/one_vs_rest",
+        num_images=100,
+        attacks=tuple(DetectionAttackConfig(kind=k, norm="l2", eps=1.0, step_size=0.05) for k in attacks),
+        output="runs/digits/detection",
     )
 
 

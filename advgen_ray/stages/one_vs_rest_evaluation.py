@@ -54,7 +54,7 @@ def run(config: EvaluateOneVsRestConfig) -> dict[str, Any]:
 def prepare(config: EvaluateOneVsRestConfig) -> tuple[list[Detector], list[DetectorGroup], ResultSet]:
     """The detectors, the plan, and the set begun or continued, with every input checked."""
     images = datasets.load(config.data.name, config.data.root, config.split, config.data.download)
-    detectors = [_detector(config, k, images) for k in _classes(config, images.info.num_classes)]
+    detectors = [detector_of(config.detectors, k, images) for k in _classes(config, images.info.num_classes)]
     sides = [own_and_others(images, one.class_index, config.num_images) for one in detectors]
     groups = detector_groups(
         [len(own) for own, _ in sides], [len(others) for _, others in sides], len(config.attacks), config.shard_images
@@ -81,15 +81,11 @@ def _load(
     return DetectorRows(config, detectors, groups, device)
 
 
-def _place(config: EvaluateOneVsRestConfig, class_index: int) -> str:
-    return join(config.detectors, f"class-{class_index}", "model")
-
-
 def _classes(config: EvaluateOneVsRestConfig, num_classes: int) -> list[int]:
     """Those asked for, else those whose detectors are there."""
     if config.classes is not None:
         return list(config.classes)
-    found = [k for k in range(num_classes) if exists(join(_place(config, k), CARD))]
+    found = [k for k in range(num_classes) if exists(join(_place(config.detectors, k), CARD))]
     if not found:
         raise UserError(
             f"detectors={config.detectors}: none in it; make them with train_one_vs_rest, or give its output"
@@ -97,8 +93,9 @@ def _classes(config: EvaluateOneVsRestConfig, num_classes: int) -> list[int]:
     return found
 
 
-def _detector(config: EvaluateOneVsRestConfig, class_index: int, images: LabelledImages) -> Detector:
-    uri = _place(config, class_index)
+def detector_of(detectors: str, class_index: int, images: LabelledImages) -> Detector:
+    """The detector of a class, from ``train_one_vs_rest``; raises UserError where it is none for these images."""
+    uri = _place(detectors, class_index)
     card = read_card(local_copy(uri))
     training = card.get("training", {})
     if training.get("class_index") != class_index or card["architecture"].get("num_classes") != 1:
@@ -106,8 +103,12 @@ def _detector(config: EvaluateOneVsRestConfig, class_index: int, images: Labelle
     if card.get("data", {}).get("name") != images.name:
         raise UserError(f"{uri}: trained on {card.get('data', {}).get('name')}, but data.name is {images.name}")
     if not (images.labels == class_index).any():
-        raise UserError(f"classes: {config.split} has no image of class {class_index}")
+        raise UserError(f"{images.name}: no image of class {class_index} in its {images.split} split")
     return Detector(class_index, uri, str(card["weights_sha256"]))
+
+
+def _place(detectors: str, class_index: int) -> str:
+    return join(detectors, f"class-{class_index}", "model")
 
 
 def _summary(config: EvaluateOneVsRestConfig, result_set: ResultSet, table: pd.DataFrame) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from advgen_ray.distributed.tune import Report
 from advgen_ray.errors import UserError
 from advgen_ray.stages import (
     binary,
+    class_detection,
     classifier,
     classifier_images,
     counterfactuals,
@@ -44,6 +45,7 @@ RUNS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "score_energies": energies.run,
     "evaluate_robustness": robustness.run,
     "evaluate_one_vs_rest": one_vs_rest_evaluation.run,
+    "evaluate_detection": class_detection.run,
     "compare_detectors": detectors.run,
     "generate_from_classifier": classifier_images.run,
 }

@@ -159,6 +159,21 @@ DETECTOR_LOGITS = pa.schema(
     ]
 )
 
+CLASS_DETECTIONS = pa.schema(
+    [
+        ("item_id", pa.string()),  # "{attack or natural}/{image_id}"
+        ("attack", pa.string()),  # its name; "" for an image as it is
+        ("image_id", pa.string()),
+        ("label", pa.int16()),
+        ("predicted", pa.int16()),  # by the classifier
+        ("predicted_logit", pa.float32()),  # of the detector of that class: what integrated detection reads
+        ("chosen", pa.int16()),  # the class of the largest logit of all detectors
+        ("chosen_logit", pa.float32()),  # what generative detection reads
+        ("distance", pa.float32()),  # from the image, in the attack's norm
+        *_PROVENANCE,
+    ]
+)
+
 SCHEMAS = {
     "counterfactuals": COUNTERFACTUALS,
     "energies": ENERGIES,
@@ -168,6 +183,7 @@ SCHEMAS = {
     "input_gradients": INPUT_GRADIENTS,
     "gradient_alignment": GRADIENT_ALIGNMENT,
     "detector_logits": DETECTOR_LOGITS,
+    "class_detections": CLASS_DETECTIONS,
 }
 
 ImageShape = tuple[int, int, int]

@@ -1,0 +1,92 @@
+"""The page of detection by one-vs-rest detectors: what passes under each attack, integrated beside generative."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import yaml
+from matplotlib.axes import Axes
+
+from advgen_ray.analysis.class_detection import METHODS, TPR, WORST, Curve
+from advgen_ray.report import numbers
+from advgen_ray.report.blocks import Details, Figure, KeyFigure, Panel, Section, Table
+from advgen_ray.report.page import Page
+from advgen_ray.report.style import DASHES, SERIES, WIDE, draw, in_percent
+
+
+def class_detection_page(
+    table: pd.DataFrame, curves: Mapping[tuple[str, str], Curve], config: Mapping[str, Any], version: str
+) -> Page:
+    """``table`` and ``curves`` are of ``analysis.class_detection``, ``config`` the evaluation's."""
+    found: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
+    worst = {row["method"]: row for row in found if row["attack"] == WORST}
+    name, count = config["data"]["name"], numbers.count(config["num_images"])
+    cells = [
+        [
+            f"{row['method']}, {row['attack']}",
+            numbers.percent(row["fooled"]),
+            numbers.percent(row["fpr_at_tpr_95"]),
+            f"{row['auc']:.4f}",
+        ]
+        for row in found
+    ]
+    rates = Section(
+        "rates",
+        "What passes",
+        [
+            "Integrated detection lets an input pass where the detector of the class that the classifier predicts "
+            "takes it for its own; generative detection asks the detectors for the class, too. An attacked image "
+            "counts where it passes and is taken for another class than its label (Yin 2022, equations 3.28, 3.29); "
+            "the worst of all attacks is taken image by image."
+        ],
+        [
+            Figure(
+                "True and false positive rate",
+                f"{count} images of the {config['split']} split, one threshold for all detectors.",
+                [_curve_panel(curves, method) for method in METHODS],
+                size="wide",
+            ),
+            Table(
+                "By method and attack",
+                f"Fooled: taken for another class. False positives at the threshold that {numbers.percent(TPR)} of the "
+                "images pass as they are.",
+                ["Method, attack", "fooled", "false positives", "AUC"],
+                cells,
+            ),
+        ],
+    )
+    settings = Details("Full config", [("evaluation", yaml.safe_dump(dict(config), sort_keys=False))])
+    told = {method: numbers.percent(row["fpr_at_tpr_95"]) for method, row in worst.items()}
+    return Page(
+        title=f"advgen_ray: detection on {name}",
+        heading="What passes for clean?",
+        data_name=name,
+        version=version,
+        answer=f"At the threshold that {numbers.percent(TPR)} of {count} images pass, the worst attack on each brings "
+        f"{told['integrated']} past integrated detection and {told['generative']} past generative detection.",
+        lead=f"The classifier is right on {numbers.percent(worst['integrated']['accuracy'])} of the images, the "
+        f"detectors on {numbers.percent(worst['generative']['accuracy'])}.",
+        key_figures=[
+            KeyFigure(f"{method.capitalize()}: false positives", rate, "", "worst of all attacks", "", None, "")
+            for method, rate in told.items()
+        ],
+        sections=[rates, Section("run", "What was run", [], [settings])],
+    )
+
+
+def _curve_panel(curves: Mapping[tuple[str, str], Curve], method: str) -> Panel:
+    own = {attack: curve for (of, attack), curve in curves.items() if of == method}
+
+    def paint(axes: Axes) -> None:
+        for place, (attack, curve) in enumerate(own.items()):
+            dash, colour = DASHES[place % len(DASHES)], SERIES[place % len(SERIES)]
+            axes.plot(curve.fpr, curve.tpr, linestyle=dash, color=colour, label=attack)
+        axes.axhline(TPR, color="0.6", lw=0.6)
+        axes.set(xlabel="attacked images that pass", ylabel="images that pass as they are", title=method)
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        in_percent(axes.xaxis)
+        in_percent(axes.yaxis)
+        axes.legend(frameon=False, fontsize=7)
+
+    told = "; ".join(f"{attack} {numbers.percent(curve.fpr_at(TPR))}" for attack, curve in own.items())
+    return draw(f"detection-{method}", f"{method} detection, false positives at {TPR:.0%} TPR: {told}.", WIDE, paint)

@@ -1,0 +1,82 @@
+"""The stage that evaluates detection by one-vs-rest detectors: checks, Ray Data map, rates, page."""
+
+import json
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from advgen_ray.analysis.class_detection import WORST, curves, table
+from advgen_ray.config.one_vs_rest import EvaluateDetectionConfig
+from advgen_ray.distributed.actors import RowMaker
+from advgen_ray.distributed.class_detection_rows import ClassDetectionRows, shards_of_view
+from advgen_ray.distributed.detector_rows import Detector
+from advgen_ray.distributed.pipelines import run_map
+from advgen_ray.report.class_detection_page import class_detection_page
+from advgen_ray.report.page import render
+from advgen_ray.stages.inputs import content_digest, load_classifier, load_images
+from advgen_ray.stages.one_vs_rest_evaluation import detector_of
+from advgen_ray.storage import ResultSet
+from advgen_ray.storage.filesystem import join, write_atomic
+from advgen_ray.tracking import tracked_run
+
+PAGE, SUMMARY = "report.html", "summary.json"
+
+
+def run(config: EvaluateDetectionConfig) -> dict[str, Any]:
+    """Evaluate what is missing of the set at ``config.output``, write page and summary; returns the summary.
+
+    Raises UserError, before work starts, for a missing or foreign classifier or detector, too many images, another set
+    in the same place or a place that cannot be written.
+    """
+    classifier, detectors, result_set = prepare(config)
+    with tracked_run("detection", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+        if result_set.finished():
+            print(f"detection: {config.output} is complete, nothing to compute", flush=True)
+        else:
+            run_map("detection", result_set, partial(_load, config, classifier, detectors), config.pool)
+        rows = result_set.read(
+            ["attack", "image_id", "label", "predicted", "predicted_logit", "chosen", "chosen_logit"]
+        ).to_pandas()
+        found = table(rows)
+        worst = {row["method"]: row for row in found[found["attack"] == WORST].to_dict("records")}
+        summary: dict[str, Any] = {
+            "output": config.output,
+            "report": join(config.output, PAGE),
+            "identity": result_set.identity,
+            "count": config.num_images,
+            **{f"{method}_fpr_at_tpr_95": round(row["fpr_at_tpr_95"], 6) for method, row in worst.items()},
+            "attacks": found.round(6).to_dict("records"),
+            "seconds": result_set.manifest["seconds"],
+        }
+        page = class_detection_page(found, curves(rows), config.model_dump(mode="json"), version("advgen_ray"))
+        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
+        write_atomic(join(config.output, PAGE), render(page).encode())
+        tracked.log_metrics({name: value for name, value in summary.items() if name.endswith("_95")})
+    return summary
+
+
+def prepare(config: EvaluateDetectionConfig) -> tuple[str, list[Detector], ResultSet]:
+    """The classifier's digest, a detector for every class, and the set begun or continued; every input checked."""
+    images = load_images(config.data, config.split, config.num_images, "num_images")
+    classifier = load_classifier(config.classifier, config.data).digest
+    detectors = [detector_of(config.detectors, k, images) for k in range(images.info.num_classes)]
+    result_set = ResultSet.create(
+        config.output,
+        kind="class_detections",
+        config=config.content(),
+        inputs={
+            "classifier": classifier,
+            "detectors": {str(one.class_index): one.digest for one in detectors},
+            "images": content_digest(images, config.num_images),
+        },
+        num_shards=(1 + len(config.attacks)) * shards_of_view(config),
+    )
+    return classifier, detectors, result_set
+
+
+def _load(
+    config: EvaluateDetectionConfig, classifier: str, detectors: list[Detector], device: torch.device
+) -> RowMaker:
+    return ClassDetectionRows(config, classifier, detectors, device)
