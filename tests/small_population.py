@@ -49,7 +49,6 @@ class Here:
         self.trained: list[str] = []
         self.die_at = self.fail_at = ""
         monkeypatch.setattr(session, "_worker", Worker)
-        monkeypatch.setattr(ray.train, "get_checkpoint", lambda: None)
         monkeypatch.setattr(ray.train, "report", lambda *_, **__: None)
         monkeypatch.setattr("advgen_ray.stages.tracked_training.run_training", self._train)
         monkeypatch.setattr(population, "run_search", self._search)
@@ -63,7 +62,7 @@ class Here:
         if not task.finished():
             if self.die_at and task.output.endswith(self.die_at):
                 raise InterruptedError
-            assert run_tasks([task], 1, None) is None
+            assert run_tasks([task], 1, f"{task.output}/train") is None
             self.trained.append(task.output)
         card = task.card()
         assert card

@@ -65,7 +65,11 @@ def test_generation_refuses(
         ([], {}, "classifiers=[]: nothing to score with"),
         (["a/model"], {"num_images": 398}, "num_images=398: the test split of digits has 397 images"),
         (["a/model", "b/a/model"], {}, "two are called 'a'"),
-        (["score_model"], {}, "holds a unet, expected a classifier (wide_resnet, resnet, preact_resnet)"),
+        (
+            ["score_model"],
+            {},
+            "holds a unet, expected a classifier (wide_resnet, resnet, preact_resnet, two_conv, discriminator)",
+        ),
         (["a/model"], {"counterfactuals": ("absent",)}, "absent: no result set here"),
         (["a/model"], {"splits": ()}, "nothing to score"),
     ],

@@ -67,7 +67,7 @@ def test_legs_one_after_the_other_are_the_unbroken_training(make: Any, here: Her
         assert config.objectives[0].metric in reports[-1]
     whole: Any = config.trial_config(settings).override([f"output={tmp_path / 'whole'}"])
     task = (classifier if make is population_config else score_model).task_of(whole)
-    assert run_tasks([task], 1, None) is None
+    assert run_tasks([task], 1, f"{task.output}/train") is None
     legs, unbroken = load_model(tmp_path / "legs/trials/01/model"), load_model(tmp_path / "whole/model")
     assert same_weights(legs.model.state_dict(), unbroken.model.state_dict())
     assert _without_time(legs.card["history"]) == _without_time(unbroken.card["history"])
