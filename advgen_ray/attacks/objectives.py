@@ -33,6 +33,19 @@ def logit(outputs: Tensor) -> Tensor:
     return outputs[:, 0]
 
 
+def class_logit(y_target: Tensor) -> Objective:
+    """``f(x)[y_target]``: rises as the class looks likelier, whatever becomes of the others (S004 section 3.2.3).
+
+    What synthesis ascends on any model: of a classifier or of detectors the logit of the class, of a binary model the
+    only one there is, that of class 0.
+    """
+
+    def objective(logits: Tensor) -> Tensor:
+        return -energy_xy(logits, y_target)
+
+    return objective
+
+
 def misclassified(y: Tensor) -> Until:
     """Whether ``y`` is not the prediction: the usual end of an attack on a classifier."""
 

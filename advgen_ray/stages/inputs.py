@@ -14,7 +14,7 @@ from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import local_copy
 from advgen_ray.training import any_classifier
 from advgen_ray.training.loaded_score import LoadedScore
-from advgen_ray.training.model_directory import CLASSIFIERS, LoadedModel, load_model
+from advgen_ray.training.model_directory import CLASSIFIERS, ONE_VS_REST, LoadedModel, load_model
 
 
 def load_images(data: DataConfig, split: datasets.Split, num_images: int | None, key: str) -> LabelledImages:
@@ -57,8 +57,9 @@ def load_classifier(uri: str, data: DataConfig) -> LoadedModel:
     architecture: dict[str, Any] = loaded.card["architecture"]
     expected = {"image_shape": list(info.image_shape), "num_classes": info.num_classes}
     found = {"image_shape": list(architecture["image_shape"]), "num_classes": architecture["num_classes"]}
-    if loaded.card["kind"] not in CLASSIFIERS:
-        wanted = f"classifier ({', '.join(CLASSIFIERS)})"
+    kinds = (*CLASSIFIERS, ONE_VS_REST)
+    if loaded.card["kind"] not in kinds:
+        wanted = f"classifier ({', '.join(kinds)})"
         raise UserError(f"{uri}: holds a {loaded.card['kind']}, expected a {wanted}; give another model directory")
     if found != expected:
         raise UserError(f"{uri}: made for {found}, {data.name} has {expected}; give a model of this data set")

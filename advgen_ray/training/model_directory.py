@@ -1,6 +1,7 @@
 """A trained model as others find it: ``model.safetensors`` and the card that says what it is and where it is from."""
 
 import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import nn
 from advgen_ray.errors import UserError
 from advgen_ray.models.discriminator import Discriminator
 from advgen_ray.models.image_classifier import ImageClassifier
+from advgen_ray.models.one_vs_rest import OneVsRest
 from advgen_ray.models.preact_resnet import PreActResNet
 from advgen_ray.models.resnet import ResNet
 from advgen_ray.models.two_conv import TwoConv
@@ -26,8 +28,18 @@ CLASSIFIERS: dict[str, type[ImageClassifier]] = {
     "two_conv": TwoConv,
     "discriminator": Discriminator,
 }
-KINDS: dict[str, type[nn.Module]] = {**CLASSIFIERS, "unet": UNet}
+ONE_VS_REST = "one_vs_rest"
 PACKAGES = ("advgen_ray", "torch", "ray", "numpy")
+
+
+def one_vs_rest(image_shape: Sequence[int], num_classes: int, detector: Mapping[str, Any]) -> OneVsRest:
+    """A classifier of detectors, one a class; ``detector`` is the ``kind`` and ``architecture`` of each."""
+    if detector["kind"] not in CLASSIFIERS:
+        raise ValueError(f"detectors of kind {detector['kind']!r}, expected one of {', '.join(CLASSIFIERS)}")
+    return OneVsRest([CLASSIFIERS[detector["kind"]](**detector["architecture"]) for _ in range(num_classes)])
+
+
+KINDS: dict[str, Callable[..., nn.Module]] = {**CLASSIFIERS, ONE_VS_REST: one_vs_rest, "unet": UNet}
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ def load_model(directory: str | Path) -> LoadedModel:
         )
     try:
         model = KINDS[card["kind"]](**card["architecture"])
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path / CARD}: architecture cannot be built: {error}") from None
     load_weights(model, weights, path)
     return LoadedModel(model.eval().requires_grad_(False), card, digest)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from advgen_ray.attacks.objectives import (
     Objective,
+    class_logit,
     cross_entropy,
     dlr,
     high_energy,
@@ -28,6 +29,7 @@ MADE_FROM_LABELS: dict[str, Callable[[Tensor], Objective]] = {
     "targeted_margin": lambda y: targeted_margin(y, (y + 1) % 5),
     "dlr": dlr,
     "targeted_dlr": lambda y: targeted_dlr(y, (y + 1) % 5),
+    "class_logit": class_logit,
     "high_energy": lambda y: high_energy(y, 1.2),
     "kl_divergence": lambda y: kl_divergence(torch.eye(5)[y] * 1e4),
 }
@@ -45,6 +47,13 @@ def test_cross_entropy_is_the_negative_log_probability() -> None:
     expected = -probability[torch.arange(6), y].log()
     assert torch.allclose(cross_entropy(y)(logits), expected)
     assert torch.allclose(targeted_cross_entropy(y)(logits), -expected)
+
+
+def test_a_class_s_logit_takes_no_notice_of_the_others() -> None:
+    logits, y = _logits(3, 4), torch.tensor([2, 0, 3])
+    assert torch.equal(class_logit(y)(logits), torch.stack([logits[0, 2], logits[1, 0], logits[2, 3]]))
+    binary = _logits(3, 1)
+    assert torch.equal(class_logit(torch.zeros(3, dtype=torch.int64))(binary), binary[:, 0])
 
 
 def test_kl_divergence_from_clean_to_adversarial() -> None:

@@ -4,11 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from pydantic import ValidationError
 
-from advgen_ray.config import TrainBinaryConfig, TrainOneVsRestConfig
+from advgen_ray.config import DataConfig, TrainBinaryConfig, TrainOneVsRestConfig
 from advgen_ray.config.binary import NoiseConfig
-from advgen_ray.stages import one_vs_rest
+from advgen_ray.errors import UserError
+from advgen_ray.models.two_conv import TwoConv
+from advgen_ray.stages import inputs, one_vs_rest
+from advgen_ray.training.model_directory import save_model
 
 
 def test_every_class_has_a_training_of_its_own(tmp_path: Path) -> None:
@@ -38,6 +42,26 @@ def test_the_table_names_the_weakest(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert summary["seconds"] == 3.0
     assert [row["class"] for row in summary["detectors"]] == [4, 5]
     assert "ended" not in summary["detectors"][0]
+
+
+def test_all_detectors_together_are_a_classifier_for_every_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    architecture = {"image_shape": [1, 8, 8], "num_classes": 1, "mean": [0.3], "std": [0.4], "hidden": 8}
+    models = [TwoConv(**architecture) for _ in range(10)]
+
+    def run_all(configs: list[TrainBinaryConfig]) -> list[dict[str, Any]]:
+        for one, model in zip(configs, models, strict=True):
+            save_model(Path(one.output) / "model", model, {"kind": "two_conv", "architecture": architecture})
+        return [{"model": one.output, "seconds": 0.0} for one in configs]
+
+    monkeypatch.setattr(one_vs_rest.binary, "run_all", run_all)
+    uri = one_vs_rest.run(TrainOneVsRestConfig(output=str(tmp_path)))["model"]
+    loaded, x = inputs.load_classifier(uri, DataConfig()), torch.rand(3, 1, 8, 8)
+    assert torch.allclose(loaded.model(x), torch.cat([model.eval()(x) for model in models], dim=1), atol=1e-6)
+    with pytest.raises(UserError, match="mnist has"):
+        inputs.load_classifier(uri, DataConfig(name="mnist"))
+    again = Path(uri, "model.json").read_bytes()
+    one_vs_rest.run(TrainOneVsRestConfig(output=str(tmp_path)))
+    assert Path(uri, "model.json").read_bytes() == again
 
 
 @pytest.mark.parametrize(

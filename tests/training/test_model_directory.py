@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from advgen_ray.errors import UserError
+from advgen_ray.models.one_vs_rest import OneVsRest
+from advgen_ray.models.two_conv import TwoConv
 from advgen_ray.models.unet import UNet
 from advgen_ray.models.wide_resnet import WideResNet
 from advgen_ray.training.checkpoint import same_weights
@@ -54,6 +56,18 @@ def test_a_score_model_comes_back(tmp_path: Path) -> None:
     card = {"kind": "unet", "architecture": architecture | {"channels_per_group": 4, "num_blocks": 1}}
     save_model(tmp_path, model, card)
     assert same_weights(load_model(tmp_path).model.state_dict(), model.state_dict())
+
+
+def test_detectors_come_back_as_one_classifier(tmp_path: Path) -> None:
+    architecture = {"image_shape": [1, 8, 8], "num_classes": 1, "mean": [0.3], "std": [0.4], "hidden": 8}
+    model = OneVsRest([TwoConv(**architecture) for _ in range(3)], offsets=[0.5, -1.0, 0.0])
+    detector = {"kind": "two_conv", "architecture": architecture}
+    described = {"image_shape": [1, 8, 8], "num_classes": 3, "detector": detector}
+    save_model(tmp_path, model, {"kind": "one_vs_rest", "architecture": described})
+    x = torch.rand(4, 1, 8, 8)
+    assert torch.equal(load_model(tmp_path).model(x), model.eval()(x))
+    _change_card(tmp_path, architecture=described | {"detector": detector | {"kind": "vit"}})
+    assert "detectors of kind 'vit'" in _refusal(tmp_path)
 
 
 def _change_card(directory: Path, **changes: Any) -> None:

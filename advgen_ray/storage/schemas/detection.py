@@ -1,0 +1,57 @@
+"""Columns of what detectors of attacks say."""
+
+import pyarrow as pa
+
+from advgen_ray.storage.schemas.provenance import PROVENANCE
+
+DETECTIONS = pa.schema(
+    [
+        ("item_id", pa.string()),  # "natural/{image_id}", "{view}/{attack}-{attack_eps}/{image_id}"
+        ("image_id", pa.string()),
+        ("half", pa.string()),  # "validation": thresholds and fits are chosen on it; "test": measured
+        ("view", pa.string()),  # "natural", "attacked", or "noisy": random noise as large as the attack's
+        ("attack", pa.string()),  # its name; "" for a natural image
+        ("attack_eps", pa.float32()),
+        ("attack_distance", pa.float32()),  # in the attack's norm; 0 for a natural image
+        ("label", pa.int16()),
+        ("predicted", pa.int16()),
+        ("correct", pa.bool_()),
+        ("confidence", pa.float32()),
+        ("energy_x", pa.float32()),
+        ("energy_xy", pa.float32()),
+        ("logits", pa.list_(pa.float32())),
+        ("kd_bu", pa.list_(pa.float64())),  # log density, and Bayesian uncertainty if the model has dropout
+        ("bandwidth", pa.float64()),  # of the density; 0 where it was not asked for
+        ("lid", pa.list_(pa.float64())),  # one a layer
+        *PROVENANCE,
+    ]
+)
+
+DETECTOR_LOGITS = pa.schema(
+    [
+        ("item_id", pa.string()),  # "{detector}/{attack or data}/{image_id}"
+        ("detector", pa.int16()),  # the class that it tells from all others
+        ("attack", pa.string()),  # its name; "" for images of the class itself, which nothing attacks
+        ("image_id", pa.string()),
+        ("label", pa.int16()),
+        ("clean_logit", pa.float32()),
+        ("last_logit", pa.float32()),  # at the last iterate from the image; the clean one where nothing attacks
+        ("worst_logit", pa.float32()),  # highest of the clean image and all iterates from all starts; likewise
+        *PROVENANCE,
+    ]
+)
+
+CLASS_DETECTIONS = pa.schema(
+    [
+        ("item_id", pa.string()),  # "{attack or natural}/{image_id}"
+        ("attack", pa.string()),  # its name; "" for an image as it is
+        ("image_id", pa.string()),
+        ("label", pa.int16()),
+        ("predicted", pa.int16()),  # by the classifier
+        ("predicted_logit", pa.float32()),  # of the detector of that class: what integrated detection reads
+        ("chosen", pa.int16()),  # the class of the largest logit of all detectors
+        ("chosen_logit", pa.float32()),  # what generative detection reads
+        ("distance", pa.float32()),  # from the image, in the attack's norm
+        *PROVENANCE,
+    ]
+)
