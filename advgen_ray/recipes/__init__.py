@@ -22,6 +22,7 @@ from advgen_ray.recipes import (
     mnist,
     plane,
     svhn,
+    synthesis,
     tiny_imagenet,
 )
 
@@ -39,6 +40,7 @@ _MODULES: tuple[ModuleType, ...] = (
     imagenette,
     plane,
     binary,
+    synthesis,
 )  # the first with a config type is its default
 
 

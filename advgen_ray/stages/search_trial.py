@@ -26,6 +26,7 @@ from advgen_ray.stages import (
     one_vs_rest_evaluation,
     robustness,
     score_model,
+    synthesis,
 )
 from advgen_ray.stages.judged import judged_rows, load_judge
 from advgen_ray.storage import ResultSet
@@ -48,6 +49,7 @@ RUNS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "evaluate_detection": class_detection.run,
     "compare_detectors": detectors.run,
     "generate_from_classifier": classifier_images.run,
+    "synthesize": synthesis.run,
 }
 
 

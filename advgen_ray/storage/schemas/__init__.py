@@ -4,6 +4,7 @@ from advgen_ray.storage.schemas.classifiers import CLASSIFIER_IMAGES, ENERGIES, 
 from advgen_ray.storage.schemas.counterfactuals import COUNTERFACTUALS, GRADIENT_ALIGNMENT
 from advgen_ray.storage.schemas.detection import CLASS_DETECTIONS, DETECTIONS, DETECTOR_LOGITS
 from advgen_ray.storage.schemas.images import ImageShape, column_to_images, images_to_column
+from advgen_ray.storage.schemas.synthesis import IMAGE_FEATURES, INTERPOLATIONS, SYNTHESIS
 
 __all__ = [
     "CLASSIFIER_IMAGES",
@@ -13,9 +14,12 @@ __all__ = [
     "DETECTOR_LOGITS",
     "ENERGIES",
     "GRADIENT_ALIGNMENT",
+    "IMAGE_FEATURES",
     "INPUT_GRADIENTS",
+    "INTERPOLATIONS",
     "ROBUSTNESS",
     "SCHEMAS",
+    "SYNTHESIS",
     "ImageShape",
     "column_to_images",
     "images_to_column",
@@ -31,4 +35,7 @@ SCHEMAS = {
     "gradient_alignment": GRADIENT_ALIGNMENT,
     "detector_logits": DETECTOR_LOGITS,
     "class_detections": CLASS_DETECTIONS,
+    "synthesis": SYNTHESIS,
+    "interpolations": INTERPOLATIONS,
+    "image_features": IMAGE_FEATURES,
 }
