@@ -40,9 +40,10 @@ def quality_table(sets: Sequence[SampleSet], train: ReadImages, test: ReadImages
 
     Columns: model, ascent, frechet (distance to ``train`` of all samples), frechet_at_floor (of as many of the first as
     there are test images, so that it compares with theirs, which is the least that a model can hope for), score and
-    score_deviation (Inception Score), count, floor_count; of the sets also four Proportions: recognized (the model sees
-    the class asked for), judged_start and judged (the judge does; of no image without a judge, or where none was asked
-    for); means start_logit, logit, distance; rate in samples a second. Raises ValueError for sets of different size.
+    score_deviation (Inception Score), count, floor_count. Of the sets also Proportions: recognized (the model sees the
+    class asked for), judged_start and judged (the judge does; of no image without a judge, or where none was asked for;
+    judged of the starts too); means start_logit, logit, distance; rate in samples a second. Raises ValueError for sets
+    of different size.
     """
     counts = {len(one.rows) for one in sets} | {len(start.features)}
     if len(counts) != 1:
@@ -70,6 +71,9 @@ def quality_table(sets: Sequence[SampleSet], train: ReadImages, test: ReadImages
                 "rate": count / one.seconds if one.seconds > 0 else float("nan"),
             }
         )
+    judged_starts = [row["judged_start"] for row in table[2:] if row["judged_start"].count]
+    if judged_starts:
+        table[1]["judged"] = judged_starts[0]
     return pd.DataFrame(table)
 
 

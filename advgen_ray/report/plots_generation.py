@@ -79,7 +79,12 @@ def descent_panel(energies: Mapping[str, ArrayLike]) -> Panel:
 
 
 def picture_grid(
-    name: str, alt: str, rows: Sequence[np.ndarray], row_names: Sequence[str], column_names: Sequence[str]
+    name: str,
+    alt: str,
+    rows: Sequence[np.ndarray],
+    row_names: Sequence[str],
+    column_names: Sequence[str],
+    title: str = "",
 ) -> Panel:
     """Rows of colored pictures ``[N, H, W, 3]`` on one axes; a row may be shorter than the others."""
     num_columns = max(len(row) for row in rows)
@@ -93,12 +98,13 @@ def picture_grid(
         axes.set_yticks(np.arange(len(rows)) + middle, row_names)
         axes.set_xticks(np.arange(len(column_names)) + middle, column_names)
         axes.xaxis.tick_top()
+        axes.set_title(title)
         axes.tick_params(length=0, labelsize=8, labelcolor=INK)
         axes.grid(visible=False)
         for spine in axes.spines.values():
             spine.set_visible(False)
 
-    size = (PICTURE_INCHES * num_columns + 1.2, PICTURE_INCHES * len(rows) + 0.4)
+    size = (PICTURE_INCHES * num_columns + 1.2, PICTURE_INCHES * len(rows) + (0.7 if title else 0.4))
     return draw(name, alt, size, paint)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from advgen_ray.analysis.proportion import Proportion
 from advgen_ray.analysis.published_synthesis import CIFAR10_SPEED, S004
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
@@ -74,12 +75,12 @@ def synthesis_page(results: SynthesisResults, config: Mapping[str, Any], version
     )
     data_name, count = config["data"]["name"], numbers.count(int(models["count"].iloc[0]))
     sections = [
-        Section("samples", "Samples", _sample_sentences(models), _sample_figures(results, config)),
+        Section("samples", "Samples", [], [_sample_figure(results, config)]),
         Section("quality", "How like the data", _quality_sentences(table, measure), _quality_blocks(results, config)),
-        Section("neighbors", "Do they repeat training images?", [], _neighbor_figures(results)),
+        Section("neighbors", "Do they repeat training images?", [], [_neighbor_figure(results)]),
     ]
     if results.interpolations:
-        sections.append(Section("interpolation", "Between two samples", [], _interpolation_figures(results, config)))
+        sections.append(Section("interpolation", "Between two samples", [], [_interpolation_figure(results)]))
     settings = Details("Full config", [("synthesis", yaml.safe_dump(dict(config), sort_keys=False))])
     return Page(
         title=f"advgen_ray: synthesis on {data_name}",
@@ -95,26 +96,18 @@ def synthesis_page(results: SynthesisResults, config: Mapping[str, Any], version
     )
 
 
-def _sample_sentences(models: pd.DataFrame) -> list[str]:
-    sizes = [
-        f"{row['model']}, {row['ascent']}: {numbers.decimal(row['start_logit'])} to {numbers.decimal(row['logit'])}"
-        for _, row in models.iterrows()
-    ]
-    return [f"Mean logit of the class, before and after: {'; '.join(sizes)}."]
-
-
-def _sample_figures(results: SynthesisResults, config: Mapping[str, Any]) -> list[Block]:
+def _sample_figure(results: SynthesisResults, config: Mapping[str, Any]) -> Figure:
     smoothed = f", smoothed by {config['smoothing_sigma']:g} pixels" if config["smoothing_sigma"] else ""
-    return [
-        Figure(
-            f"Steps × size: {ascent}",
-            f"The first {len(results.starts)} starts{smoothed}, nothing chosen, and below each what every model makes "
-            "of it; columns are headed by the class asked for where all rows agree.",
-            [samples_panel(f"samples-{index}", results.starts, of_model, results.class_names)],
-            size="wide",
-        )
-        for index, (ascent, of_model) in enumerate(results.generated.items())
-    ]
+    return Figure(
+        "Starts, and what becomes of them",
+        f"The first {len(results.starts)} starts{smoothed}, nothing chosen, and below each what every model makes of "
+        "it by so many steps × their size; columns are headed by the class asked for where all rows agree.",
+        [
+            samples_panel(f"samples-{index}", ascent, results.starts, of_model, results.class_names)
+            for index, (ascent, of_model) in enumerate(results.generated.items())
+        ],
+        size="wide",
+    )
 
 
 def _quality_sentences(table: pd.DataFrame, measure: Measure) -> list[str]:
@@ -138,17 +131,17 @@ def _quality_blocks(results: SynthesisResults, config: Mapping[str, Any]) -> lis
     published = S004.get(config["data"]["name"], ()) if not measure.prefix else ()
     context = [
         [one.what, one.ascent, numbers.decimal(one.fid), *([""] if fewer else []),
-         "" if one.inception_score is None else numbers.decimal(one.inception_score), "", "", "", ""]
+         "" if one.inception_score is None else numbers.decimal(one.inception_score), *[""] * 5]
         for one in published
     ]  # fmt: skip
     blocks: list[Block] = [
         Table(
             "By model and ascent",
             f"{measure.fid}: Frechet distance to all training images that were read. IS: Inception Score of the same "
-            "network, ten parts. Recognized, judge: the model itself, or the judge, sees the class asked for; 95% "
-            "binomial intervals. Samples a second: of the pool of actors, their start included in the first row; of a "
-            "job that was continued, of the part since.",
-            ["Model", "steps × size", fid, *floor, score, "recognized", "judge", "distance", "samples/s"],
+            "network, ten parts. Logit: mean of the class asked for, before and after. Recognized, judge: the "
+            "model itself, or the judge, sees the class asked for; 95% binomial intervals. Samples a second: of the "
+            "pool of actors, their start included in the first row; of a job that was continued, of the part since.",
+            ["Model", "steps × size", fid, *floor, score, "logit", "recognized", "judge", "distance", "samples/s"],
             rows,
             context=context,
             context_title="Published by Yin (2022)" + (f"; {CIFAR10_SPEED}" if context else ""),
@@ -178,45 +171,40 @@ def _cells(row: pd.Series, fewer: bool) -> list[str]:
         numbers.decimal(row["frechet"]) if of_model or row["count"] > row["floor_count"] or not fewer else "",
         *floor,
         f"{numbers.decimal(row['score'])} ± {numbers.decimal(row['score_deviation'])}",
-        *(_interval(row[name]) if of_model else "" for name in ("recognized", "judged")),
+        f"{numbers.decimal(row['start_logit'])} to {numbers.decimal(row['logit'])}" if of_model else "",
+        _interval(row["recognized"]) if of_model else "",
+        _interval(row["judged"]) if isinstance(row["judged"], Proportion) else "",
         numbers.decimal(row["distance"]) if of_model else "",
         numbers.decimal(row["rate"], 1) if of_model else "",
     ]
 
 
-def _interval(one: Any) -> str:
+def _interval(one: Proportion) -> str:
     return numbers.with_interval(one.value, *one.interval)
 
 
-def _neighbor_figures(results: SynthesisResults) -> list[Block]:
-    return [
-        Figure(
-            f"Nearest training images of samples of {name}",
-            f"The first {len(found.generated)} samples of the first ascent, beside each the nearest training images: "
-            f"px by L2 in pixels, with the distance of the first, ft by L2 in {results.measure.features}.",
-            [
-                neighbors_panel(
-                    f"neighbors-{name}", found.generated, found.in_pixels, found.in_features, found.distances
-                )
-            ],
-            size="wide",
-        )
-        for name, found in results.neighbors.items()
-    ]
+def _neighbor_figure(results: SynthesisResults) -> Figure:
+    count = len(next(iter(results.neighbors.values())).generated)
+    return Figure(
+        "Nearest training images",
+        f"The first {count} samples of the first ascent, beside each the nearest training images: px by L2 in pixels, "
+        f"with the distance of the first, ft by L2 in {results.measure.features}.",
+        [
+            neighbors_panel(f"neighbors-{name}", name, one.generated, one.in_pixels, one.in_features, one.distances)
+            for name, one in results.neighbors.items()
+        ],
+        size="wide",
+    )
 
 
-def _interpolation_figures(results: SynthesisResults, config: Mapping[str, Any]) -> list[Block]:
-    panels = [interpolation_panel(f"interpolation-{name}", images) for name, images in results.interpolations.items()]
-    return [
-        Figure(
-            f"Interpolations of {name}",
-            "Each row ascends from points on the line between two starts of one class (S004 figure 2.16), by the first "
-            "ascent; numbers say how far along the line.",
-            [panel],
-            size="wide",
-        )
-        for name, panel in zip(results.interpolations, panels, strict=True)
-    ]
+def _interpolation_figure(results: SynthesisResults) -> Figure:
+    return Figure(
+        "Interpolations",
+        "Each row ascends from points on the line between two starts of one class (S004 figure 2.16), by the first "
+        "ascent; numbers say how far along the line.",
+        [interpolation_panel(f"interpolation-{name}", name, images) for name, images in results.interpolations.items()],
+        size="wide",
+    )
 
 
 def _key_figure(row: pd.Series, measure: Measure) -> KeyFigure:

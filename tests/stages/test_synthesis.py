@@ -116,8 +116,8 @@ def test_what_is_stored_is_what_the_models_say(made: tuple[SynthesizeConfig, dic
     own = _samples(rows, "rest")
     images = torch.from_numpy(np.stack([np.frombuffer(x, "<f4") for x in own["x_generated"]])).view(-1, 1, 8, 8)
     logits = load_model(config.models[1]).model(images)
-    picked = logits[torch.arange(24), torch.from_numpy(own["y_target"].to_numpy(np.int64))]
-    torch.testing.assert_close(torch.from_numpy(own["logit"].to_numpy()), picked, rtol=1e-4, atol=1e-4)
+    picked = logits[torch.arange(24), torch.tensor(own["y_target"].tolist())]
+    torch.testing.assert_close(torch.tensor(own["logit"].tolist()), picked, rtol=1e-4, atol=1e-4)
     judged = load_model(config.judge).model(images)
     assert judged.argmax(1).tolist() == own["judge_predicted"].tolist()
     torch.testing.assert_close(
