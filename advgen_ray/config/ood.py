@@ -79,8 +79,8 @@ class EvaluateOODConfig(Config):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        for key, names in {"detectors": self.detectors, "sets": self.sets}.items():
-            called = [one.name for one in names]
+        names = {"detectors": [one.name for one in self.detectors], "sets": [one.name for one in self.sets]}
+        for key, called in names.items():
             if len(set(called)) < max(len(called), 1) or "" in called or RESERVED in called or _with_slash(called):
                 raise ValueError(
                     f"{key}: expected different names without slashes, at least one, none of them {RESERVED!r}; "

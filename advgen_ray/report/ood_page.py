@@ -68,7 +68,7 @@ def _key_figure(
     detector: str, table: pd.DataFrame, means: Mapping[str, Mapping[str, float]], compared: Sequence[str]
 ) -> KeyFigure:
     own = table[(table["detector"] == detector) & (table["case"] == "worst") & table["image_set"].isin(compared)]
-    lowest = own.loc[own["auroc"].idxmin()]
+    lowest = own.sort_values("auroc", kind="stable").iloc[0]
     detail = (
         f"worst case, mean of {len(compared)} sets; standard {numbers.decimal(means['standard'][detector])}; lowest "
         f"{numbers.decimal(lowest['auroc'])} on {lowest['image_set']}"
@@ -114,11 +114,11 @@ def _auroc_blocks(results: OODResults, ball: str) -> list[Block]:
 
 def _cell(results: OODResults, detector: str, image_set: str, case: str) -> str:
     table = results.table
-    (row,) = table[
+    rows: list[dict[str, Any]] = table[
         (table["detector"] == detector) & (table["image_set"] == image_set) & (table["case"] == case)
-    ].to_dict("records")
+    ].to_dict("records")  # type: ignore[assignment]
     mark = f" {SEEN}" if image_set in results.trained_on[detector] else ""
-    return _with_interval(row, "auroc") + mark
+    return _with_interval(rows[0], "auroc") + mark
 
 
 def _published(one: PublishedOOD) -> Table:

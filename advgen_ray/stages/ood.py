@@ -128,6 +128,7 @@ def _fetch(data: DataConfig, split: Split) -> LabelledImages:
 def _most_harmless(result_set: ResultSet) -> dict[str, list[Picture]]:
     """Of each detector the OOD images of lowest score, as attacked; one shard in memory at a time."""
     found: dict[str, list[tuple[float, str, Picture]]] = {}
+    assert result_set.image_shape
     for table in result_set.tables(["item_id", "detector", "image_set", "worst_score", "x_worst"]):
         out = table.filter(pc.not_equal(table["image_set"], IN))
         lowest = out.take(pc.sort_indices(out["worst_score"])[:NUM_SHOWN])
