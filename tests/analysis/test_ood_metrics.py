@@ -37,24 +37,19 @@ def test_as_scikit_learn() -> None:
         assert found[name] == pytest.approx(fpr[np.argmax(tpr >= 0.95)]), name
 
 
-def test_as_pytorch_ood_where_scores_are_probabilities() -> None:
-    utils = pytest.importorskip("pytorch_ood.utils")
-    inside, outside = (np.clip(scores / 10 + 0.4, 0, 1) for scores in _scores())
-    theirs = _theirs(utils, inside, outside)
-    found = ood_metrics(inside, outside)
-    assert found["auroc"] == pytest.approx(theirs["AUROC"], abs=1e-5)
-    assert found["fpr95"] == pytest.approx(theirs["FPR95TPR"], abs=1e-5)
-    # Theirs joins the points of the curve by straight lines, which no threshold reaches.
-    assert found["aupr_out"] == pytest.approx(theirs["AUPR-OUT"], abs=0.02)
-    assert found["aupr_in"] == pytest.approx(theirs["AUPR-IN"], abs=0.02)
-
-
-def test_why_pytorch_ood_is_no_reference_for_scores_that_are_not() -> None:
-    """torchmetrics puts them through a sigmoid, in which scores above 17 are all one: distances that tell all apart."""
-    utils = pytest.importorskip("pytorch_ood.utils")
-    inside, outside = np.linspace(100, 110, 50), np.linspace(200, 210, 50)
-    assert ood_metrics(inside, outside)["auroc"] == 1
-    assert _theirs(utils, inside, outside)["AUROC"] == pytest.approx(0.5)
+def test_as_pytorch_ood() -> None:
+    """Theirs of precision and recall joins the points of the curve by straight lines, as no threshold does."""
+    metrics = pytest.importorskip("pytorch_ood.metrics")
+    inside, outside = _scores()
+    for scale in (1.0, 1e3):  # distances, not probabilities
+        theirs = metrics.OODMetrics()
+        theirs.update(torch.from_numpy(scale * inside), torch.zeros(len(inside), dtype=torch.int64))
+        theirs.update(torch.from_numpy(scale * outside), -torch.ones(len(outside), dtype=torch.int64))
+        expected, found = theirs.compute(), ood_metrics(scale * inside, scale * outside)
+        assert found["auroc"] == pytest.approx(expected["AUROC"], abs=1e-9)
+        assert found["fpr95"] == pytest.approx(expected["FPR95TPR"], abs=1e-9)
+        assert found["aupr_out"] == pytest.approx(expected["AUPR-OUT"], abs=0.02)
+        assert found["aupr_in"] == pytest.approx(expected["AUPR-IN"], abs=0.02)
 
 
 def test_the_positive_class_and_ties() -> None:
@@ -97,22 +92,9 @@ def test_resamples_weigh_images_as_drawing_them_does() -> None:
     inside, outside = _scores(30, 20)
     found = ood_estimates(inside, outside, 400, seed=1)
     generator = np.random.default_rng(9)
-    values = [
-        {
-            name: value
-            for name, value in ood_metrics(generator.choice(inside, 30), generator.choice(outside, 20)).items()
-        }
-        for _ in range(400)
-    ]
+    values = [ood_metrics(generator.choice(inside, 30), generator.choice(outside, 20)) for _ in range(400)]
     for name, estimate in found.items():
         low, high = np.quantile([one[name] for one in values], [0.025, 0.975])
         assert estimate.low == pytest.approx(low, abs=0.06), name
         assert estimate.high == pytest.approx(high, abs=0.06), name
     assert ood_estimates(inside, outside, 400, seed=1) == found
-
-
-def _theirs(utils, inside: np.ndarray, outside: np.ndarray) -> dict[str, float]:
-    metrics = utils.OODMetrics()
-    metrics.update(torch.from_numpy(inside), torch.zeros(len(inside), dtype=torch.int64))
-    metrics.update(torch.from_numpy(outside), -torch.ones(len(outside), dtype=torch.int64))
-    return metrics.compute()

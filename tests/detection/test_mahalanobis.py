@@ -50,7 +50,7 @@ def test_it_ranks_images_as_pytorch_ood_does(samples: tuple[Tensor, Tensor]) -> 
 
 def test_a_direction_without_variance_is_left_out(samples: tuple[Tensor, Tensor]) -> None:
     features, y = samples
-    means, whitening = fit_gaussians(torch.cat([features, torch.zeros(300, 1)], dim=1), y, 3)
+    _, whitening = fit_gaussians(torch.cat([features, torch.zeros(300, 1)], dim=1), y, 3)
     assert whitening.shape == (6, 5)
     assert whitening[5].abs().max() < 1e-6
 
