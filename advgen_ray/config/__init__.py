@@ -18,6 +18,7 @@ from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.config.explorer import ExploreCounterfactualsConfig
 from advgen_ray.config.jobs import (
+    OutliersConfig,
     ScoreEnergiesConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
@@ -35,6 +36,12 @@ from advgen_ray.config.one_vs_rest import (
     EvaluateDetectionConfig,
     EvaluateOneVsRestConfig,
     LogitAttackConfig,
+)
+from advgen_ray.config.ood import (
+    EvaluateOODConfig,
+    OODAttackConfig,
+    OODDetectorConfig,
+    OODSetConfig,
 )
 from advgen_ray.config.parts import (
     DataConfig,
@@ -67,6 +74,7 @@ __all__ = [
     "DiscriminatorConfig",
     "EnergyViewConfig",
     "EvaluateDetectionConfig",
+    "EvaluateOODConfig",
     "EvaluateOneVsRestConfig",
     "EvaluateRobustnessConfig",
     "ExploreCounterfactualsConfig",
@@ -79,8 +87,12 @@ __all__ = [
     "MaximinConfig",
     "MinimaxConfig",
     "NeighborhoodConfig",
+    "OODAttackConfig",
+    "OODDetectorConfig",
+    "OODSetConfig",
     "ObjectiveConfig",
     "OptimizerConfig",
+    "OutliersConfig",
     "ParameterConfig",
     "PoolConfig",
     "PreActResNetConfig",

@@ -5,6 +5,13 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.base import Config
+from advgen_ray.config.image_sources import (
+    AlteredConfig,
+    ImageFilesConfig,
+    MixtureConfig,
+    NoiseConfig,
+    OtherDataConfig,
+)
 from advgen_ray.config.jobs import OUTPUT_AND_WORKERS
 from advgen_ray.config.models import ClassifierModelConfig, ResNetConfig
 from advgen_ray.config.parts import DataConfig, OptimizerConfig, WorkersConfig
@@ -16,32 +23,10 @@ class OtherClassesConfig(Config):
     kind: Literal["other_classes"] = "other_classes"
 
 
-class OtherDataConfig(Config):
-    """The training images of another set, whatever their classes; resized, and made grey or colour, to fit."""
-
-    kind: Literal["data"] = "data"
-    data: DataConfig = DataConfig(name="tiny_imagenet")
-
-
-class ImageFilesConfig(Config):
-    """Images without labels: a folder of PNG and JPEG files at any depth, or a Parquet file or folder of such.
-
-    A Parquet file has a column ``image`` of encoded pictures, as bytes or as Hugging Face's struct with ``bytes``. An
-    ``.npz`` has ``images``. Another path is another training.
-    """
-
-    kind: Literal["files"] = "files"
-    path: str
-
-
-class NoiseConfig(Config):
-    """Uniform noise, each pixel for itself."""
-
-    kind: Literal["noise"] = "noise"
-    num_images: PositiveInt = 10_000
-
-
-P0Config = Annotated[OtherClassesConfig | OtherDataConfig | ImageFilesConfig | NoiseConfig, Field(discriminator="kind")]
+P0Config = Annotated[
+    OtherClassesConfig | OtherDataConfig | ImageFilesConfig | NoiseConfig | AlteredConfig | MixtureConfig,
+    Field(discriminator="kind"),
+]
 
 
 class AscentFromP0Config(Config):

@@ -16,6 +16,7 @@ from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
 from advgen_ray.config.jobs import ScoreEnergiesConfig, TrainClassifierConfig, TrainScoreModelConfig
 from advgen_ray.config.one_vs_rest import EvaluateDetectionConfig, EvaluateOneVsRestConfig
+from advgen_ray.config.ood import EvaluateOODConfig
 from advgen_ray.config.population import PopulationConfig, check_population
 
 # What computes something that may be better or worse, by the name of its program.
@@ -32,6 +33,7 @@ SEARCHABLE: dict[str, type[Config]] = {
     "evaluate_robustness": EvaluateRobustnessConfig,
     "evaluate_one_vs_rest": EvaluateOneVsRestConfig,
     "evaluate_detection": EvaluateDetectionConfig,
+    "evaluate_ood": EvaluateOODConfig,
     "compare_detectors": CompareDetectorsConfig,
     "generate_from_classifier": GenerateFromClassifierConfig,
 }

@@ -28,15 +28,23 @@ def features(model: nn.Module, x: Tensor, layers: Sequence[str]) -> list[Tensor]
 
 @torch.no_grad()
 def last_hidden(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits ``[N, K]`` and the last hidden layer ``[N, D]``: the input of the model's last linear module."""
+    """``logits_and_hidden`` in evaluation mode, without a graph."""
+    with eval_mode(model):
+        return logits_and_hidden(model, x)
+
+
+def logits_and_hidden(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits ``[N, K]`` and the last hidden layer ``[N, D]``: the input of the model's last linear module.
+
+    Differentiable. Raises ValueError for a model without a linear module.
+    """
     linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
     if not linear:
         raise ValueError("the model has no linear layer whose input could be its last hidden layer")
     inputs: list[Tensor] = []
     hook = linear[-1].register_forward_pre_hook(lambda module, arguments: inputs.append(arguments[0]))
     try:
-        with eval_mode(model):
-            logits = model(x)
+        logits = model(x)
     finally:
         hook.remove()
     return logits, inputs[-1].flatten(1)

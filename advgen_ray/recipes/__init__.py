@@ -20,6 +20,8 @@ from advgen_ray.recipes import (
     digits_robust,
     imagenette,
     mnist,
+    ood,
+    ood_training,
     plane,
     svhn,
     tiny_imagenet,
@@ -39,6 +41,8 @@ _MODULES: tuple[ModuleType, ...] = (
     imagenette,
     plane,
     binary,
+    ood_training,
+    ood,
 )  # the first with a config type is its default
 
 

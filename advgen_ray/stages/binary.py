@@ -12,6 +12,7 @@ from advgen_ray.data.augment import Augment, auto_augment, flip_and_crop
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.distributed.image_sources import Load
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.train import Session, Task
 from advgen_ray.errors import UserError
@@ -20,7 +21,7 @@ from advgen_ray.models.ema import Ema
 from advgen_ray.models.image_classifier import ImageClassifier
 from advgen_ray.rng import Stream
 from advgen_ray.stages.binary_attacks import ascent_of, descent_of, progression_of, validation_of
-from advgen_ray.stages.p0 import Load, Sides, split_sides
+from advgen_ray.stages.p0 import Sides, split_sides
 from advgen_ray.stages.tracked_training import run_tracked
 from advgen_ray.stages.training import (
     build_trainee,

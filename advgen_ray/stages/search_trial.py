@@ -24,6 +24,7 @@ from advgen_ray.stages import (
     gradient_alignment,
     one_vs_rest,
     one_vs_rest_evaluation,
+    ood,
     robustness,
     score_model,
 )
@@ -46,6 +47,7 @@ RUNS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "evaluate_robustness": robustness.run,
     "evaluate_one_vs_rest": one_vs_rest_evaluation.run,
     "evaluate_detection": class_detection.run,
+    "evaluate_ood": ood.run,
     "compare_detectors": detectors.run,
     "generate_from_classifier": classifier_images.run,
 }

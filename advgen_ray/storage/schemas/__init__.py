@@ -2,7 +2,7 @@
 
 from advgen_ray.storage.schemas.classifiers import CLASSIFIER_IMAGES, ENERGIES, INPUT_GRADIENTS, ROBUSTNESS
 from advgen_ray.storage.schemas.counterfactuals import COUNTERFACTUALS, GRADIENT_ALIGNMENT
-from advgen_ray.storage.schemas.detection import CLASS_DETECTIONS, DETECTIONS, DETECTOR_LOGITS
+from advgen_ray.storage.schemas.detection import CLASS_DETECTIONS, DETECTIONS, DETECTOR_LOGITS, OOD_SCORES
 from advgen_ray.storage.schemas.images import ImageShape, column_to_images, images_to_column
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "ENERGIES",
     "GRADIENT_ALIGNMENT",
     "INPUT_GRADIENTS",
+    "OOD_SCORES",
     "ROBUSTNESS",
     "SCHEMAS",
     "ImageShape",
@@ -31,4 +32,5 @@ SCHEMAS = {
     "gradient_alignment": GRADIENT_ALIGNMENT,
     "detector_logits": DETECTOR_LOGITS,
     "class_detections": CLASS_DETECTIONS,
+    "ood_scores": OOD_SCORES,
 }
