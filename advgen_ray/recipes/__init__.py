@@ -24,6 +24,7 @@ from advgen_ray.recipes import (
     ood_training,
     plane,
     svhn,
+    synthesis,
     tiny_imagenet,
 )
 
@@ -43,6 +44,7 @@ _MODULES: tuple[ModuleType, ...] = (
     binary,
     ood_training,
     ood,
+    synthesis,
 )  # the first with a config type is its default
 
 

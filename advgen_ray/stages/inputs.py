@@ -67,6 +67,20 @@ def load_classifier(uri: str, data: DataConfig) -> LoadedModel:
     return loaded
 
 
+def load_binary(uri: str, data: DataConfig) -> LoadedModel:
+    """The model of binary AT at ``uri``, of one logit; raises UserError unless it is one for images of ``data``."""
+    loaded = load_model(local_copy(uri))
+    architecture: dict[str, Any] = loaded.card["architecture"]
+    if loaded.card["kind"] not in CLASSIFIERS or architecture.get("num_classes") != 1:
+        raise UserError(f"{uri}: holds no binary model; give the output of train_binary")
+    shape = datasets.dataset_info(data.name, data.root).image_shape
+    if tuple(architecture["image_shape"]) != shape:
+        found = tuple(architecture["image_shape"])
+        raise UserError(f"{uri}: made for images {found}, {data.name} has {shape}; give a model of this data set")
+    _check_trained_on(uri, loaded.card, data)
+    return loaded
+
+
 def _check_trained_on(uri: str, card: dict[str, Any], data: DataConfig) -> None:
     trained_on = card.get("data", {}).get("name", data.name)
     if trained_on != data.name:

@@ -27,6 +27,7 @@ from advgen_ray.stages import (
     ood,
     robustness,
     score_model,
+    synthesis,
 )
 from advgen_ray.stages.judged import judged_rows, load_judge
 from advgen_ray.storage import ResultSet
@@ -50,6 +51,7 @@ RUNS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "evaluate_ood": ood.run,
     "compare_detectors": detectors.run,
     "generate_from_classifier": classifier_images.run,
+    "synthesize": synthesis.run,
 }
 
 

@@ -4,6 +4,7 @@ from advgen_ray.storage.schemas.classifiers import CLASSIFIER_IMAGES, ENERGIES, 
 from advgen_ray.storage.schemas.counterfactuals import COUNTERFACTUALS, GRADIENT_ALIGNMENT
 from advgen_ray.storage.schemas.detection import CLASS_DETECTIONS, DETECTIONS, DETECTOR_LOGITS, OOD_SCORES
 from advgen_ray.storage.schemas.images import ImageShape, column_to_images, images_to_column
+from advgen_ray.storage.schemas.synthesis import IMAGE_FEATURES, INTERPOLATIONS, SYNTHESIS
 
 __all__ = [
     "CLASSIFIER_IMAGES",
@@ -13,10 +14,13 @@ __all__ = [
     "DETECTOR_LOGITS",
     "ENERGIES",
     "GRADIENT_ALIGNMENT",
+    "IMAGE_FEATURES",
     "INPUT_GRADIENTS",
     "OOD_SCORES",
+    "INTERPOLATIONS",
     "ROBUSTNESS",
     "SCHEMAS",
+    "SYNTHESIS",
     "ImageShape",
     "column_to_images",
     "images_to_column",
@@ -33,4 +37,7 @@ SCHEMAS = {
     "detector_logits": DETECTOR_LOGITS,
     "class_detections": CLASS_DETECTIONS,
     "ood_scores": OOD_SCORES,
+    "synthesis": SYNTHESIS,
+    "interpolations": INTERPOLATIONS,
+    "image_features": IMAGE_FEATURES,
 }
