@@ -14,6 +14,7 @@ from advgen_ray.recipes import (
     cifar10,
     cifar10_counterfactuals,
     cifar100,
+    detection,
     digits,
     digits_counterfactuals,
     digits_ratings,
@@ -39,6 +40,7 @@ _MODULES: tuple[ModuleType, ...] = (
     imagenette,
     plane,
     binary,
+    detection,
 )  # the first with a config type is its default
 
 

@@ -14,16 +14,12 @@ from advgen_ray.config import (
     DetectionAttackConfig,
     EvaluateDetectionConfig,
     PoolConfig,
-    TrainBinaryConfig,
-    TwoConvConfig,
 )
-from advgen_ray.data import datasets
 from advgen_ray.distributed.class_detection_rows import ClassDetectionRows
 from advgen_ray.errors import UserError
-from advgen_ray.stages import binary, class_detection
+from advgen_ray.stages import class_detection
 from advgen_ray.stages.class_detection import prepare
-from advgen_ray.training.model_directory import save_model
-from tests.models_on_disk import save_classifier
+from tests.models_on_disk import save_classifier, save_detectors
 
 KINDS = ("classifier", "detector", "combined", "predicted_detector", "bypass")
 ATTACKS = tuple(
@@ -37,12 +33,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained classifier of digits, and an untrained detector of every class."""
     root = tmp_path_factory.mktemp("models")
     save_classifier(root / "classifier", num_steps=60)
-    for k in range(10):
-        config = TrainBinaryConfig(class_index=k, model=TwoConvConfig(channels=(4, 8), hidden=32))
-        kind, architecture = binary._model(config, datasets.dataset_info("digits", ""))
-        torch.manual_seed(k)
-        card = {"kind": "two_conv", "architecture": architecture, "data": {"name": "digits"}}
-        save_model(root / f"class-{k}" / "model", kind(**architecture), card | {"training": {"class_index": k}})
+    save_detectors(root)
     return root
 
 

@@ -2,7 +2,7 @@
 
 from advgen_ray.storage.schemas.classifiers import CLASSIFIER_IMAGES, ENERGIES, INPUT_GRADIENTS, ROBUSTNESS
 from advgen_ray.storage.schemas.counterfactuals import COUNTERFACTUALS, GRADIENT_ALIGNMENT
-from advgen_ray.storage.schemas.detection import CLASS_DETECTIONS, DETECTIONS, DETECTOR_LOGITS
+from advgen_ray.storage.schemas.detection import CLASS_DETECTIONS, DETECTIONS, DETECTOR_LOGITS, DISTORTIONS
 from advgen_ray.storage.schemas.images import ImageShape, column_to_images, images_to_column
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "COUNTERFACTUALS",
     "DETECTIONS",
     "DETECTOR_LOGITS",
+    "DISTORTIONS",
     "ENERGIES",
     "GRADIENT_ALIGNMENT",
     "INPUT_GRADIENTS",
@@ -31,4 +32,5 @@ SCHEMAS = {
     "gradient_alignment": GRADIENT_ALIGNMENT,
     "detector_logits": DETECTOR_LOGITS,
     "class_detections": CLASS_DETECTIONS,
+    "distortions": DISTORTIONS,
 }

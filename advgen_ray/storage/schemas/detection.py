@@ -55,3 +55,22 @@ CLASS_DETECTIONS = pa.schema(
         *PROVENANCE,
     ]
 )
+
+DISTORTIONS = pa.schema(
+    [
+        ("item_id", pa.string()),  # "{method}/{search}/{image_id}/{target_rank}"
+        ("method", pa.string()),  # "generative" or "integrated"
+        ("search", pa.string()),
+        ("image_id", pa.string()),
+        ("label", pa.int16()),
+        ("target_rank", pa.int16()),  # the how manieth target of the image
+        ("target", pa.int16()),  # the class to pass as; -1: any but the label
+        ("threshold", pa.float32()),  # what the detector's logit must reach
+        ("found", pa.bool_()),  # whether anything was found to pass
+        ("distortion", pa.float32()),  # L2 from the image, in [0, 1] pixel units; the box's diagonal where nothing was
+        ("x_adv", pa.binary()),  # little-endian float32, C * H * W, in [0, 1]; the image itself where nothing was found
+        ("predicted", pa.int16()),  # the class that x_adv is taken for
+        ("predicted_logit", pa.float32()),  # of that class's detector
+        *PROVENANCE,
+    ]
+)
