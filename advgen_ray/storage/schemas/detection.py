@@ -43,13 +43,18 @@ DETECTOR_LOGITS = pa.schema(
 
 CLASS_DETECTIONS = pa.schema(
     [
-        ("item_id", pa.string()),  # "{attack or natural}/{image_id}"
+        (
+            "item_id",
+            pa.string(),
+        ),  # "{detector}/natural/{image_id}", "{detector}/{attack}/{knows or classifier}/{image_id}"
+        ("detector", pa.string()),  # who reads it: "one_vs_rest", "energy", "kd_bu" or "lid"
         ("attack", pa.string()),  # its name; "" for an image as it is
+        ("knows", pa.string()),  # the detector that the attack knew; "" where it knew of none
         ("image_id", pa.string()),
         ("label", pa.int16()),
         ("predicted", pa.int16()),  # by the classifier
         ("predicted_logit", pa.float32()),  # of the detector of that class: what integrated detection reads
-        ("chosen", pa.int16()),  # the class of the largest logit of all detectors
+        ("chosen", pa.int16()),  # the class of the largest logit of all one-vs-rest detectors; else predicted again
         ("chosen_logit", pa.float32()),  # what generative detection reads
         ("distance", pa.float32()),  # from the image, in the attack's norm
         *PROVENANCE,
