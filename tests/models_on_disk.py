@@ -14,12 +14,15 @@ from advgen_ray.config import (
     SamplerConfig,
     ScoreEnergiesConfig,
     SearchCounterfactualsConfig,
+    TrainBinaryConfig,
+    TwoConvConfig,
 )
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.catalog import CATALOG
 from advgen_ray.models.unet import UNet
 from advgen_ray.models.wide_resnet import WideResNet
+from advgen_ray.stages import binary
 from advgen_ray.training.model_directory import save_model
 
 DIGITS = CATALOG["digits"]
@@ -71,6 +74,16 @@ def save_classifier(directory: Path, eps: float = 0.0, seed: int = 0, num_steps:
     _train(model, num_steps)
     save_model(directory, model, card)
     return str(directory)
+
+
+def save_detectors(root: Path) -> None:
+    """An untrained detector of every digit, where ``train_one_vs_rest`` would leave them."""
+    for k in range(DIGITS.num_classes):
+        config = TrainBinaryConfig(class_index=k, model=TwoConvConfig(channels=(4, 8), hidden=32))
+        kind, architecture = binary._model(config, DIGITS)
+        torch.manual_seed(k)
+        card = {"kind": "two_conv", "architecture": architecture, "data": {"name": "digits"}}
+        save_model(root / f"class-{k}" / "model", kind(**architecture), card | {"training": {"class_index": k}})
 
 
 def _train(model: torch.nn.Module, num_steps: int) -> None:

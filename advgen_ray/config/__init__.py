@@ -15,6 +15,7 @@ from advgen_ray.config.counterfactuals import (
     GenerateConfig,
 )
 from advgen_ray.config.detectors import CompareDetectorsConfig
+from advgen_ray.config.distortion import MeasureDistortionConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.config.explorer import ExploreCounterfactualsConfig
 from advgen_ray.config.jobs import (
@@ -87,6 +88,7 @@ __all__ = [
     "LossConfig",
     "MakeRatingPageConfig",
     "MaximinConfig",
+    "MeasureDistortionConfig",
     "MinimaxConfig",
     "NeighborhoodConfig",
     "OODAttackConfig",

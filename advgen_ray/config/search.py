@@ -12,6 +12,7 @@ from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.counterfactuals import GenerateByClassifierConfig, GenerateConfig
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
+from advgen_ray.config.distortion import MeasureDistortionConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
 from advgen_ray.config.jobs import ScoreEnergiesConfig, TrainClassifierConfig, TrainScoreModelConfig
@@ -35,6 +36,7 @@ SEARCHABLE: dict[str, type[Config]] = {
     "evaluate_one_vs_rest": EvaluateOneVsRestConfig,
     "evaluate_detection": EvaluateDetectionConfig,
     "evaluate_ood": EvaluateOODConfig,
+    "measure_distortion": MeasureDistortionConfig,
     "compare_detectors": CompareDetectorsConfig,
     "generate_from_classifier": GenerateFromClassifierConfig,
     "synthesize": SynthesizeConfig,

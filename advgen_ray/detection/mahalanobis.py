@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from advgen_ray.detection.features import last_hidden, logits_and_hidden
+from advgen_ray.detection.features import last_hidden
 
 
 class GaussianClassifier(nn.Module):
@@ -26,7 +26,7 @@ class GaussianClassifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Half the squared distance to each class, negative."""
-        hidden = logits_and_hidden(self.model, x)[1]
+        hidden = last_hidden(self.model, x)[1]
         white = (hidden[:, None, :] - self.means) @ self.whitening
         return -white.square().sum(dim=2) / 2
 
@@ -49,6 +49,7 @@ def fit_gaussians(features: Tensor, y: Tensor, num_classes: int) -> tuple[Tensor
     return means, vectors[:, kept] / values[kept].sqrt()
 
 
+@torch.no_grad()
 def gaussian_classifier(
     model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], num_classes: int
 ) -> GaussianClassifier:

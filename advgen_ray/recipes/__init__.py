@@ -14,6 +14,7 @@ from advgen_ray.recipes import (
     cifar10,
     cifar10_counterfactuals,
     cifar100,
+    detection,
     digits,
     digits_counterfactuals,
     digits_ratings,
@@ -45,6 +46,7 @@ _MODULES: tuple[ModuleType, ...] = (
     ood_training,
     ood,
     synthesis,
+    detection,
 )  # the first with a config type is its default
 
 

@@ -38,6 +38,11 @@ def generated_panel(images: Mapping[str, ArrayLike]) -> Panel:
     return picture_grid("generated", alt, list(rows.values()), list(rows), [])
 
 
+def picture_rows(name: str, alt: str, images: Mapping[str, ArrayLike], column_names: Sequence[str]) -> Panel:
+    """Rows of images ``[N, C, H, W]`` in [0, 1], by their names, under what each column is called."""
+    return _grid(name, alt, [_colored(one) for one in images.values()], list(images), column_names)
+
+
 def neighbors_panel(generated: ArrayLike, neighbors: ArrayLike, similarity: ArrayLike) -> Panel:
     """S001 figure J: generated images in the left column, in their rows the nearest real ones by SSIM, nearest first.
 

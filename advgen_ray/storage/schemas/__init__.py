@@ -3,6 +3,7 @@
 from advgen_ray.storage.schemas.classifiers import CLASSIFIER_IMAGES, ENERGIES, INPUT_GRADIENTS, ROBUSTNESS
 from advgen_ray.storage.schemas.counterfactuals import COUNTERFACTUALS, GRADIENT_ALIGNMENT
 from advgen_ray.storage.schemas.detection import CLASS_DETECTIONS, DETECTIONS, DETECTOR_LOGITS, OOD_SCORES
+from advgen_ray.storage.schemas.detection import CLASS_DETECTIONS, DETECTIONS, DETECTOR_LOGITS, DISTORTIONS
 from advgen_ray.storage.schemas.images import ImageShape, column_to_images, images_to_column
 from advgen_ray.storage.schemas.synthesis import IMAGE_FEATURES, INTERPOLATIONS, SYNTHESIS
 
@@ -12,6 +13,7 @@ __all__ = [
     "COUNTERFACTUALS",
     "DETECTIONS",
     "DETECTOR_LOGITS",
+    "DISTORTIONS",
     "ENERGIES",
     "GRADIENT_ALIGNMENT",
     "IMAGE_FEATURES",
@@ -40,4 +42,5 @@ SCHEMAS = {
     "synthesis": SYNTHESIS,
     "interpolations": INTERPOLATIONS,
     "image_features": IMAGE_FEATURES,
+    "distortions": DISTORTIONS,
 }
