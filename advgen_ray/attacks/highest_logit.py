@@ -1,4 +1,4 @@
-"""The dissertation's attack on a generative classifier: raise one wrong class's logit after another, keep the highest."""
+"""S004's attack on a generative classifier: raise one wrong class's logit after another, try the highest."""
 
 from dataclasses import dataclass
 

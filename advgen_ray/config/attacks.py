@@ -21,13 +21,14 @@ class AttackConfig(Config):
     ``high_energy`` is S003's HE-PGD with weight ``energy_weight``. ``targeted`` attacks aim at each of the
     ``num_targets`` most likely wrong classes in turn: at its ``logit`` alone, at its ``margin`` over the label's, else
     at the targeted DLR. ``highest_logit`` is S004's attack on generative classifiers (equations 3.47, 3.48): PGD on the
-    logit of each target, of which the highest one is the only candidate. ``fab``, ``cw``, ``deepfool``, ``boundary`` and ``lbfgs`` look
-    for the nearest adversarial image; ``deepfool``, ``boundary`` and ``jsma`` need the extra ``attacks``.
+    logit of each target, of which the highest one is the only candidate. ``fab``, ``cw``, ``deepfool``,
+    ``boundary`` and ``lbfgs`` look for the nearest adversarial image; ``deepfool``, ``boundary`` and ``jsma`` need the
+    extra ``attacks``.
     """
 
-    kind: Literal["pgd", "apgd", "fab", "square", "cw", "deepfool", "boundary", "jsma", "lbfgs", "highest_logit"] = (
-        "pgd"
-    )
+    kind: Literal[
+        "pgd", "apgd", "highest_logit", "fab", "square", "cw", "deepfool", "boundary", "jsma", "lbfgs"
+    ] = "pgd"  # fmt: skip
     norm: Literal["l1", "l2", "linf"] = "l2"
     eps: float = 0.5
     num_steps: PositiveInt = 8  # queries, for square

@@ -14,6 +14,7 @@ from advgen_ray.distributed.tune import Report
 from advgen_ray.errors import UserError
 from advgen_ray.stages import (
     binary,
+    calibration,
     class_detection,
     classifier,
     classifier_images,
@@ -25,6 +26,7 @@ from advgen_ray.stages import (
     one_vs_rest,
     one_vs_rest_evaluation,
     robustness,
+    robustness_comparison,
     score_model,
 )
 from advgen_ray.stages.judged import judged_rows, load_judge
@@ -47,6 +49,8 @@ RUNS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "evaluate_one_vs_rest": one_vs_rest_evaluation.run,
     "evaluate_detection": class_detection.run,
     "compare_detectors": detectors.run,
+    "calibrate_classifier": calibration.run,
+    "compare_robustness": robustness_comparison.run,
     "generate_from_classifier": classifier_images.run,
 }
 
