@@ -4,6 +4,7 @@ from advgen_ray.config.attacks import AttackConfig
 from advgen_ray.config.base import Config, resolve
 from advgen_ray.config.binary import TrainBinaryConfig, TrainOneVsRestConfig
 from advgen_ray.config.binary_simulation import MaximinConfig, MinimaxConfig, SimulateBinaryTrainingConfig
+from advgen_ray.config.calibration import CalibrateClassifierConfig
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.comparisons import CompareLossesConfig, CompareSubsetsConfig, LossConfig
 from advgen_ray.config.counterfactual_search import SearchCounterfactualsConfig, TrialResourcesConfig
@@ -53,8 +54,10 @@ from advgen_ray.config.parts import (
     WorkersConfig,
 )
 from advgen_ray.config.ratings import MakeRatingPageConfig, ReadRatingsConfig
+from advgen_ray.config.robustness_comparison import AttackSuiteConfig, CompareRobustnessConfig
 from advgen_ray.config.samplers import FORTY_EVALUATIONS, HUNDRED_EVALUATIONS, PAPER, SamplerConfig
-from advgen_ray.config.search import ObjectiveConfig, ParameterConfig, SearchConfig
+from advgen_ray.config.search import ObjectiveConfig, SearchConfig
+from advgen_ray.config.search_space import ParameterConfig
 from advgen_ray.config.study import ClassifierViewConfig, EnergyViewConfig, ReportConfig, StudyConfig
 from advgen_ray.config.synthesis import LogitAscentConfig, SynthesizeConfig
 
@@ -64,9 +67,12 @@ __all__ = [
     "PAPER",
     "AscentConfig",
     "AttackConfig",
+    "AttackSuiteConfig",
+    "CalibrateClassifierConfig",
     "ClassifierViewConfig",
     "CompareDetectorsConfig",
     "CompareLossesConfig",
+    "CompareRobustnessConfig",
     "CompareSubsetsConfig",
     "Config",
     "CounterfactualsConfig",

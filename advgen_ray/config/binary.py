@@ -75,9 +75,15 @@ class DescentFromDataConfig(Config):
 
 
 class WorstCaseConfig(Config):
-    """AUC on images held out, each sample of p0 at its worst: clean, from itself, from noise, best of all iterates."""
+    """AUC on images held out, each sample of p0 at its worst: clean, from itself, from noise, best of all iterates.
+
+    The model kept is at last measured on ``num_test_images`` of the test split too, as its data are and with the data
+    attacked as well (S004 section 3.4.4). Trainings in different balls are compared in one, of radius ``eps``.
+    """
 
     num_images: PositiveInt = 200  # of the data, and of p0
+    num_test_images: NonNegativeInt = 0  # the first of the data, and of p0; 0 measures nothing there
+    eps: PositiveFloat | None = None  # null: the radius of the ascent in training
     num_steps: PositiveInt = 40
     step_size: PositiveFloat | None = None  # 2.5 eps / num_steps
     every_steps: PositiveInt = 200

@@ -6,7 +6,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from advgen_ray.config.base import Config
 from advgen_ray.config.counterfactuals import GenerateConfig
-from advgen_ray.config.search import ParameterConfig
+from advgen_ray.config.search_space import ParameterConfig
 
 
 class TrialResourcesConfig(Config):

@@ -1,6 +1,6 @@
 """A search over the settings of any job: what varies, what is wanted, how many trials, what becomes of a poor one."""
 
-import math
+import itertools
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_v
 
 from advgen_ray.config.base import Config
 from advgen_ray.config.binary import TrainBinaryConfig, TrainOneVsRestConfig
+from advgen_ray.config.calibration import CalibrateClassifierConfig
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.counterfactuals import GenerateByClassifierConfig, GenerateConfig
 from advgen_ray.config.detectors import CompareDetectorsConfig
@@ -20,6 +21,8 @@ from advgen_ray.config.one_vs_rest import EvaluateDetectionConfig, EvaluateOneVs
 from advgen_ray.config.ood import EvaluateOODConfig
 from advgen_ray.config.population import PopulationConfig, check_population
 from advgen_ray.config.synthesis import SynthesizeConfig
+from advgen_ray.config.robustness_comparison import CompareRobustnessConfig
+from advgen_ray.config.search_space import ParameterConfig, Value, as_text
 
 # What computes something that may be better or worse, by the name of its program.
 SEARCHABLE: dict[str, type[Config]] = {
@@ -38,6 +41,8 @@ SEARCHABLE: dict[str, type[Config]] = {
     "evaluate_ood": EvaluateOODConfig,
     "measure_distortion": MeasureDistortionConfig,
     "compare_detectors": CompareDetectorsConfig,
+    "calibrate_classifier": CalibrateClassifierConfig,
+    "compare_robustness": CompareRobustnessConfig,
     "generate_from_classifier": GenerateFromClassifierConfig,
     "synthesize": SynthesizeConfig,
 }
@@ -54,42 +59,6 @@ GENERATIONS = ("generate_counterfactuals", "generate_counterfactuals_by_classifi
 TRAININGS = ("train_classifier", "train_score_model")  # tell on the way how good they are
 
 
-class ParameterConfig(Config):
-    """One setting that varies, by its dotted key: a range, in equal or in multiplied steps, or a list of values."""
-
-    key: str
-    kind: Literal["uniform", "log_uniform", "choice"] = "uniform"
-    low: float | None = None
-    high: float | None = None
-    values: tuple[float | int | str, ...] = ()
-
-    @model_validator(mode="after")
-    def _range_or_values(self) -> Self:
-        if self.kind == "choice":
-            if len(self.values) < 2 or self.low is not None or self.high is not None:
-                raise ValueError(f"{self.key}: choice takes 2 values or more, and neither low nor high")
-        elif self.low is None or self.high is None or self.values or not self.low < self.high:
-            raise ValueError(f"{self.key}: {self.kind} takes low < high and no values, got {self.low} and {self.high}")
-        elif self.kind == "log_uniform" and self.low <= 0:
-            raise ValueError(f"{self.key}: log_uniform needs low > 0, got {self.low}")
-        return self
-
-    def extremes(self) -> list[Any]:
-        """The values between which it varies, or all of a choice."""
-        return list(self.values) if self.kind == "choice" else [self.low, self.high]
-
-    def holds(self, value: float | int | str) -> bool:
-        """Whether it may become this value."""
-        if self.kind == "choice":
-            return value in self.values
-        return (
-            isinstance(value, (int, float))
-            and self.low is not None
-            and self.high is not None
-            and self.low <= value <= self.high
-        )
-
-
 class ObjectiveConfig(Config):
     """A number that a trial ends in, and whether the larger or the smaller is wanted."""
 
@@ -101,10 +70,11 @@ class SearchConfig(Config):
     """Trials of one job under Ray Tune: their best by the first objective, and the front over all objectives.
 
     ``base`` is the job's own config, of which ``space`` varies some keys. ``grid`` tries every combination of values;
-    ``random`` and ``optuna`` draw ``num_trials``, Optuna for all objectives at once, or for the first where ``asha``
-    stops what is poor by it: one trial of ``reduction_factor`` goes on at each rung, none stops before the ``grace``
-    share of its way. Under ``pbt`` what is drawn is where a ``population`` begins, whose settings change on the way. A
-    trial that fails is started again ``max_failures`` times, from what it had stored.
+    ``one_by_one``, an ablation, the base and every other value of each key with all else as in the base; ``random`` and
+    ``optuna`` draw ``num_trials``, Optuna for all objectives at once, or for the first where ``asha`` stops what is
+    poor by it: one trial of ``reduction_factor`` goes on at each rung, none stops before the ``grace`` share of its
+    way. Under ``pbt`` what is drawn is where a ``population`` begins, whose settings change on the way. A trial that
+    fails is started again ``max_failures`` times, from what it had stored.
     """
 
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "max_concurrent_trials", "max_failures", "judge"})
@@ -117,12 +87,12 @@ class SearchConfig(Config):
         ParameterConfig(key="beta", kind="choice", values=(1.0, 3.0, 6.0)),
     )
     objectives: tuple[ObjectiveConfig, ...] = tuple(ObjectiveConfig(metric=metric) for metric in VALIDATION)
-    proposals: Literal["random", "grid", "optuna"] = "optuna"
+    proposals: Literal["random", "grid", "one_by_one", "optuna"] = "optuna"
     scheduler: Literal["none", "asha", "pbt"] = "none"
     grace: float = Field(0.25, gt=0.0, le=1.0)
     reduction_factor: float = Field(3.0, gt=1.0)
     population: PopulationConfig = PopulationConfig()  # of pbt
-    num_trials: PositiveInt = 12  # a grid has as many as it has
+    num_trials: PositiveInt = 12  # those of a grid and one by one are as many as they are
     max_concurrent_trials: PositiveInt = 2
     max_failures: NonNegativeInt = 2
     seed: NonNegativeInt = 0
@@ -136,21 +106,34 @@ class SearchConfig(Config):
     @property
     def size(self) -> int:
         """The number of trials."""
-        return math.prod(len(one.values) for one in self.space) if self.proposals == "grid" else self.num_trials
+        return len(self.given()) or self.num_trials
+
+    def given(self) -> list[dict[str, Any]]:
+        """The settings of every trial where they are not drawn; else none."""
+        values = {parameter.key: parameter.values for parameter in self.space}
+        if self.proposals == "grid":
+            return [dict(zip(values, one, strict=True)) for one in itertools.product(*values.values())]
+        if self.proposals == "one_by_one":
+            base = {key: own[self._of_base(key, own)] for key, own in values.items()}
+            others = [(key, value) for key, own in values.items() for value in own if value != base[key]]
+            return [base, *(base | {key: value} for key, value in others)]
+        return []
+
+    def _of_base(self, key: str, values: tuple[Value, ...]) -> int:
+        """Which of the values the base has; raises ValueError where it is none of them."""
+        base = self.base_settings()[key]
+        for place, value in enumerate(values):
+            if _at(self.trial_config({key: value}).model_dump(mode="json"), key) == base:
+                return place
+        raise ValueError(f"{key}: one_by_one begins with the base, whose {base!r} is none of the values")
 
     def base_settings(self) -> dict[str, Any]:
         """What the base has for each key of the space."""
-        found: dict[str, Any] = {}
-        for parameter in self.space:
-            value: Any = self.base
-            for part in parameter.key.split("."):
-                value = value[part]
-            found[parameter.key] = value
-        return found
+        return {parameter.key: _at(self.base, parameter.key) for parameter in self.space}
 
     def trial_config(self, settings: Mapping[str, Any]) -> Config:
         """The job of a trial; equal settings are the same one."""
-        return self.job_config.override([f"{key}={value}" for key, value in settings.items()])
+        return self.job_config.override([f"{key}={as_text(value)}" for key, value in settings.items()])
 
     def content(self) -> dict[str, Any]:
         """What is computed; where the job of a trial runs is as little a part of it as where the search does."""
@@ -177,11 +160,14 @@ class SearchConfig(Config):
         for parameter in self.space:
             if parameter.key.partition(".")[0] in self.job_config.PLACEMENT:
                 raise ValueError(f"{parameter.key}: says where a trial lies or runs, not what it computes")
-            if self.proposals == "grid" and parameter.kind != "choice":
+            if self.proposals in ("grid", "one_by_one") and parameter.kind != "choice":
                 raise ValueError(f"{parameter.key}: {parameter.kind} has no grid; give kind choice, or other proposals")
+            if self.proposals == "optuna" and any(one is None or isinstance(one, dict) for one in parameter.values):
+                raise ValueError(f"{parameter.key}: Optuna learns nothing of null or of blocks; give other proposals")
             for value in parameter.extremes():
                 self.trial_config({parameter.key: value})
         self._check_objectives()
+        self.given()
         if self.scheduler == "pbt":
             if self.proposals == "optuna":
                 raise ValueError("proposals optuna: a population of pbt begins with random settings or a grid of them")
@@ -205,3 +191,10 @@ class SearchConfig(Config):
         if bool(self.judge) != (self.job in GENERATIONS):
             wanted = "none" if self.judge else "a classifier that says what counterfactuals show"
             raise ValueError(f"judge {self.judge!r}: expected {wanted} for {self.job}")
+
+
+def _at(values: Any, key: str) -> Any:
+    """What stands under a dotted key."""
+    for part in key.split("."):
+        values = values[part]
+    return values

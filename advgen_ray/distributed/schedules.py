@@ -11,7 +11,7 @@ from ray.tune.search import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
 
 from advgen_ray.config.counterfactual_search import TrialResourcesConfig
-from advgen_ray.config.search import ParameterConfig
+from advgen_ray.config.search_space import ParameterConfig
 from advgen_ray.distributed import cluster
 from advgen_ray.distributed.resources import check_trial_fits, per_trial
 

@@ -11,6 +11,7 @@ from advgen_ray.config.base import ConfigT
 from advgen_ray.errors import UserError
 from advgen_ray.recipes import (
     binary,
+    binary_ablation,
     cifar10,
     cifar10_counterfactuals,
     cifar100,
@@ -19,6 +20,7 @@ from advgen_ray.recipes import (
     digits_counterfactuals,
     digits_ratings,
     digits_robust,
+    generative_classifier,
     imagenette,
     mnist,
     ood,
@@ -47,6 +49,8 @@ _MODULES: tuple[ModuleType, ...] = (
     ood,
     synthesis,
     detection,
+    generative_classifier,
+    binary_ablation,
 )  # the first with a config type is its default
 
 

@@ -8,13 +8,19 @@ import yaml
 
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.one_by_one_section import one_by_one_section
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_parallel import parallel_panel
 from advgen_ray.report.plots_pareto import pareto_panel
 from advgen_ray.report.population_section import population_section
 from advgen_ray.report.search_words import Objective, setting_name, setting_text, settings_text
 
-HOW = {"random": "drawn at random", "grid": "a grid", "optuna": "proposed by Optuna"}
+HOW = {
+    "random": "drawn at random",
+    "grid": "a grid",
+    "one_by_one": "those of the base but for one at a time",
+    "optuna": "proposed by Optuna",
+}
 
 
 BECOMES = {
@@ -25,11 +31,16 @@ BECOMES = {
 
 
 def search_page(
-    trials: pd.DataFrame, config: Mapping[str, Any], version: str, on_the_way: pd.DataFrame | None = None
+    trials: pd.DataFrame,
+    config: Mapping[str, Any],
+    version: str,
+    on_the_way: pd.DataFrame | None = None,
+    base: Mapping[str, Any] | None = None,
 ) -> Page:
     """``trials``: as ``stages.search_results.trial_table`` makes them, the best first; ``config``: the search's.
 
-    ``on_the_way``: of a population, as ``stages.search_results.schedule_table`` makes it.
+    ``on_the_way``: of a population, as ``stages.search_results.schedule_table`` makes it. ``base``: where settings vary
+    one by one, those of the trial that all others differ from; ``values`` of the space are then as trials call them.
     """
     keys = [parameter["key"] for parameter in config["space"]]
     objectives = [Objective(one["metric"], one["goal"] == "max") for one in config["objectives"]]
@@ -58,9 +69,10 @@ def search_page(
             for value in [finished[one.metric].max() if one.maximize else finished[one.metric].min()]
         ],
         sections=[
-            *([_front(finished, keys, objectives)] if objectives[1:] else []),
+            *([one_by_one_section(finished, config["space"], objectives, base)] if base else []),
+            *([_front(finished, keys, objectives)] if objectives[1:] and not base else []),
             *([population_section(on_the_way, keys, objectives)] if on_the_way is not None else []),
-            Section("settings", "Settings and what they lead to", [], [_parallel(finished, keys, objectives)]),
+            *([] if base else [_settings(finished, keys, objectives)]),
             Section("trials", "Trials", _told(trials), [_table(trials, keys, objectives), configs]),
         ],
     )
@@ -81,13 +93,14 @@ def _front(finished: pd.DataFrame, keys: list[str], objectives: list[Objective])
     return Section("front", "The front", [], list(figures))
 
 
-def _parallel(finished: pd.DataFrame, keys: list[str], objectives: list[Objective]) -> Figure:
-    return Figure(
+def _settings(finished: pd.DataFrame, keys: list[str], objectives: list[Objective]) -> Section:
+    figure = Figure(
         "Parallel coordinates",
         f"One line a trial, coloured by {objectives[0].name}, the best one thick; what is to be small points down.",
         [parallel_panel(finished, keys, objectives)],
         size="full",
     )
+    return Section("settings", "Settings and what they lead to", [], [figure])
 
 
 def _told(trials: pd.DataFrame) -> list[str]:

@@ -1,6 +1,5 @@
 """The stage that searches the settings of a job: Ray Tune over the job itself, trials tracked, ending in a page."""
 
-import itertools
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -46,7 +45,7 @@ def run(config: SearchConfig) -> dict[str, Any]:
         )
         rounds: list[Round] = []
         if changes:
-            begin = first_round(config.space, config.num_trials, config.seed, _grid(config))
+            begin = first_round(config.space, config.num_trials, config.seed, config.given())
             rounds = run_population(config, begin, at_once, follower)
             trials = ended_trials(config, rounds)
         else:
@@ -69,22 +68,13 @@ def schedule_of(config: SearchConfig, at_once: int) -> Schedule:
     return Schedule(
         {objective.metric: objective.goal for objective in config.objectives},
         at_once,
-        given=_grid(config) or ([base] if held else []),
-        proposals="none" if config.proposals == "grid" else config.proposals,
+        given=config.given() or ([base] if held else []),
+        proposals="none" if config.proposals in ("grid", "one_by_one") else config.proposals,
         num_trials=config.num_trials,
         asha=Asha(config.grace, config.reduction_factor) if config.scheduler == "asha" else None,
         max_failures=config.max_failures,
         seed=config.seed,
     )
-
-
-def _grid(config: SearchConfig) -> list[dict[str, Any]]:
-    """Every combination of values; none where settings are drawn."""
-    if config.proposals != "grid":
-        return []
-    keys = [parameter.key for parameter in config.space]
-    combinations = itertools.product(*(parameter.values for parameter in config.space))
-    return [dict(zip(keys, values, strict=True)) for values in combinations]
 
 
 def _refuse_nothing(table: pd.DataFrame, trials: list[Trial], config: SearchConfig) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from advgen_ray.analysis.pareto import on_front
-from advgen_ray.config import SearchConfig
+from advgen_ray.config import ParameterConfig, SearchConfig
 from advgen_ray.distributed.population import Round, lineage
 from advgen_ray.distributed.schedules import PROGRESS
 from advgen_ray.distributed.tune import MISTAKE, Trial
@@ -30,7 +30,7 @@ def trial_table(trials: list[Trial], config: SearchConfig) -> pd.DataFrame:
     for trial in trials:
         told = [one for one in trial.reports if one.get(PROGRESS) is not None]
         last = told[-1] if told else {}
-        settings = {parameter.key: trial.parameters.get(parameter.key) for parameter in config.space}
+        settings = {one.key: _told(one, trial.parameters) for one in config.space}
         values = {metric: float(last.get(metric, float("nan"))) for metric in metrics_of(config)}
         ended = {PROGRESS: float(last.get(PROGRESS, 0.0)), "status": trial.status, "mistake": trial.mistake}
         rows.append({"trial": trial.id, **settings, **values, **ended})
@@ -116,7 +116,7 @@ def store(
     write_atomic(join(config.output, TRIALS), f"{json.dumps(_plain(table), indent=1)}\n".encode())
     write_atomic(join(config.output, SUMMARY), f"{json.dumps(summary, indent=1)}\n".encode())
     best = table.iloc[0]
-    job = config.trial_config({parameter.key: best[parameter.key] for parameter in config.space})
+    job = config.trial_config({parameter.key: parameter.value_of(best[parameter.key]) for parameter in config.space})
     told = ", ".join(f"{metric} {best[metric]:.6g}" for metric in metrics_of(config))
     words = f"# The best of {len(table)} trials of {config.output}: {told}\n"
     if on_the_way is not None:
@@ -126,13 +126,34 @@ def store(
         )
     words += f"# python jobs/{config.job}.py --config FILE\n"
     write_atomic(join(config.output, BEST), (words + job.to_yaml()).encode())
-    page = search_page(table, config.model_dump(mode="json"), version("advgen_ray"), on_the_way)
+    page = search_page(table, _as_told(config), version("advgen_ray"), on_the_way, _base_as_told(config))
     write_atomic(join(config.output, PAGE), render(page).encode())
 
 
 def metrics_of(config: SearchConfig) -> list[str]:
     """The objectives by name, the first one first."""
     return [objective.metric for objective in config.objectives]
+
+
+def _as_told(config: SearchConfig) -> dict[str, Any]:
+    """The config with the values of an ablation as tables call them."""
+    values = config.model_dump(mode="json")
+    if config.proposals == "one_by_one":
+        for told, parameter in zip(values["space"], config.space, strict=True):
+            told["values"] = [parameter.told(value) for value in parameter.values]
+    return values
+
+
+def _base_as_told(config: SearchConfig) -> dict[str, Any] | None:
+    """The trial that those of an ablation differ from."""
+    if config.proposals != "one_by_one":
+        return None
+    return {parameter.key: parameter.told(config.given()[0][parameter.key]) for parameter in config.space}
+
+
+def _told(parameter: ParameterConfig, settings: Mapping[str, Any]) -> float | int | str | None:
+    """What a trial has, as tables call it; None where it never got its settings."""
+    return parameter.told(settings[parameter.key]) if parameter.key in settings else None
 
 
 def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from advgen_ray.distributed.tune import Report
 from advgen_ray.errors import UserError
 from advgen_ray.stages import (
     binary,
+    calibration,
     class_detection,
     classifier,
     classifier_images,
@@ -26,6 +27,7 @@ from advgen_ray.stages import (
     one_vs_rest_evaluation,
     ood,
     robustness,
+    robustness_comparison,
     score_model,
     synthesis,
 )
@@ -50,6 +52,8 @@ RUNS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "evaluate_detection": class_detection.run,
     "evaluate_ood": ood.run,
     "compare_detectors": detectors.run,
+    "calibrate_classifier": calibration.run,
+    "compare_robustness": robustness_comparison.run,
     "generate_from_classifier": classifier_images.run,
     "synthesize": synthesis.run,
 }
