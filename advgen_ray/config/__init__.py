@@ -16,6 +16,7 @@ from advgen_ray.config.counterfactuals import (
 )
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
+from advgen_ray.config.explanation import ExplainPredictionsConfig
 from advgen_ray.config.explorer import ExploreCounterfactualsConfig
 from advgen_ray.config.jobs import (
     ScoreEnergiesConfig,
@@ -45,6 +46,12 @@ from advgen_ray.config.parts import (
     WorkersConfig,
 )
 from advgen_ray.config.ratings import MakeRatingPageConfig, ReadRatingsConfig
+from advgen_ray.config.restoration import (
+    AddedNoiseConfig,
+    OcclusionConfig,
+    RestorationAscentConfig,
+    RestoreImagesConfig,
+)
 from advgen_ray.config.samplers import FORTY_EVALUATIONS, HUNDRED_EVALUATIONS, PAPER, SamplerConfig
 from advgen_ray.config.search import ObjectiveConfig, ParameterConfig, SearchConfig
 from advgen_ray.config.study import ClassifierViewConfig, EnergyViewConfig, ReportConfig, StudyConfig
@@ -53,6 +60,7 @@ __all__ = [
     "FORTY_EVALUATIONS",
     "HUNDRED_EVALUATIONS",
     "PAPER",
+    "AddedNoiseConfig",
     "AscentConfig",
     "AttackConfig",
     "ClassifierViewConfig",
@@ -69,6 +77,7 @@ __all__ = [
     "EvaluateDetectionConfig",
     "EvaluateOneVsRestConfig",
     "EvaluateRobustnessConfig",
+    "ExplainPredictionsConfig",
     "ExploreCounterfactualsConfig",
     "GenerateByClassifierConfig",
     "GenerateConfig",
@@ -80,6 +89,7 @@ __all__ = [
     "MinimaxConfig",
     "NeighborhoodConfig",
     "ObjectiveConfig",
+    "OcclusionConfig",
     "OptimizerConfig",
     "ParameterConfig",
     "PoolConfig",
@@ -87,6 +97,8 @@ __all__ = [
     "ReadRatingsConfig",
     "ReportConfig",
     "ResNetConfig",
+    "RestorationAscentConfig",
+    "RestoreImagesConfig",
     "SamplerConfig",
     "ScoreEnergiesConfig",
     "SearchConfig",

@@ -13,10 +13,12 @@ from advgen_ray.config.counterfactuals import GenerateByClassifierConfig, Genera
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
+from advgen_ray.config.explanation import ExplainPredictionsConfig
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
 from advgen_ray.config.jobs import ScoreEnergiesConfig, TrainClassifierConfig, TrainScoreModelConfig
 from advgen_ray.config.one_vs_rest import EvaluateDetectionConfig, EvaluateOneVsRestConfig
 from advgen_ray.config.population import PopulationConfig, check_population
+from advgen_ray.config.restoration import RestoreImagesConfig
 
 # What computes something that may be better or worse, by the name of its program.
 SEARCHABLE: dict[str, type[Config]] = {
@@ -34,6 +36,8 @@ SEARCHABLE: dict[str, type[Config]] = {
     "evaluate_detection": EvaluateDetectionConfig,
     "compare_detectors": CompareDetectorsConfig,
     "generate_from_classifier": GenerateFromClassifierConfig,
+    "restore_images": RestoreImagesConfig,
+    "explain_predictions": ExplainPredictionsConfig,
 }
 # What a trial of these is measured by; of the others, any number of the summary that the job prints.
 VALIDATION = ("validation_pgd_accuracy", "validation_clean_accuracy")

@@ -21,6 +21,7 @@ from advgen_ray.recipes import (
     imagenette,
     mnist,
     plane,
+    restoration,
     svhn,
     tiny_imagenet,
 )
@@ -39,6 +40,7 @@ _MODULES: tuple[ModuleType, ...] = (
     imagenette,
     plane,
     binary,
+    restoration,
 )  # the first with a config type is its default
 
 

@@ -33,9 +33,15 @@ def input_gradient_panel(images: ArrayLike, gradients: Mapping[str, ArrayLike], 
 
 def generated_panel(images: Mapping[str, ArrayLike]) -> Panel:
     """S001 figures H and I: images ``[N, C, H, W]`` in [0, 1] that a classifier generated, one row a class."""
-    rows = {name: _colored(one) for name, one in images.items()}
-    alt = f"Generated images, {max(map(len, rows.values()))} in a row; rows: {', '.join(rows)}."
-    return _grid("generated", alt, list(rows.values()), list(rows), [])
+    alt = (
+        f"Generated images, {max(len(np.asarray(one)) for one in images.values())} in a row; rows: {', '.join(images)}."
+    )
+    return picture_rows("generated", alt, images)
+
+
+def picture_rows(name: str, alt: str, images: Mapping[str, ArrayLike], title: str = "") -> Panel:
+    """Rows of pictures ``[N, C, H, W]`` in [0, 1], each row with its name on the left."""
+    return _grid(name, alt, [_colored(one) for one in images.values()], list(images), [], title)
 
 
 def neighbors_panel(generated: ArrayLike, neighbors: ArrayLike, similarity: ArrayLike) -> Panel:
@@ -79,7 +85,12 @@ def descent_panel(energies: Mapping[str, ArrayLike]) -> Panel:
 
 
 def _grid(
-    name: str, alt: str, rows: Sequence[np.ndarray], row_names: Sequence[str], column_names: Sequence[str]
+    name: str,
+    alt: str,
+    rows: Sequence[np.ndarray],
+    row_names: Sequence[str],
+    column_names: Sequence[str],
+    title: str = "",
 ) -> Panel:
     """Rows of colored pictures ``[N, H, W, 3]`` on one axes; a row may be shorter than the others."""
     num_columns = max(len(row) for row in rows)
@@ -93,12 +104,13 @@ def _grid(
         axes.set_yticks(np.arange(len(rows)) + middle, row_names)
         axes.set_xticks(np.arange(len(column_names)) + middle, column_names)
         axes.xaxis.tick_top()
+        axes.set_title(title)
         axes.tick_params(length=0, labelsize=8, labelcolor=INK)
         axes.grid(visible=False)
         for spine in axes.spines.values():
             spine.set_visible(False)
 
-    size = (PICTURE_INCHES * num_columns + 1.2, PICTURE_INCHES * len(rows) + 0.4)
+    size = (PICTURE_INCHES * num_columns + 1.2, PICTURE_INCHES * len(rows) + (0.6 if title else 0.4))
     return draw(name, alt, size, paint)
 
 

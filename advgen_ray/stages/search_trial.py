@@ -21,9 +21,11 @@ from advgen_ray.stages import (
     detectors,
     distance_classifier,
     energies,
+    explanation,
     gradient_alignment,
     one_vs_rest,
     one_vs_rest_evaluation,
+    restoration,
     robustness,
     score_model,
 )
@@ -48,6 +50,8 @@ RUNS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "evaluate_detection": class_detection.run,
     "compare_detectors": detectors.run,
     "generate_from_classifier": classifier_images.run,
+    "restore_images": restoration.run,
+    "explain_predictions": explanation.run,
 }
 
 

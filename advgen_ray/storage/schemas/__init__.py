@@ -3,7 +3,9 @@
 from advgen_ray.storage.schemas.classifiers import CLASSIFIER_IMAGES, ENERGIES, INPUT_GRADIENTS, ROBUSTNESS
 from advgen_ray.storage.schemas.counterfactuals import COUNTERFACTUALS, GRADIENT_ALIGNMENT
 from advgen_ray.storage.schemas.detection import CLASS_DETECTIONS, DETECTIONS, DETECTOR_LOGITS
+from advgen_ray.storage.schemas.explanation import EXPLANATIONS
 from advgen_ray.storage.schemas.images import ImageShape, column_to_images, images_to_column
+from advgen_ray.storage.schemas.restoration import RESTORATIONS
 
 __all__ = [
     "CLASSIFIER_IMAGES",
@@ -12,8 +14,10 @@ __all__ = [
     "DETECTIONS",
     "DETECTOR_LOGITS",
     "ENERGIES",
+    "EXPLANATIONS",
     "GRADIENT_ALIGNMENT",
     "INPUT_GRADIENTS",
+    "RESTORATIONS",
     "ROBUSTNESS",
     "SCHEMAS",
     "ImageShape",
@@ -31,4 +35,6 @@ SCHEMAS = {
     "gradient_alignment": GRADIENT_ALIGNMENT,
     "detector_logits": DETECTOR_LOGITS,
     "class_detections": CLASS_DETECTIONS,
+    "restorations": RESTORATIONS,
+    "explanations": EXPLANATIONS,
 }
