@@ -18,6 +18,7 @@ from advgen_ray.config.counterfactuals import (
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.config.distortion import MeasureDistortionConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
+from advgen_ray.config.explanation import ExplainPredictionsConfig
 from advgen_ray.config.explorer import ExploreCounterfactualsConfig
 from advgen_ray.config.jobs import (
     OutliersConfig,
@@ -54,6 +55,12 @@ from advgen_ray.config.parts import (
     WorkersConfig,
 )
 from advgen_ray.config.ratings import MakeRatingPageConfig, ReadRatingsConfig
+from advgen_ray.config.restoration import (
+    AddedNoiseConfig,
+    OcclusionConfig,
+    RestorationAscentConfig,
+    RestoreImagesConfig,
+)
 from advgen_ray.config.robustness_comparison import AttackSuiteConfig, CompareRobustnessConfig
 from advgen_ray.config.samplers import FORTY_EVALUATIONS, HUNDRED_EVALUATIONS, PAPER, SamplerConfig
 from advgen_ray.config.search import ObjectiveConfig, SearchConfig
@@ -65,6 +72,7 @@ __all__ = [
     "FORTY_EVALUATIONS",
     "HUNDRED_EVALUATIONS",
     "PAPER",
+    "AddedNoiseConfig",
     "AscentConfig",
     "AttackConfig",
     "AttackSuiteConfig",
@@ -85,6 +93,7 @@ __all__ = [
     "EvaluateOODConfig",
     "EvaluateOneVsRestConfig",
     "EvaluateRobustnessConfig",
+    "ExplainPredictionsConfig",
     "ExploreCounterfactualsConfig",
     "GenerateByClassifierConfig",
     "GenerateConfig",
@@ -101,6 +110,7 @@ __all__ = [
     "OODDetectorConfig",
     "OODSetConfig",
     "ObjectiveConfig",
+    "OcclusionConfig",
     "OptimizerConfig",
     "OutliersConfig",
     "ParameterConfig",
@@ -109,6 +119,8 @@ __all__ = [
     "ReadRatingsConfig",
     "ReportConfig",
     "ResNetConfig",
+    "RestorationAscentConfig",
+    "RestoreImagesConfig",
     "SamplerConfig",
     "ScoreEnergiesConfig",
     "SearchConfig",

@@ -15,14 +15,16 @@ from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
 from advgen_ray.config.distortion import MeasureDistortionConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
+from advgen_ray.config.explanation import ExplainPredictionsConfig
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
 from advgen_ray.config.jobs import ScoreEnergiesConfig, TrainClassifierConfig, TrainScoreModelConfig
 from advgen_ray.config.one_vs_rest import EvaluateDetectionConfig, EvaluateOneVsRestConfig
 from advgen_ray.config.ood import EvaluateOODConfig
 from advgen_ray.config.population import PopulationConfig, check_population
-from advgen_ray.config.synthesis import SynthesizeConfig
+from advgen_ray.config.restoration import RestoreImagesConfig
 from advgen_ray.config.robustness_comparison import CompareRobustnessConfig
 from advgen_ray.config.search_space import ParameterConfig, Value, as_text
+from advgen_ray.config.synthesis import SynthesizeConfig
 
 # What computes something that may be better or worse, by the name of its program.
 SEARCHABLE: dict[str, type[Config]] = {
@@ -45,6 +47,8 @@ SEARCHABLE: dict[str, type[Config]] = {
     "compare_robustness": CompareRobustnessConfig,
     "generate_from_classifier": GenerateFromClassifierConfig,
     "synthesize": SynthesizeConfig,
+    "restore_images": RestoreImagesConfig,
+    "explain_predictions": ExplainPredictionsConfig,
 }
 # What a trial of these is measured by; of the others, any number of the summary that the job prints.
 VALIDATION = ("validation_pgd_accuracy", "validation_clean_accuracy")

@@ -26,6 +26,7 @@ from advgen_ray.recipes import (
     ood,
     ood_training,
     plane,
+    restoration,
     svhn,
     synthesis,
     tiny_imagenet,
@@ -51,6 +52,7 @@ _MODULES: tuple[ModuleType, ...] = (
     detection,
     generative_classifier,
     binary_ablation,
+    restoration,
 )  # the first with a config type is its default
 
 

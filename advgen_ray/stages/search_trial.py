@@ -22,10 +22,12 @@ from advgen_ray.stages import (
     detectors,
     distance_classifier,
     energies,
+    explanation,
     gradient_alignment,
     one_vs_rest,
     one_vs_rest_evaluation,
     ood,
+    restoration,
     robustness,
     robustness_comparison,
     score_model,
@@ -56,6 +58,8 @@ RUNS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "compare_robustness": robustness_comparison.run,
     "generate_from_classifier": classifier_images.run,
     "synthesize": synthesis.run,
+    "restore_images": restoration.run,
+    "explain_predictions": explanation.run,
 }
 
 

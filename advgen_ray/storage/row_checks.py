@@ -11,9 +11,9 @@ from advgen_ray.storage.descriptions import config_digest
 from advgen_ray.storage.schemas import SCHEMAS, ImageShape, column_to_images
 
 # Columns by what their values may be; a column that a kind does not have is not looked at.
-IMAGES = ("x_ce", "x_adv", "x_start", "x_generated", "x_worst")
-SIGNED_IMAGES = ("gradient",)  # any finite values
-FRACTIONS = ("l0", "linf", "confidence", "label_confidence", "position")
+IMAGES = ("x_ce", "x_adv", "x_start", "x_generated", "x_worst", "x_restored")
+SIGNED_IMAGES = ("gradient", "attribution")  # any finite values
+FRACTIONS = ("l0", "linf", "confidence", "label_confidence", "position", "bright_share", "attribution_share")
 NOT_NEGATIVE = (
     "l1", "l2", "attack_distance", "distance", "source_index", "source_label", "label", "y_target", "replicate",
     "start",

@@ -2,9 +2,10 @@
 
 from advgen_ray.storage.schemas.classifiers import CLASSIFIER_IMAGES, ENERGIES, INPUT_GRADIENTS, ROBUSTNESS
 from advgen_ray.storage.schemas.counterfactuals import COUNTERFACTUALS, GRADIENT_ALIGNMENT
-from advgen_ray.storage.schemas.detection import CLASS_DETECTIONS, DETECTIONS, DETECTOR_LOGITS, OOD_SCORES
-from advgen_ray.storage.schemas.detection import CLASS_DETECTIONS, DETECTIONS, DETECTOR_LOGITS, DISTORTIONS
+from advgen_ray.storage.schemas.detection import CLASS_DETECTIONS, DETECTIONS, DETECTOR_LOGITS, DISTORTIONS, OOD_SCORES
+from advgen_ray.storage.schemas.explanation import EXPLANATIONS
 from advgen_ray.storage.schemas.images import ImageShape, column_to_images, images_to_column
+from advgen_ray.storage.schemas.restoration import RESTORATIONS
 from advgen_ray.storage.schemas.synthesis import IMAGE_FEATURES, INTERPOLATIONS, SYNTHESIS
 
 __all__ = [
@@ -15,11 +16,13 @@ __all__ = [
     "DETECTOR_LOGITS",
     "DISTORTIONS",
     "ENERGIES",
+    "EXPLANATIONS",
     "GRADIENT_ALIGNMENT",
     "IMAGE_FEATURES",
     "INPUT_GRADIENTS",
-    "OOD_SCORES",
     "INTERPOLATIONS",
+    "OOD_SCORES",
+    "RESTORATIONS",
     "ROBUSTNESS",
     "SCHEMAS",
     "SYNTHESIS",
@@ -43,4 +46,6 @@ SCHEMAS = {
     "interpolations": INTERPOLATIONS,
     "image_features": IMAGE_FEATURES,
     "distortions": DISTORTIONS,
+    "restorations": RESTORATIONS,
+    "explanations": EXPLANATIONS,
 }
