@@ -44,7 +44,7 @@ def digits_ood() -> EvaluateOODConfig:
             OODSetConfig(name="Tiny ImageNet", source=TINY_IMAGENET),
         ),
         skip_missing=True,
-        num_images=200,
+        num_images=100,
         batch_size=100,
         shard_images=100,
         output="runs/digits/ood",

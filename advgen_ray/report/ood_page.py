@@ -39,7 +39,9 @@ def ood_page(results: OODResults, config: Mapping[str, Any], version: str) -> Pa
     means = {case: mean_auroc(table, case, compared) for case in CASES}
     best = max(detectors, key=lambda one: means["worst"][one])
     ball = _ball(config)
-    of_sets = f"{len(compared)} sets that no detector was trained on"
+    seen = {name for names in results.trained_on.values() for name in names}
+    new = "" if seen & set(compared) else " that no detector was trained on"
+    of_sets = f"{len(compared)} set{'' if len(compared) == 1 else 's'}{new}"
     return Page(
         title=f"advgen_ray: OOD detection on {name}",
         heading="What is taken for data?",
@@ -70,7 +72,7 @@ def _key_figure(
     own = table[(table["detector"] == detector) & (table["case"] == "worst") & table["image_set"].isin(compared)]
     lowest = own.sort_values("auroc", kind="stable").iloc[0]
     detail = (
-        f"worst case, mean of {len(compared)} sets; standard {numbers.decimal(means['standard'][detector])}; lowest "
+        f"worst case, mean of {len(compared)}; standard {numbers.decimal(means['standard'][detector])}; lowest "
         f"{numbers.decimal(lowest['auroc'])} on {lowest['image_set']}"
     )
     return KeyFigure(detector, numbers.decimal(means["worst"][detector]), "AUROC", detail, "", None, "")

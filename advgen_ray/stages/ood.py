@@ -155,9 +155,7 @@ def _summary(config: EvaluateOODConfig, results: OODResults, result_set: ResultS
         "positive_class": "out of distribution",
         "skipped": dict(results.skipped),
         "means_over": sets,
-        "means": [
-            {"detector": name, **{case: round(means[case][name], 6) for case in CASES}} for name in means["standard"]
-        ],
+        **{f"{case}_auroc/{name}": round(value, 6) for case in CASES for name, value in means[case].items()},
         "results": [
             {
                 **{key: round(value, 6) if isinstance(value, float) else value for key, value in row.items()},

@@ -219,6 +219,7 @@ def test_through_ray_it_ends_in_a_page_and_a_summary(ray_session: None, models: 
     assert summary["positive_class"] == "out of distribution"
     assert summary["means_over"] == ["inverted"]
     assert len(summary["results"]) == 4 * 2 * 2
+    assert 0 <= summary["worst_auroc/energy"] < summary["standard_auroc/energy"] <= 1
     assert {row["trained_on"] for row in summary["results"] if row["image_set"] == "inverted"} == {False}
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Positive class: out of distribution" in page
