@@ -82,7 +82,7 @@ class SynthesizeConfig(Config):
     )
     num_images: int = Field(1000, ge=20)  # of each model and ascent
     judge: str = ""  # another classifier, asked what it sees in the images
-    feature_classifier: str = ""  # another classifier, whose last hidden layer stands in for Inception's
+    feature_classifier: str = "runs/judge/model"  # whose last hidden layer stands in for Inception
     inception: str = ""  # a local file of the weights pt_inception-2015-12-05
     num_reference: PositiveInt | None = None  # the first training images, to which samples are compared; null takes all
     num_interpolations: NonNegativeInt = 4  # pairs of starts of one class

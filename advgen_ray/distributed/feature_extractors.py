@@ -13,6 +13,8 @@ from advgen_ray.errors import UserError
 from advgen_ray.storage.filesystem import local_copy
 from advgen_ray.training.foreign_inception import load_fid_inception
 
+INCEPTION_IMAGES = 50  # at once: each takes 20 MB of its first layers, whatever its own size
+
 Extract = Callable[[Tensor], tuple[Tensor, Tensor]]
 """``extract(images) -> (features [N, D], logits [N, K])`` for images ``[N, C, H, W]`` in [0, 1], without gradients."""
 
@@ -27,8 +29,8 @@ def load_extractor(config: SynthesizeConfig, digest: str, device: torch.device, 
 
         @torch.no_grad()
         def read(images: Tensor) -> tuple[Tensor, Tensor]:
-            features, logits = network(images)
-            return features, logits
+            parts = [network(part) for part in images.split(INCEPTION_IMAGES)]
+            return torch.cat([features for features, _ in parts]), torch.cat([logits for _, logits in parts])
 
         return read
     classifier = load_unchanged(config.feature_classifier, digest, device, info).model

@@ -91,6 +91,7 @@ def npz_synthesis_256() -> SynthesizeConfig:
         ),
         start=ImageFilesConfig(path="data/imagenet"),
         num_images=50_000,
+        feature_classifier="",
         inception="data/pt_inception-2015-12-05-6726825d.pth",
         batch_size=25,
         shard_images=250,

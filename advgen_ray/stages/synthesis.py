@@ -21,7 +21,7 @@ from advgen_ray.distributed.synthesis_starts import Starts
 from advgen_ray.errors import UserError
 from advgen_ray.report.page import Page, render
 from advgen_ray.report.synthesis_page import synthesis_page
-from advgen_ray.stages.inputs import content_digest, load_images
+from advgen_ray.stages.inputs import content_digest, load_images, unique_names
 from advgen_ray.stages.synthesis_inputs import feature_digest, judge_digest, synthesizers_of
 from advgen_ray.stages.synthesis_view import SynthesisSets, results_of
 from advgen_ray.storage import ResultSet
@@ -111,7 +111,7 @@ def prepare(config: SynthesizeConfig) -> list[Map]:
 
 def open_sets(config: SynthesizeConfig) -> SynthesisSets:
     """The finished sets of a job; raises UserError where there are none."""
-    names = [one.name for one in synthesizers_of(config)]
+    names = unique_names(config.models, "models", depth=1)
     return SynthesisSets(
         features=ResultSet.open(join(config.output, FEATURES)),
         samples={

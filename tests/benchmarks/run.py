@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, str] = {
     "pgd_vs_passes": "tests.benchmarks.pgd:pgd_vs_passes",
     "train_step_vs_loop": "tests.benchmarks.training:train_step_vs_loop",
     "binary_train_vs_loop": "tests.benchmarks.training:binary_train_vs_loop",
+    "synthesis_rate": "tests.benchmarks.synthesis:synthesis_rate",
     "generation_vs_loop": "tests.benchmarks.generation:generation_vs_loop",
     "generation_rate": "tests.benchmarks.rate:generation_rate",
     "generation_two_actors": "tests.benchmarks.scaling:generation_two_actors",
