@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from advgen_ray.attacks.detector_objectives import (
     bypass_attack,
@@ -77,13 +77,12 @@ class ClassDetectionRows:
         split = datasets.load(config.data.name, config.data.root, config.split)
         self.digest, self.images = classifier_digest, split.first(config.num_images)
         self.attacks = detection_attacks(config)
-        held_out = split.subset(slice(config.num_images, config.num_images + config.fitted.num_images))
-        train = datasets.load(config.data.name, config.data.root, "train")
-        fitted = fit_detectors(config.fitted, classifier, train, held_out, config.seed, config.batch_size, device)
-        self.models = {
-            name: WithDetectors(classifier, detectors).to(device).eval()
-            for name, detectors in {ONE_VS_REST: OneVsRest(ones), **fitted}.items()
-        }
+        beside: dict[str, nn.Module] = {ONE_VS_REST: OneVsRest(ones)}
+        if config.fitted.kinds:
+            held_out = split.subset(slice(config.num_images, config.num_images + config.fitted.num_images))
+            train = datasets.load(config.data.name, config.data.root, "train")
+            beside |= fit_detectors(config.fitted, classifier, train, held_out, config.seed, config.batch_size, device)
+        self.models = {name: WithDetectors(classifier, one).to(device).eval() for name, one in beside.items()}
 
     def __call__(self, index: int) -> pa.Table:
         """The rows of one shard, in batches of ``batch_size``."""

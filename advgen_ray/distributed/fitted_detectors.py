@@ -26,8 +26,6 @@ def fit_detectors(
     ``train`` are the images near which KD and LID look, ``held_out`` those that bandwidth and regressions are fitted
     on: natural, noisy where asked for, and under ``config.attack``.
     """
-    if not config.kinds:
-        return {}
     read = ReferenceImages(classifier, batch_size, device)
     natural = read.batches(held_out)
     attacked = _attacked(config, classifier, held_out, natural, seed)

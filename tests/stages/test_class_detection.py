@@ -55,7 +55,7 @@ def _config(models: Path, output: Path, **changes: Any) -> EvaluateDetectionConf
 
 def _rows(config: EvaluateDetectionConfig) -> pd.DataFrame:
     classifier, detectors, result_set = prepare(config)
-    maker = ClassDetectionRows(config, classifier, detectors, torch.device("cpu"))
+    maker = ClassDetectionRows(config, classifier.digest, detectors, torch.device("cpu"))
     return pd.concat([maker(index).to_pandas() for index in reversed(range(result_set.num_shards))], ignore_index=True)
 
 
