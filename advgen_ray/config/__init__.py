@@ -55,6 +55,7 @@ from advgen_ray.config.restoration import (
 from advgen_ray.config.samplers import FORTY_EVALUATIONS, HUNDRED_EVALUATIONS, PAPER, SamplerConfig
 from advgen_ray.config.search import ObjectiveConfig, ParameterConfig, SearchConfig
 from advgen_ray.config.study import ClassifierViewConfig, EnergyViewConfig, ReportConfig, StudyConfig
+from advgen_ray.config.synthesis import LogitAscentConfig, SynthesizeConfig
 
 __all__ = [
     "FORTY_EVALUATIONS",
@@ -82,6 +83,7 @@ __all__ = [
     "GenerateByClassifierConfig",
     "GenerateConfig",
     "GenerateFromClassifierConfig",
+    "LogitAscentConfig",
     "LogitAttackConfig",
     "LossConfig",
     "MakeRatingPageConfig",
@@ -105,6 +107,7 @@ __all__ = [
     "SearchCounterfactualsConfig",
     "SimulateBinaryTrainingConfig",
     "StudyConfig",
+    "SynthesizeConfig",
     "TrainBinaryConfig",
     "TrainClassifierConfig",
     "TrainOneVsRestConfig",

@@ -19,6 +19,7 @@ from advgen_ray.config.jobs import ScoreEnergiesConfig, TrainClassifierConfig, T
 from advgen_ray.config.one_vs_rest import EvaluateDetectionConfig, EvaluateOneVsRestConfig
 from advgen_ray.config.population import PopulationConfig, check_population
 from advgen_ray.config.restoration import RestoreImagesConfig
+from advgen_ray.config.synthesis import SynthesizeConfig
 
 # What computes something that may be better or worse, by the name of its program.
 SEARCHABLE: dict[str, type[Config]] = {
@@ -38,6 +39,7 @@ SEARCHABLE: dict[str, type[Config]] = {
     "generate_from_classifier": GenerateFromClassifierConfig,
     "restore_images": RestoreImagesConfig,
     "explain_predictions": ExplainPredictionsConfig,
+    "synthesize": SynthesizeConfig,
 }
 # What a trial of these is measured by; of the others, any number of the summary that the job prints.
 VALIDATION = ("validation_pgd_accuracy", "validation_clean_accuracy")

@@ -23,6 +23,7 @@ from advgen_ray.recipes import (
     plane,
     restoration,
     svhn,
+    synthesis,
     tiny_imagenet,
 )
 
@@ -41,6 +42,7 @@ _MODULES: tuple[ModuleType, ...] = (
     plane,
     binary,
     restoration,
+    synthesis,
 )  # the first with a config type is its default
 
 

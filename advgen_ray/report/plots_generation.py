@@ -26,22 +26,16 @@ def input_gradient_panel(images: ArrayLike, gradients: Mapping[str, ArrayLike], 
             to_picture``: 0.5 is zero. Those of one channel are drawn purple where negative and orange where positive.
         class_names: the label of each of the N images.
     """
-    rows = {"input": _colored(images)} | {name: _colored(one, signed=True) for name, one in gradients.items()}
+    rows = {"input": colored(images)} | {name: colored(one, signed=True) for name, one in gradients.items()}
     alt = f"Input gradients of {len(class_names)} images ({', '.join(class_names)}), rows: {', '.join(rows)}."
-    return _grid("input-gradients", alt, list(rows.values()), list(rows), class_names)
+    return picture_grid("input-gradients", alt, list(rows.values()), list(rows), class_names)
 
 
 def generated_panel(images: Mapping[str, ArrayLike]) -> Panel:
     """S001 figures H and I: images ``[N, C, H, W]`` in [0, 1] that a classifier generated, one row a class."""
-    alt = (
-        f"Generated images, {max(len(np.asarray(one)) for one in images.values())} in a row; rows: {', '.join(images)}."
-    )
-    return picture_rows("generated", alt, images)
-
-
-def picture_rows(name: str, alt: str, images: Mapping[str, ArrayLike], title: str = "") -> Panel:
-    """Rows of pictures ``[N, C, H, W]`` in [0, 1], each row with its name on the left."""
-    return _grid(name, alt, [_colored(one) for one in images.values()], list(images), [], title)
+    rows = {name: colored(one) for name, one in images.items()}
+    alt = f"Generated images, {max(map(len, rows.values()))} in a row; rows: {', '.join(rows)}."
+    return picture_grid("generated", alt, list(rows.values()), list(rows), [])
 
 
 def neighbors_panel(generated: ArrayLike, neighbors: ArrayLike, similarity: ArrayLike) -> Panel:
@@ -54,13 +48,13 @@ def neighbors_panel(generated: ArrayLike, neighbors: ArrayLike, similarity: Arra
     """
     nearest = np.asarray(similarity, dtype=float)[:, 0]
     rows = [
-        np.concatenate([_colored(one[None]), _colored(others)])
+        np.concatenate([colored(one[None]), colored(others)])
         for one, others in zip(np.asarray(generated), np.asarray(neighbors), strict=True)
     ]
     columns = ["generated", *(str(rank + 1) for rank in range(len(rows[0]) - 1))]
     names = [f"SSIM {numbers.decimal(value)}" for value in nearest]
     alt = f"Generated images and their nearest test images by SSIM: {', '.join(names)} to the first."
-    return _grid("ssim-neighbors", alt, rows, names, columns)
+    return picture_grid("ssim-neighbors", alt, rows, names, columns)
 
 
 def descent_panel(energies: Mapping[str, ArrayLike]) -> Panel:
@@ -84,7 +78,7 @@ def descent_panel(energies: Mapping[str, ArrayLike]) -> Panel:
     return draw("sgld-descent", f"Mean energy while images are generated: {told}.", WIDE, paint)
 
 
-def _grid(
+def picture_grid(
     name: str,
     alt: str,
     rows: Sequence[np.ndarray],
@@ -114,7 +108,7 @@ def _grid(
     return draw(name, alt, size, paint)
 
 
-def _colored(images: ArrayLike, *, signed: bool = False) -> np.ndarray:
+def colored(images: ArrayLike, *, signed: bool = False) -> np.ndarray:
     """Images ``[N, C, H, W]`` in [0, 1], one or three channels, as ``[N, H, W, 3]``."""
     channels = np.moveaxis(np.asarray(images, dtype=float).clip(0, 1), 1, -1)
     if channels.shape[-1] == 3:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from advgen_ray.analysis.restoration import DEGRADED
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Panel
-from advgen_ray.report.plots_generation import picture_rows
+from advgen_ray.report.plots_generation import colored, picture_grid
 from advgen_ray.report.style import DASHES, INK, MARKERS, SERIES, WIDE, draw
 
 NAMES = {"ssim": "SSIM", "psnr": "PSNR (dB)"}
@@ -18,7 +18,7 @@ NAMES = {"ssim": "SSIM", "psnr": "PSNR (dB)"}
 def rows_panel(name: str, title: str, rows: Mapping[str, np.ndarray]) -> Panel:
     """Rows of pictures ``[N, C, H, W]`` in [0, 1], each with its name; every column is one image."""
     alt = f"{title}: {max(map(len, rows.values()))} images, one a column; rows: {', '.join(rows)}."
-    return picture_rows(name, alt, rows, title)
+    return picture_grid(name, alt, [colored(one) for one in rows.values()], list(rows), [], title)
 
 
 def dial_panel(name: str, table: pd.DataFrame, measure: str, models: list[str]) -> Panel:

@@ -70,24 +70,25 @@ def load_classifier(uri: str, data: DataConfig) -> LoadedModel:
     return loaded
 
 
-def load_any_model(uri: str, data: DataConfig) -> LoadedModel:
-    """A model whose logits may be raised: a classifier as ``load_classifier`` has it, or a binary model of ours.
+def load_binary(uri: str, data: DataConfig) -> LoadedModel:
+    """The model of binary AT at ``uri``, of one logit; raises UserError unless it is one for images of ``data``."""
+    loaded = load_model(local_copy(uri))
+    architecture: dict[str, Any] = loaded.card["architecture"]
+    if loaded.card["kind"] not in CLASSIFIERS or architecture.get("num_classes") != 1:
+        raise UserError(f"{uri}: holds no binary model; give the output of train_binary")
+    shape = datasets.dataset_info(data.name, data.root).image_shape
+    if tuple(architecture["image_shape"]) != shape:
+        found = tuple(architecture["image_shape"])
+        raise UserError(f"{uri}: made for images {found}, {data.name} has {shape}; give a model of this data set")
+    _check_trained_on(uri, loaded.card, data)
+    return loaded
 
-    Raises UserError unless it is one, made for images such as ``data``'s.
-    """
-    if local_copy(uri).is_file():
-        return load_classifier(uri, data)
-    card = read_card(local_copy(uri))
-    if card["kind"] not in CLASSIFIERS or card["architecture"].get("num_classes") != 1:
-        return load_classifier(uri, data)
-    expected, found = (
-        list(datasets.dataset_info(data.name, data.root).image_shape),
-        list(card["architecture"]["image_shape"]),
-    )
-    if found != expected:
-        raise UserError(f"{uri}: made for images of {found}, {data.name} has {expected}; give a model of this data set")
-    _check_trained_on(uri, card, data)
-    return load_model(local_copy(uri))
+
+def load_any_model(uri: str, data: DataConfig) -> LoadedModel:
+    """A model whose logits may be raised: a classifier, as ``load_classifier`` has it, or a binary one."""
+    path = local_copy(uri)
+    binary = not path.is_file() and read_card(path)["architecture"].get("num_classes") == 1
+    return load_binary(uri, data) if binary else load_classifier(uri, data)
 
 
 def _check_trained_on(uri: str, card: dict[str, Any], data: DataConfig) -> None:

@@ -28,6 +28,7 @@ from advgen_ray.stages import (
     restoration,
     robustness,
     score_model,
+    synthesis,
 )
 from advgen_ray.stages.judged import judged_rows, load_judge
 from advgen_ray.storage import ResultSet
@@ -52,6 +53,7 @@ RUNS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "generate_from_classifier": classifier_images.run,
     "restore_images": restoration.run,
     "explain_predictions": explanation.run,
+    "synthesize": synthesis.run,
 }
 
 

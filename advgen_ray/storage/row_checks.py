@@ -13,9 +13,10 @@ from advgen_ray.storage.schemas import SCHEMAS, ImageShape, column_to_images
 # Columns by what their values may be; a column that a kind does not have is not looked at.
 IMAGES = ("x_ce", "x_adv", "x_start", "x_generated", "x_restored")
 SIGNED_IMAGES = ("gradient", "attribution")  # any finite values
-FRACTIONS = ("l0", "linf", "confidence", "label_confidence", "bright_share", "attribution_share")
+FRACTIONS = ("l0", "linf", "confidence", "label_confidence", "position", "bright_share", "attribution_share")
 NOT_NEGATIVE = (
     "l1", "l2", "attack_distance", "distance", "source_index", "source_label", "label", "y_target", "replicate",
+    "start",
 )  # fmt: skip
 LARGEST = float(np.finfo(np.float32).max)
 

@@ -63,7 +63,7 @@ def load_robustbench_state(
     more than tensors.
     """
     path = Path(path)
-    state = _read(path)
+    state = read_state(path)
     mean = _statistics(state, MEANS, mean)
     std = _statistics(state, STDS, std)
     recognized = _recognized(state)
@@ -84,8 +84,8 @@ def load_robustbench_state(
     return model.eval()
 
 
-def _read(path: Path) -> State:
-    """The tensors by name, unwrapped and without the prefixes of wrappers."""
+def read_state(path: Path) -> State:
+    """The tensors of a file by name, unwrapped and without the prefixes of wrappers; raises UserError for all else."""
     content: Any
     if path.suffix == ".safetensors":
         content = load_tensors(path)

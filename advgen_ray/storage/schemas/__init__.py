@@ -6,6 +6,7 @@ from advgen_ray.storage.schemas.detection import CLASS_DETECTIONS, DETECTIONS, D
 from advgen_ray.storage.schemas.explanation import EXPLANATIONS
 from advgen_ray.storage.schemas.images import ImageShape, column_to_images, images_to_column
 from advgen_ray.storage.schemas.restoration import RESTORATIONS
+from advgen_ray.storage.schemas.synthesis import IMAGE_FEATURES, INTERPOLATIONS, SYNTHESIS
 
 __all__ = [
     "CLASSIFIER_IMAGES",
@@ -16,10 +17,13 @@ __all__ = [
     "ENERGIES",
     "EXPLANATIONS",
     "GRADIENT_ALIGNMENT",
+    "IMAGE_FEATURES",
     "INPUT_GRADIENTS",
+    "INTERPOLATIONS",
     "RESTORATIONS",
     "ROBUSTNESS",
     "SCHEMAS",
+    "SYNTHESIS",
     "ImageShape",
     "column_to_images",
     "images_to_column",
@@ -37,4 +41,7 @@ SCHEMAS = {
     "class_detections": CLASS_DETECTIONS,
     "restorations": RESTORATIONS,
     "explanations": EXPLANATIONS,
+    "synthesis": SYNTHESIS,
+    "interpolations": INTERPOLATIONS,
+    "image_features": IMAGE_FEATURES,
 }

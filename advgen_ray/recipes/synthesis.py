@@ -1,0 +1,98 @@
+"""Images that our models ascend to (S004): samples from p0 and from class Gaussians, and counterfactuals."""
+
+from advgen_ray.config import DataConfig, LogitAscentConfig, PoolConfig, SynthesizeConfig
+from advgen_ray.config.binary import ImageFilesConfig
+from advgen_ray.config.synthesis import OwnImagesConfig
+from advgen_ray.recipes.binary import PHOTOGRAPHS
+
+TWO = PoolConfig(min_actors=2, max_actors=2)
+MNIST = DataConfig(name="mnist")
+
+
+def digits_synthesis() -> SynthesizeConfig:
+    """S004 T3.15 on digits: one-vs-rest beside the demo's robust softmax classifier, class Gaussians, proxy FID.
+
+    Of one path length as 10 x .25, 5 x .5 and 20 x .125 are, as in T2.11; a longer one beside them.
+    """
+    return SynthesizeConfig(
+        models=("runs/digits/one_vs_rest/model", "runs/demo/classifiers/eps-1.0/model"),
+        ascents=tuple(
+            LogitAscentConfig(num_steps=num_steps, step_size=step_size)
+            for num_steps, step_size in ((10, 0.25), (5, 0.5), (20, 0.125), (10, 0.1), (20, 0.25))
+        ),
+        judge="runs/demo/classifiers/judge/model",
+        feature_classifier="runs/demo/classifiers/judge/model",
+        shard_images=250,
+        output="runs/digits/synthesis",
+        pool=TWO,
+    )
+
+
+def mnist_synthesis() -> SynthesizeConfig:
+    """S004 T3.15 on MNIST: one-vs-rest beside robust softmax, class Gaussians, proxy FID; no published figure there.
+
+    Train ``runs/mnist/softmax`` (mnist_sat) and ``runs/mnist/judge`` (mnist_judge) first.
+    """
+    return SynthesizeConfig(
+        data=MNIST,
+        models=("runs/mnist/one_vs_rest/model", "runs/mnist/softmax/model"),
+        ascents=(
+            LogitAscentConfig(num_steps=20, step_size=0.25),
+            LogitAscentConfig(num_steps=10, step_size=0.5),
+            LogitAscentConfig(num_steps=40, step_size=0.125),
+            LogitAscentConfig(norm="linf", eps=0.3, num_steps=20, step_size=0.03),
+        ),
+        num_images=2000,
+        judge="runs/mnist/judge/model",
+        feature_classifier="runs/mnist/judge/model",
+        shard_images=250,
+        output="runs/mnist/synthesis",
+        pool=TWO,
+    )
+
+
+def mnist_counterfactual_synthesis() -> SynthesizeConfig:
+    """S004 T3.15's counterfactuals on MNIST: test images made into other classes; no published figure there."""
+    return mnist_synthesis().model_copy(
+        update={"start": OwnImagesConfig(), "num_interpolations": 0, "output": "runs/mnist/counterfactual_synthesis"}
+    )
+
+
+def cifar10_synthesis() -> SynthesizeConfig:
+    """S004 T2.4, T2.5, T2.11: 50,000 samples of 32 x .2 from p0, IS 9.10 and FID 13.21 by 80 Million Tiny Images.
+
+    Give the weights of FIDs with ``--set feature_classifier= --set inception=pt_inception-2015-12-05-6726825d.pth``.
+    """
+    return SynthesizeConfig(
+        data=DataConfig(name="cifar10"),
+        models=("runs/cifar10/binary/model",),
+        ascents=tuple(
+            LogitAscentConfig(num_steps=num_steps, step_size=step_size)
+            for num_steps, step_size in ((32, 0.2), (64, 0.1), (16, 0.4))
+        ),
+        start=PHOTOGRAPHS,
+        num_images=50_000,
+        feature_classifier="runs/cifar10/judge/model",
+        output="runs/cifar10/synthesis",
+    )
+
+
+def npz_synthesis_256() -> SynthesizeConfig:
+    """S004 T2.4, T2.6, T2.11, CelebA-HQ 256: 20 x 8 from ImageNet, FID 18.97. Give data.root, start.path, inception.
+
+    ``--set smoothing_sigma=10`` is figure 2.9's right panel: fewer artifacts, a slightly worse FID.
+    """
+    return SynthesizeConfig(
+        data=DataConfig(name="npz", root="data/celeba_hq_256"),
+        models=("runs/celeba_hq_256/binary/model",),
+        ascents=tuple(
+            LogitAscentConfig(num_steps=num_steps, step_size=step_size)
+            for num_steps, step_size in ((20, 8.0), (40, 4.0), (10, 16.0))
+        ),
+        start=ImageFilesConfig(path="data/imagenet"),
+        num_images=50_000,
+        inception="data/pt_inception-2015-12-05-6726825d.pth",
+        batch_size=25,
+        shard_images=250,
+        output="runs/celeba_hq_256/synthesis",
+    )
