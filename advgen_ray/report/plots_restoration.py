@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from advgen_ray.analysis.restoration import DEGRADED
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Panel
-from advgen_ray.report.plots_generation import colored, picture_grid
+from advgen_ray.report.plots_generation import picture_rows
 from advgen_ray.report.style import DASHES, INK, MARKERS, SERIES, WIDE, draw
 
 NAMES = {"ssim": "SSIM", "psnr": "PSNR (dB)"}
