@@ -6,7 +6,6 @@ from advgen_ray.config.binary import TrainBinaryConfig, TrainOneVsRestConfig
 from advgen_ray.config.binary_simulation import MaximinConfig, MinimaxConfig, SimulateBinaryTrainingConfig
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.comparisons import CompareLossesConfig, CompareSubsetsConfig, LossConfig
-from advgen_ray.config.counterfactual_search import SearchCounterfactualsConfig, TrialResourcesConfig
 from advgen_ray.config.counterfactuals import (
     AscentConfig,
     CounterfactualsConfig,
@@ -46,7 +45,8 @@ from advgen_ray.config.parts import (
 )
 from advgen_ray.config.ratings import MakeRatingPageConfig, ReadRatingsConfig
 from advgen_ray.config.samplers import FORTY_EVALUATIONS, HUNDRED_EVALUATIONS, PAPER, SamplerConfig
-from advgen_ray.config.search import ObjectiveConfig, ParameterConfig, SearchConfig
+from advgen_ray.config.search import ObjectiveConfig, SearchConfig
+from advgen_ray.config.space import ParameterConfig
 from advgen_ray.config.study import ClassifierViewConfig, EnergyViewConfig, ReportConfig, StudyConfig
 
 __all__ = [
@@ -90,14 +90,12 @@ __all__ = [
     "SamplerConfig",
     "ScoreEnergiesConfig",
     "SearchConfig",
-    "SearchCounterfactualsConfig",
     "SimulateBinaryTrainingConfig",
     "StudyConfig",
     "TrainBinaryConfig",
     "TrainClassifierConfig",
     "TrainOneVsRestConfig",
     "TrainScoreModelConfig",
-    "TrialResourcesConfig",
     "TwoConvConfig",
     "UNetConfig",
     "ValidateConfig",

@@ -1,6 +1,7 @@
 """A search over the settings of any job: what varies, what is wanted, how many trials, what becomes of a poor one."""
 
-import math
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
@@ -17,6 +18,7 @@ from advgen_ray.config.gradient_alignment import AlignGradientsConfig
 from advgen_ray.config.jobs import ScoreEnergiesConfig, TrainClassifierConfig, TrainScoreModelConfig
 from advgen_ray.config.one_vs_rest import EvaluateDetectionConfig, EvaluateOneVsRestConfig
 from advgen_ray.config.population import PopulationConfig, check_population
+from advgen_ray.config.space import ParameterConfig, Space, combinations, different, holds
 
 # What computes something that may be better or worse, by the name of its program.
 SEARCHABLE: dict[str, type[Config]] = {
@@ -48,42 +50,6 @@ GENERATIONS = ("generate_counterfactuals", "generate_counterfactuals_by_classifi
 TRAININGS = ("train_classifier", "train_score_model")  # tell on the way how good they are
 
 
-class ParameterConfig(Config):
-    """One setting that varies, by its dotted key: a range, in equal or in multiplied steps, or a list of values."""
-
-    key: str
-    kind: Literal["uniform", "log_uniform", "choice"] = "uniform"
-    low: float | None = None
-    high: float | None = None
-    values: tuple[float | int | str, ...] = ()
-
-    @model_validator(mode="after")
-    def _range_or_values(self) -> Self:
-        if self.kind == "choice":
-            if len(self.values) < 2 or self.low is not None or self.high is not None:
-                raise ValueError(f"{self.key}: choice takes 2 values or more, and neither low nor high")
-        elif self.low is None or self.high is None or self.values or not self.low < self.high:
-            raise ValueError(f"{self.key}: {self.kind} takes low < high and no values, got {self.low} and {self.high}")
-        elif self.kind == "log_uniform" and self.low <= 0:
-            raise ValueError(f"{self.key}: log_uniform needs low > 0, got {self.low}")
-        return self
-
-    def extremes(self) -> list[Any]:
-        """The values between which it varies, or all of a choice."""
-        return list(self.values) if self.kind == "choice" else [self.low, self.high]
-
-    def holds(self, value: float | int | str) -> bool:
-        """Whether it may become this value."""
-        if self.kind == "choice":
-            return value in self.values
-        return (
-            isinstance(value, (int, float))
-            and self.low is not None
-            and self.high is not None
-            and self.low <= value <= self.high
-        )
-
-
 class ObjectiveConfig(Config):
     """A number that a trial ends in, and whether the larger or the smaller is wanted."""
 
@@ -94,11 +60,15 @@ class ObjectiveConfig(Config):
 class SearchConfig(Config):
     """Trials of one job under Ray Tune: their best by the first objective, and the front over all objectives.
 
-    ``base`` is the job's own config, of which ``space`` varies some keys. ``grid`` tries every combination of values;
-    ``random`` and ``optuna`` draw ``num_trials``, Optuna for all objectives at once, or for the first where ``asha``
-    stops what is poor by it: one trial of ``reduction_factor`` goes on at each rung, none stops before the ``grace``
-    share of its way. Under ``pbt`` what is drawn is where a ``population`` begins, whose settings change on the way. A
-    trial that fails is started again ``max_failures`` times, from what it had stored.
+    ``base`` is the job's own config, of which ``space`` varies some keys. ``grid`` tries every combination of values,
+    then those of each of ``also``, what a grid does not name being the base's; ``random`` and ``optuna`` draw
+    ``num_trials``, Optuna for all objectives at once, or for the first where ``asha`` stops what is poor by it: one
+    trial of ``reduction_factor`` goes on at each rung, none stops before the ``grace`` share of its way. ``points`` are
+    settings that are tried first, where something is drawn those that the space holds. Under ``pbt`` what is drawn is
+    where a ``population`` begins, whose settings change on the way. A trial that fails is started again
+    ``max_failures`` times, from what it had stored.
+
+    A trial of a job whose pools are of one actor computes in its own process, with what that actor would take.
     """
 
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "max_concurrent_trials", "max_failures", "judge"})
@@ -106,10 +76,12 @@ class SearchConfig(Config):
     job: str = "train_classifier"
     base: dict[str, Any] = Field({"num_validation_images": 1000}, validate_default=True)
     judge: str = ""  # a classifier that took no part, to say whether counterfactuals show their target
-    space: tuple[ParameterConfig, ...] = (
+    space: Space = (
         ParameterConfig(key="attack.eps", kind="log_uniform", low=0.1, high=2.0),
         ParameterConfig(key="beta", kind="choice", values=(1.0, 3.0, 6.0)),
     )
+    also: tuple[Space, ...] = ()
+    points: tuple[dict[str, float | int | str], ...] = ()
     objectives: tuple[ObjectiveConfig, ...] = tuple(ObjectiveConfig(metric=metric) for metric in VALIDATION)
     proposals: Literal["random", "grid", "optuna"] = "optuna"
     scheduler: Literal["none", "asha", "pbt"] = "none"
@@ -128,19 +100,50 @@ class SearchConfig(Config):
         return SEARCHABLE[self.job].parse(self.base)
 
     @property
+    def keys(self) -> list[str]:
+        """Every setting that is looked at, in the order of the grids."""
+        named = [one.key for grid in (self.space, *self.also) for one in grid]
+        return list(dict.fromkeys([*named, *(key for point in self.points for key in point)]))
+
+    @property
     def size(self) -> int:
         """The number of trials."""
-        return math.prod(len(one.values) for one in self.space) if self.proposals == "grid" else self.num_trials
+        return len(self.given()) if self.proposals == "grid" else self.num_trials
 
-    def base_settings(self) -> dict[str, Any]:
-        """What the base has for each key of the space."""
-        found: dict[str, Any] = {}
-        for parameter in self.space:
-            value: Any = self.base
-            for part in parameter.key.split("."):
-                value = value[part]
-            found[parameter.key] = value
-        return found
+    def settings(self, named: Mapping[str, Any]) -> dict[str, Any]:
+        """What a trial of these has for every key: what is not among them is the base's."""
+        return {key: named[key] if key in named else self.base_setting(key) for key in self.keys}
+
+    def base_setting(self, key: str) -> Any:
+        """What the base has for a dotted key."""
+        value: Any = self.base
+        for part in key.split("."):
+            value = value[part]
+        return value
+
+    def given(self) -> list[dict[str, Any]]:
+        """What is tried for certain, each once: points and every combination, or what the space holds of the former.
+
+        Optuna begins with the base's own settings where the space holds them.
+        """
+        if self.proposals == "grid":
+            crossed = [one for space in (self.space, *self.also) for one in combinations(space)]
+            return different([self.settings(one) for one in (*self.points, *crossed)])
+        base, own = self.settings({}), [{}] if self.proposals == "optuna" else []
+        first = [self.settings(one) for one in (*own, *self.points)]
+        drawn = [parameter.key for parameter in self.space]
+        return different([{key: one[key] for key in drawn} for one in first if holds(self.space, one, base)])
+
+    def trial_name(self, settings: Mapping[str, Any], trial_id: str) -> str:
+        """What a trial is called, and the directory under ``output/trials`` that it has.
+
+        It follows from the settings, so that equal ones are one set and a search begun anew finds what is there; of a
+        training it is Tune's id, as two of equal settings at one place would disturb each other.
+        """
+        if self.job.startswith("train_"):
+            return trial_id
+        plain = {k: float(v) if isinstance(v, (int, float)) else v for k, v in self.settings(settings).items()}
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
     def trial_config(self, settings: Mapping[str, Any]) -> Config:
         """The job of a trial; equal settings are the same one."""
@@ -165,22 +168,36 @@ class SearchConfig(Config):
 
     @model_validator(mode="after")
     def _trials_are_valid(self) -> Self:
-        keys = [parameter.key for parameter in self.space]
+        for space in (self.space, *self.also):
+            self._check_space(space)
+        for key, value in (pair for point in self.points for pair in point.items()):
+            self._check_setting(key, value)
+        if self.also and self.proposals != "grid":
+            raise ValueError(f"also: grids besides the first; {self.proposals} draws from space alone")
+        self._check_objectives()
+        if self.scheduler == "pbt":
+            others = {"proposals optuna": self.proposals == "optuna", "also": self.also, "points": self.points}
+            if any(others.values()):
+                told = next(name for name, given in others.items() if given)
+                raise ValueError(f"{told}: a population of pbt begins with random settings or a grid of them")
+            check_population(self.population, self.job_config, self.keys, self.size)
+        return self
+
+    def _check_space(self, space: Space) -> None:
+        keys = [parameter.key for parameter in space]
         if not keys or len(set(keys)) < len(keys):
-            raise ValueError(f"space: expected different keys, at least one, got {keys}")
-        for parameter in self.space:
-            if parameter.key.partition(".")[0] in self.job_config.PLACEMENT:
-                raise ValueError(f"{parameter.key}: says where a trial lies or runs, not what it computes")
+            name = "space" if space is self.space else "also"
+            raise ValueError(f"{name}: expected different keys, at least one, got {keys}")
+        for parameter in space:
             if self.proposals == "grid" and parameter.kind != "choice":
                 raise ValueError(f"{parameter.key}: {parameter.kind} has no grid; give kind choice, or other proposals")
             for value in parameter.extremes():
-                self.trial_config({parameter.key: value})
-        self._check_objectives()
-        if self.scheduler == "pbt":
-            if self.proposals == "optuna":
-                raise ValueError("proposals optuna: a population of pbt begins with random settings or a grid of them")
-            check_population(self.population, self.job_config, keys, self.size)
-        return self
+                self._check_setting(parameter.key, value)
+
+    def _check_setting(self, key: str, value: Any) -> None:
+        if key.partition(".")[0] in self.job_config.PLACEMENT:
+            raise ValueError(f"{key}: says where a trial lies or runs, not what it computes")
+        self.trial_config({key: value})
 
     def _check_objectives(self) -> None:
         metrics = [objective.metric for objective in self.objectives]

@@ -6,13 +6,14 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from advgen_ray.analysis.ce_ablation import DISTANCES, dominating, nearest_valid
+from advgen_ray.analysis.ce_ablation import DISTANCES, dominating, nearest_valid, with_front
 from advgen_ray.report import numbers
 from advgen_ray.report.ablation_sections import floor_of, setting_sections, written_value
 from advgen_ray.report.ablation_words import KIND, by_kind, setting_name, setting_value, settings_words
 from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_ablation import Z, front_panel
+from advgen_ray.report.search_page import HOW, ends, objectives_of, parallel_figure
 
 COLORED_BY = ("guidance_scale", "neighborhood.sigma_ce")
 MARKS = {"base": "The recipe's setting", "paper": "The paper's w and sigma_CE"}
@@ -31,19 +32,24 @@ def ablation_page(trials: pd.DataFrame, base: Mapping[str, Any], config: Mapping
     """The page.
 
     Args:
-        trials: as ``stages.counterfactual_search.trial_table`` makes them.
+        trials: as ``stages.search_results.trial_table`` makes them; the front is that of validity, L2 and L0 here,
+            whatever the search's own objectives.
         base: the recipe's settings by dotted key.
         config: the search's.
         version: of advgen_ray.
     """
-    generation, shown = config["generation"], _shown(trials, base)
+    told, ranked = ends(trials), trials[trials["status"] == "finished"]
+    trials = with_front(ranked.sort_values(list(base), ignore_index=True))
+    data_name, shown, objectives = config["base"]["data"]["name"], _shown(trials, base), objectives_of(config)
     settings = Details("Full config", [("search", yaml.safe_dump(dict(config), sort_keys=False))])
     first = trials.iloc[0]
-    proposed = "a grid" if config["method"] == "grid" else "proposed by Optuna for the three objectives at once"
+    proposed = HOW[config["proposals"]]
+    if config["proposals"] == "optuna":
+        proposed += f" for {', '.join(one.name for one in objectives)} at once"
     return Page(
-        title=f"advgen_ray: ablation of counterfactuals on {generation['data']['name']}",
+        title=f"advgen_ray: ablation of counterfactuals on {data_name}",
         heading="Which settings make counterfactuals near, sparse and convincing?",
-        data_name=generation["data"]["name"],
+        data_name=data_name,
         version=version,
         answer=_answer(trials, base),
         lead=f"{numbers.count(len(trials))} settings, {proposed}; {numbers.count(int(first['count']))} different-class "
@@ -52,8 +58,9 @@ def ablation_page(trials: pd.DataFrame, base: Mapping[str, Any], config: Mapping
         key_figures=_key_figures(trials, base),
         sections=[
             _front_section(trials, base),
+            Section("settings", "Settings and what they lead to", [], [parallel_figure(ranked, shown, objectives)]),
             *setting_sections(trials, base),
-            Section("trials", "Trials", [], [_table(trials, shown), _distances(trials, shown)]),
+            Section("trials", "Trials", told, [_table(trials, shown), _distances(trials, shown)]),
             Section("doubts", "What to keep in mind", list(DOUBTS), []),
             Section("run", "What was run", [], [settings]),
         ],

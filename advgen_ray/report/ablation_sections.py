@@ -35,7 +35,7 @@ def setting_sections(trials: pd.DataFrame, base: Mapping[str, Any]) -> list[Sect
     """One for every setting that varies.
 
     Args:
-        trials: as ``stages.counterfactual_search.trial_table`` makes them.
+        trials: as ``report.ablation_page`` takes them, with their front.
         base: the recipe's settings by dotted key.
     """
     varied = [key for key in base if trials[key].nunique() > 1]

@@ -1,6 +1,6 @@
 """The page of a search: the front, the settings in parallel coordinates, every trial, and what was run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,8 +15,6 @@ from advgen_ray.report.population_section import population_section
 from advgen_ray.report.search_words import Objective, setting_name, setting_text, settings_text
 
 HOW = {"random": "drawn at random", "grid": "a grid", "optuna": "proposed by Optuna"}
-
-
 BECOMES = {
     "none": ".",
     "asha": "; poor ones stopped by ASHA.",
@@ -31,8 +29,7 @@ def search_page(
 
     ``on_the_way``: of a population, as ``stages.search_results.schedule_table`` makes it.
     """
-    keys = [parameter["key"] for parameter in config["space"]]
-    objectives = [Objective(one["metric"], one["goal"] == "max") for one in config["objectives"]]
+    keys, objectives = keys_of(config), objectives_of(config)
     finished = trials[trials["status"] == "finished"]
     best, first = finished.iloc[0], objectives[0]
     job, data_name = config["job"].replace("_", " "), config["base"]["data"]["name"]
@@ -60,10 +57,21 @@ def search_page(
         sections=[
             *([_front(finished, keys, objectives)] if objectives[1:] else []),
             *([population_section(on_the_way, keys, objectives)] if on_the_way is not None else []),
-            Section("settings", "Settings and what they lead to", [], [_parallel(finished, keys, objectives)]),
-            Section("trials", "Trials", _told(trials), [_table(trials, keys, objectives), configs]),
+            Section("settings", "Settings and what they lead to", [], [parallel_figure(finished, keys, objectives)]),
+            Section("trials", "Trials", ends(trials), [_table(trials, keys, objectives), configs]),
         ],
     )
+
+
+def keys_of(config: Mapping[str, Any]) -> list[str]:
+    """Every setting that is looked at."""
+    named = [one["key"] for space in (config["space"], *config["also"]) for one in space]
+    return list(dict.fromkeys([*named, *(key for point in config["points"] for key in point)]))
+
+
+def objectives_of(config: Mapping[str, Any]) -> list[Objective]:
+    """What is wanted, the first one ranks."""
+    return [Objective(one["metric"], one["goal"] == "max") for one in config["objectives"]]
 
 
 def _front(finished: pd.DataFrame, keys: list[str], objectives: list[Objective]) -> Section:
@@ -81,7 +89,8 @@ def _front(finished: pd.DataFrame, keys: list[str], objectives: list[Objective])
     return Section("front", "The front", [], list(figures))
 
 
-def _parallel(finished: pd.DataFrame, keys: list[str], objectives: list[Objective]) -> Figure:
+def parallel_figure(finished: pd.DataFrame, keys: Sequence[str], objectives: Sequence[Objective]) -> Figure:
+    """Every trial that came to its end, the best first, as a line."""
     return Figure(
         "Parallel coordinates",
         f"One line a trial, coloured by {objectives[0].name}, the best one thick; what is to be small points down.",
@@ -90,7 +99,8 @@ def _parallel(finished: pd.DataFrame, keys: list[str], objectives: list[Objectiv
     )
 
 
-def _told(trials: pd.DataFrame) -> list[str]:
+def ends(trials: pd.DataFrame) -> list[str]:
+    """How many trials came to their end, and why others did not."""
     counts = trials["status"].value_counts()
     told = [f"{counts.get('finished', 0)} trials came to their end, {counts.get('stopped', 0)} were stopped early."]
     mistakes = [text for text in trials["mistake"] if text]
