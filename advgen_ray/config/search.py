@@ -146,8 +146,9 @@ class SearchConfig(Config):
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
     def trial_config(self, settings: Mapping[str, Any]) -> Config:
-        """The job of a trial; equal settings are the same one."""
-        return self.job_config.override([f"{key}={value}" for key, value in settings.items()])
+        """The job of a trial; equal settings are the same one. What has no value, nan in a table, is the base's."""
+        known = {key: value for key, value in settings.items() if value is not None and value == value}
+        return self.job_config.override([f"{key}={value}" for key, value in known.items()])
 
     def content(self) -> dict[str, Any]:
         """What is computed; where the job of a trial runs is as little a part of it as where the search does."""

@@ -68,7 +68,8 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
             if not left[which]:
                 one.result_set.commit(progress.seconds)
         if missing:
-            connect()
+            if not came_to:
+                connect()
             progress.show()
             begin = progress.seconds
             for report in (_reports_here if came_to else _reports)(name, label, maps, pool, missing):

@@ -28,8 +28,8 @@ def trial_table(trials: list[Trial], config: SearchConfig) -> pd.DataFrame:
     """One row a trial, the best by the first objective first (then the next), those stopped early, then the failed.
 
     Columns: trial, every setting by its key, every objective and what else a trial tells (nan where unknown), progress
-    (share of its way), status, mistake, on_front (of all objectives, among the finished). Equal settings that are one
-    set are one row, and so what follows from the settings is in the order of what follows from them.
+    (share of its way), status, mistake, on_front (of all objectives, among the finished). Equal settings that made
+    one set are one row, and of trials that are equally good the first by name comes first.
     """
     rows = []
     for trial in trials:
@@ -129,7 +129,7 @@ def store(
     write_atomic(join(config.output, TRIALS), f"{json.dumps(stored, indent=1)}\n".encode())
     write_atomic(join(config.output, SUMMARY), f"{json.dumps(summary, indent=1)}\n".encode())
     best = table.iloc[0]
-    job = config.trial_config({parameter.key: best[parameter.key] for parameter in config.space})
+    job = config.trial_config({key: best[key] for key in config.keys})
     told = ", ".join(f"{metric} {best[metric]:.6g}" for metric in metrics_of(config))
     words = f"# The best of {len(table)} trials of {config.output}: {told}\n"
     if on_the_way is not None:

@@ -141,6 +141,10 @@ def test_grids_and_points_are_tried_once_each_what_they_do_not_name_being_the_ba
         *((w, 0.2, n, 0) for n in (5, 10) for w in (1.0, 15.0)),
     ]
     assert config.size == len(tried)
+    plain = GRID | {"base": {"sampler": {"kind": "ancestral"}}}
+    unsaid = _config(**plain, space=[_choice("sampler.times", "linear", "quadratic")], points=[{}])
+    assert unsaid.given()[0] == {"sampler.times": None}
+    assert unsaid.trial_config(unsaid.given()[0]) == unsaid.job_config
 
 
 def test_what_is_drawn_begins_with_what_the_space_holds() -> None:
