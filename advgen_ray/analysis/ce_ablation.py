@@ -124,7 +124,7 @@ def slice_of(trials: pd.DataFrame, keys: Sequence[str], key: str, reference: Map
     others = [name for name in keys if name != key]
     if not others:
         return trials.sort_values(key)
-    groups = [group for _, group in trials.groupby(others, sort=False)]
+    groups = [group for _, group in trials.groupby(others, sort=False, dropna=False)]
 
     def rank(group: pd.DataFrame) -> tuple[int, int]:
         return group[key].nunique(), sum(group.iloc[0][name] == reference[name] for name in others)

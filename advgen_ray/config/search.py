@@ -37,9 +37,14 @@ SEARCHABLE: dict[str, type[Config]] = {
     "compare_detectors": CompareDetectorsConfig,
     "generate_from_classifier": GenerateFromClassifierConfig,
 }
-# What a trial of these is measured by; of the others, any number of the summary that the job prints.
+# What a trial of these is measured by, all of which it tells; of the others any number of the summary that the job
+# prints may be an objective.
 VALIDATION = ("validation_pgd_accuracy", "validation_clean_accuracy")
-JUDGED = ("validity", "l2_mean", "l2_median", "l1_mean", "linf_mean", "l0_mean")
+JUDGED = (
+    "count", "num_sources", "validity", "validity_low", "validity_high",
+    *(f"{name}_{what}" for name in ("l2", "l1", "linf", "l0") for what in ("mean", "se", "q25", "median", "q75")),
+    "seconds_per_ce",
+)  # fmt: skip
 METRICS: dict[str, tuple[str, ...]] = {
     "train_classifier": VALIDATION,
     "train_score_model": ("loss",),

@@ -23,13 +23,18 @@ BECOMES = {
 
 
 def search_page(
-    trials: pd.DataFrame, config: Mapping[str, Any], version: str, on_the_way: pd.DataFrame | None = None
+    trials: pd.DataFrame,
+    keys: list[str],
+    config: Mapping[str, Any],
+    version: str,
+    on_the_way: pd.DataFrame | None = None,
 ) -> Page:
-    """``trials``: as ``stages.search_results.trial_table`` makes them, the best first; ``config``: the search's.
+    """``trials``: as ``stages.search_results.trial_table`` makes them, the best first; ``keys``: the settings;
+    ``config``: the search's.
 
     ``on_the_way``: of a population, as ``stages.search_results.schedule_table`` makes it.
     """
-    keys, objectives = keys_of(config), objectives_of(config)
+    objectives = objectives_of(config)
     finished = trials[trials["status"] == "finished"]
     best, first = finished.iloc[0], objectives[0]
     job, data_name = config["job"].replace("_", " "), config["base"]["data"]["name"]
@@ -61,12 +66,6 @@ def search_page(
             Section("trials", "Trials", ends(trials), [_table(trials, keys, objectives), configs]),
         ],
     )
-
-
-def keys_of(config: Mapping[str, Any]) -> list[str]:
-    """Every setting that is looked at."""
-    named = [one["key"] for space in (config["space"], *config["also"]) for one in space]
-    return list(dict.fromkeys([*named, *(key for point in config["points"] for key in point)]))
 
 
 def objectives_of(config: Mapping[str, Any]) -> list[Objective]:

@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from advgen_ray.analysis.ce_ablation import DISTANCES, MEASURES, measures
+from advgen_ray.analysis.ce_ablation import DISTANCES, measures
 from advgen_ray.config import CounterfactualsConfig, GenerateConfig
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.diffusion.vp_sde import VPSDE
@@ -34,11 +34,6 @@ def measured(config: CounterfactualsConfig, judge: Judge) -> dict[str, float]:
         SECONDS: manifest["seconds"] / manifest["num_rows"],
         **({"network_evaluations": evaluations_of(config, VPSDE())} if isinstance(config, GenerateConfig) else {}),
     }
-
-
-def names_of(config_type: type[CounterfactualsConfig]) -> list[str]:
-    """What ``measured`` finds."""
-    return [*MEASURES, SECONDS, *(["network_evaluations"] if config_type is GenerateConfig else [])]
 
 
 def judged_rows(result_set: ResultSet, judge: nn.Module, batch_size: int, device: torch.device) -> pd.DataFrame:

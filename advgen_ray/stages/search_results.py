@@ -143,7 +143,7 @@ def store(
     if config.job == ABLATED:
         page = ablation_page(table, base_of(config), values, software)
     else:
-        page = search_page(table, values, software, on_the_way)
+        page = search_page(table, config.keys, values, software, on_the_way)
     write_atomic(join(config.output, PAGE), render(page).encode())
 
 

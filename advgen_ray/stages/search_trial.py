@@ -28,7 +28,7 @@ from advgen_ray.stages import (
     robustness,
     score_model,
 )
-from advgen_ray.stages.judged import measured, names_of
+from advgen_ray.stages.judged import measured
 from advgen_ray.storage.filesystem import join, local_copy
 from advgen_ray.tracking import told_instead
 from advgen_ray.training.model_directory import read_card
@@ -74,14 +74,12 @@ def run_trial(config: SearchConfig, judge: Judge | None, settings: Parameters, t
     missing = [metric for metric in wanted if metric not in found]
     if missing:
         raise UserError(f"objectives: {missing[0]!r}: {config.job} ends in {', '.join(found)}")
-    report({PROGRESS: 1.0, **{metric: found[metric] for metric in told_of(config)}})
+    report({PROGRESS: 1.0, **{metric: found[metric] for metric in told_of(config) if metric in found}})
 
 
 def told_of(config: SearchConfig) -> list[str]:
-    """What a finished trial reports: the objectives, and of counterfactuals all that they are measured by."""
-    objectives = [objective.metric for objective in config.objectives]
-    more = names_of(type(config.job_config)) if config.judge else []
-    return list(dict.fromkeys([*objectives, *more]))
+    """What a finished trial reports: all that it is measured by, or the objectives among the numbers of a summary."""
+    return list(METRICS.get(config.job) or [objective.metric for objective in config.objectives])
 
 
 def _measured(config: SearchConfig, summary: Mapping[str, Any]) -> dict[str, float]:
