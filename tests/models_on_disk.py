@@ -9,14 +9,16 @@ from advgen_ray.config import (
     AttackConfig,
     GenerateByClassifierConfig,
     GenerateConfig,
+    ObjectiveConfig,
     ParameterConfig,
     PoolConfig,
     SamplerConfig,
     ScoreEnergiesConfig,
-    SearchCounterfactualsConfig,
+    SearchConfig,
     TrainBinaryConfig,
     TwoConvConfig,
 )
+from advgen_ray.config.counterfactuals import PAPER_POINT
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.catalog import CATALOG
@@ -118,19 +120,29 @@ def choice(key: str, *values: Any) -> ParameterConfig:
     return ParameterConfig(key=key, kind="choice", values=values)
 
 
-def search_config(models: Path, output: Path, **changes: Any) -> SearchCounterfactualsConfig:
-    """Trials of 30 CEs in 3 shards, two neighborhoods by two sigma_CE; ``models`` holds a score_model and a judge."""
+def search_config(models: Path, output: Path, **changes: Any) -> SearchConfig:
+    """Trials of 30 CEs in 3 shards, two neighborhoods by two sigma_CE, after the base's and the paper's settings.
+
+    ``models`` holds a score_model and a judge.
+    """
     generation = generate_config(str(models / "score_model"), output / "unused", replicates=1, shard_images=10)
     values = {
-        "generation": generation,
+        "job": "generate_counterfactuals",
+        "base": generation.model_dump(mode="json"),
         "judge": str(models / "judge" / "model"),
         "output": str(output),
+        "proposals": "grid",
+        "points": ({}, PAPER_POINT),
+        "objectives": (
+            ObjectiveConfig(metric="validity"),
+            *(ObjectiveConfig(metric=metric, goal="min") for metric in ("l2_mean", "l0_mean")),
+        ),
         "space": (
             choice("neighborhood.kind", "gaussian", "bounded"),
             choice("neighborhood.sigma_ce", 0.1, 0.2),
         ),
     }
-    return SearchCounterfactualsConfig(**(values | changes))
+    return SearchConfig(**(values | changes))
 
 
 def by_classifier_config(classifier: str, output: Path, **changes: Any) -> GenerateByClassifierConfig:

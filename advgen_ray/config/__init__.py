@@ -7,7 +7,6 @@ from advgen_ray.config.binary_simulation import MaximinConfig, MinimaxConfig, Si
 from advgen_ray.config.calibration import CalibrateClassifierConfig
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.comparisons import CompareLossesConfig, CompareSubsetsConfig, LossConfig
-from advgen_ray.config.counterfactual_search import SearchCounterfactualsConfig, TrialResourcesConfig
 from advgen_ray.config.counterfactuals import (
     AscentConfig,
     CounterfactualsConfig,
@@ -64,7 +63,7 @@ from advgen_ray.config.restoration import (
 from advgen_ray.config.robustness_comparison import AttackSuiteConfig, CompareRobustnessConfig
 from advgen_ray.config.samplers import FORTY_EVALUATIONS, HUNDRED_EVALUATIONS, PAPER, SamplerConfig
 from advgen_ray.config.search import ObjectiveConfig, SearchConfig
-from advgen_ray.config.search_space import ParameterConfig
+from advgen_ray.config.space import ParameterConfig
 from advgen_ray.config.study import ClassifierViewConfig, EnergyViewConfig, ReportConfig, StudyConfig
 from advgen_ray.config.synthesis import LogitAscentConfig, SynthesizeConfig
 
@@ -124,7 +123,6 @@ __all__ = [
     "SamplerConfig",
     "ScoreEnergiesConfig",
     "SearchConfig",
-    "SearchCounterfactualsConfig",
     "SimulateBinaryTrainingConfig",
     "StudyConfig",
     "SynthesizeConfig",
@@ -132,7 +130,6 @@ __all__ = [
     "TrainClassifierConfig",
     "TrainOneVsRestConfig",
     "TrainScoreModelConfig",
-    "TrialResourcesConfig",
     "TwoConvConfig",
     "UNetConfig",
     "ValidateConfig",

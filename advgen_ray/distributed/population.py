@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from advgen_ray.config.population import PopulationConfig
-from advgen_ray.config.search_space import ParameterConfig
+from advgen_ray.config.space import ParameterConfig
 from advgen_ray.rng import Stream
 
 Value = float | int | str

@@ -1,6 +1,6 @@
 """The page of a search: the front, the settings in parallel coordinates, every trial, and what was run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -21,8 +21,6 @@ HOW = {
     "one_by_one": "those of the base but for one at a time",
     "optuna": "proposed by Optuna",
 }
-
-
 BECOMES = {
     "none": ".",
     "asha": "; poor ones stopped by ASHA.",
@@ -32,18 +30,19 @@ BECOMES = {
 
 def search_page(
     trials: pd.DataFrame,
+    keys: list[str],
     config: Mapping[str, Any],
     version: str,
     on_the_way: pd.DataFrame | None = None,
     base: Mapping[str, Any] | None = None,
 ) -> Page:
-    """``trials``: as ``stages.search_results.trial_table`` makes them, the best first; ``config``: the search's.
+    """``trials``: as ``stages.search_results.trial_table`` makes them, the best first; ``keys``: the settings;
+    ``config``: the search's.
 
     ``on_the_way``: of a population, as ``stages.search_results.schedule_table`` makes it. ``base``: where settings vary
     one by one, those of the trial that all others differ from; ``values`` of the space are then as trials call them.
     """
-    keys = [parameter["key"] for parameter in config["space"]]
-    objectives = [Objective(one["metric"], one["goal"] == "max") for one in config["objectives"]]
+    objectives = objectives_of(config)
     finished = trials[trials["status"] == "finished"]
     best, first = finished.iloc[0], objectives[0]
     job, data_name = config["job"].replace("_", " "), config["base"]["data"]["name"]
@@ -73,9 +72,14 @@ def search_page(
             *([_front(finished, keys, objectives)] if objectives[1:] and not base else []),
             *([population_section(on_the_way, keys, objectives)] if on_the_way is not None else []),
             *([] if base else [_settings(finished, keys, objectives)]),
-            Section("trials", "Trials", _told(trials), [_table(trials, keys, objectives), configs]),
+            Section("trials", "Trials", ends(trials), [_table(trials, keys, objectives), configs]),
         ],
     )
+
+
+def objectives_of(config: Mapping[str, Any]) -> list[Objective]:
+    """What is wanted, the first one ranks."""
+    return [Objective(one["metric"], one["goal"] == "max") for one in config["objectives"]]
 
 
 def _front(finished: pd.DataFrame, keys: list[str], objectives: list[Objective]) -> Section:
@@ -93,17 +97,22 @@ def _front(finished: pd.DataFrame, keys: list[str], objectives: list[Objective])
     return Section("front", "The front", [], list(figures))
 
 
-def _settings(finished: pd.DataFrame, keys: list[str], objectives: list[Objective]) -> Section:
-    figure = Figure(
+def _settings(finished: pd.DataFrame, keys: Sequence[str], objectives: Sequence[Objective]) -> Section:
+    return Section("settings", "Settings and what they lead to", [], [parallel_figure(finished, keys, objectives)])
+
+
+def parallel_figure(finished: pd.DataFrame, keys: Sequence[str], objectives: Sequence[Objective]) -> Figure:
+    """Every trial that came to its end, the best first, as a line."""
+    return Figure(
         "Parallel coordinates",
         f"One line a trial, coloured by {objectives[0].name}, the best one thick; what is to be small points down.",
         [parallel_panel(finished, keys, objectives)],
         size="full",
     )
-    return Section("settings", "Settings and what they lead to", [], [figure])
 
 
-def _told(trials: pd.DataFrame) -> list[str]:
+def ends(trials: pd.DataFrame) -> list[str]:
+    """How many trials came to their end, and why others did not."""
     counts = trials["status"].value_counts()
     told = [f"{counts.get('finished', 0)} trials came to their end, {counts.get('stopped', 0)} were stopped early."]
     mistakes = [text for text in trials["mistake"] if text]

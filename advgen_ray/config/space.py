@@ -1,6 +1,8 @@
-"""What a search varies: settings by their dotted keys, in ranges or by values, and what tables call those."""
+"""What varies in a search: ranges and values of settings by their dotted keys, what tables call them, combinations."""
 
+import itertools
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
@@ -70,6 +72,28 @@ class ParameterConfig(Config):
             and self.high is not None
             and self.low <= value <= self.high
         )
+
+
+Space = tuple[ParameterConfig, ...]
+
+
+def combinations(space: Space) -> Iterator[dict[str, Any]]:
+    """Every combination of the values of its choices, the last key's changing first."""
+    return (
+        dict(zip([one.key for one in space], values, strict=True))
+        for values in itertools.product(*(one.values for one in space))
+    )
+
+
+def holds(space: Space, settings: Mapping[str, Any], base: Mapping[str, Any]) -> bool:
+    """Whether a trial drawn from ``space`` may have these settings, what does not vary being the base's."""
+    varied = {one.key: one for one in space}
+    return all(varied[key].holds(value) if key in varied else value == base[key] for key, value in settings.items())
+
+
+def different(settings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each once."""
+    return [one for at, one in enumerate(settings) if one not in settings[:at]]
 
 
 def as_text(value: Value) -> str:
