@@ -72,12 +72,12 @@ class SearchConfig(Config):
     @property
     def size(self) -> int:
         """The number of trials."""
-        return self.num_trials if self.draws else len(self.given())
+        return len(self.given()) if self.drawn == "none" else self.num_trials
 
     @property
-    def draws(self) -> bool:
-        """Whether trials are drawn, beside those that are given."""
-        return self.proposals in ("random", "optuna")
+    def drawn(self) -> Literal["none", "random", "optuna"]:
+        """How trials are drawn beside those that are given, if they are."""
+        return self.proposals if self.proposals in ("random", "optuna") else "none"
 
     def settings(self, named: Mapping[str, Any]) -> dict[str, Any]:
         """What a trial of these has for every key: what is not among them is the base's."""
@@ -102,8 +102,9 @@ class SearchConfig(Config):
         if self.proposals == "one_by_one":
             plain = {one.key: self._value_of_base(one) for one in self.space}
             return [plain, *(plain | {o.key: v} for o in self.space for v in o.values if v != plain[o.key])]
-        base, own = self.settings({}), [{}] if self.proposals == "optuna" else []
-        first = [self.settings(one) for one in (*own, *self.points)]
+        base = self.settings({})
+        own = [base] if self.proposals == "optuna" else []
+        first = [*own, *(self.settings(one) for one in self.points)]
         drawn = [parameter.key for parameter in self.space]
         return different([{key: one[key] for key in drawn} for one in first if holds(self.space, one, base)])
 
@@ -172,7 +173,7 @@ class SearchConfig(Config):
             name = "space" if space is self.space else "also"
             raise ValueError(f"{name}: expected different keys, at least one, got {keys}")
         for parameter in space:
-            if not self.draws and parameter.kind != "choice":
+            if self.drawn == "none" and parameter.kind != "choice":
                 raise ValueError(f"{parameter.key}: {parameter.kind} has no grid; give kind choice, or other proposals")
             if self.proposals == "optuna" and any(one is None or isinstance(one, dict) for one in parameter.values):
                 raise ValueError(f"{parameter.key}: Optuna learns nothing of null or of blocks; give other proposals")

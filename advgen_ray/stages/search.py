@@ -73,7 +73,7 @@ def schedule_of(config: SearchConfig, at_once: int, own_process: Mapping[str, fl
         {objective.metric: objective.goal for objective in config.objectives},
         at_once,
         given=config.given(),
-        proposals=config.proposals if config.draws else "none",
+        proposals=config.drawn,
         num_trials=config.num_trials,
         asha=Asha(config.grace, config.reduction_factor) if config.scheduler == "asha" else None,
         max_failures=config.max_failures,

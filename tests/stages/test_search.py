@@ -12,14 +12,12 @@ from advgen_ray.config import (
     ObjectiveConfig,
     ParameterConfig,
     SearchConfig,
-    TrainBinaryConfig,
     TrainClassifierConfig,
     WorkersConfig,
     resolve,
 )
-from advgen_ray.config.binary import DescentFromDataConfig
 from advgen_ray.distributed.resources import room_for_trials
-from advgen_ray.distributed.schedules import PROGRESS, Asha
+from advgen_ray.distributed.schedules import Asha
 from advgen_ray.distributed.train import Task
 from advgen_ray.distributed.tune import Trial
 from advgen_ray.errors import UserError
@@ -215,37 +213,3 @@ def test_a_trial_that_no_cluster_of_this_size_holds_is_one_line(
     job = _config(tmp_path).override(["base.workers.num_workers=3", "base.workers.cpus_per_worker=2"]).job_config
     with pytest.raises(UserError, match=r"a trial of train_classifier holds 6 CPU \(of 4\) of the cluster; lower"):
         room_for_trials(job, "train_classifier", 2)
-
-
-def test_an_ablation_ends_in_a_panel_for_each_setting(tmp_path: Path) -> None:
-    """Blocks are called by their names in tables, and are blocks again in the best one's config."""
-    descent = {"norm": "l2", "eps": 0.25, "num_steps": 5, "step_size": 0.1}
-    config = SearchConfig.parse(
-        {
-            "job": "train_binary",
-            "base": {"class_index": 1, "ascent": {"norm": "l2", "eps": 0.5}},
-            "space": [
-                {"key": "descent", "kind": "choice", "values": [None, descent], "names": ["out only", "combined"]},
-                {"key": "augment", "kind": "choice", "values": ["none", "flip_crop"]},
-                {"key": "seed", "kind": "choice", "values": [0, 1]},
-            ],
-            "objectives": [{"metric": "test_attacked_auc"}, {"metric": "test_clean_auc"}],
-            "proposals": "one_by_one",
-            "output": str(tmp_path),
-        }
-    )
-    values = {"none": (0.9, 0.99), "combined": (0.95, 0.98), "flip_crop": (0.7, 0.9), "seed 1": (0.91, 0.985)}
-    trials = [
-        Trial(name, given, [{PROGRESS: 1.0, "test_attacked_auc": one, "test_clean_auc": two}], "finished")
-        for (name, (one, two)), given in zip(values.items(), config.given(), strict=True)
-    ]
-    table = search_results.trial_table(trials, config)
-    assert table.iloc[0][["trial", "descent", "augment"]].tolist() == ["combined", "combined", "none"]
-    search_results.store(table, search_results.summarize(table, config), config)
-    best = resolve(TrainBinaryConfig(), str(tmp_path / "best.yaml"), [])
-    assert best.descent == DescentFromDataConfig(**descent)
-    page = (tmp_path / "report.html").read_text()
-    assert page.count("data:image/svg+xml") == 2, "a panel for each setting but the seed"
-    assert "descent: combined" in page
-    assert "Other seeds give the base test attacked AUC 0.9 to 0.91" in page
-    assert "By augment. test attacked AUC: none 0.9, flip crop 0.7" in page
