@@ -21,7 +21,16 @@ KINDS = {
     "gaussian": "Gaussian", "boltzmann_hardtanh": "Boltzmann", "boltzmann_exact": "exact Boltzmann",
     "bounded": "bounded",
 }  # fmt: skip
-KNOWN = {"pgd": "PGD", "l1": "L1", "l2": "L2", "l0": "L0", "linf": "Linf", "auroc": "AUROC", "beta": "beta"}
+KNOWN = {
+    "pgd": "PGD",
+    "auc": "AUC",
+    "l1": "L1",
+    "l2": "L2",
+    "l0": "L0",
+    "linf": "Linf",
+    "auroc": "AUROC",
+    "beta": "beta",
+}
 
 
 @dataclass(frozen=True)
