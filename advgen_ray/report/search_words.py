@@ -9,7 +9,16 @@ from advgen_ray.report import numbers
 
 SHARES = ("accuracy", "validity", "rate", "share", "l0_")  # parts of names whose values are fractions of one
 TERMS = {"guidance_scale": "w", "sigma_ce": "sigma_CE"}
-KNOWN = {"pgd": "PGD", "l1": "L1", "l2": "L2", "l0": "L0", "linf": "Linf", "auroc": "AUROC", "beta": "beta"}
+KNOWN = {
+    "pgd": "PGD",
+    "l1": "L1",
+    "l2": "L2",
+    "l0": "L0",
+    "linf": "Linf",
+    "auroc": "AUROC",
+    "auc": "AUC",
+    "beta": "beta",
+}
 
 
 @dataclass(frozen=True)
