@@ -61,7 +61,10 @@ def cifar10_binary_ablation() -> SearchConfig:
             ),
             ParameterConfig(key="optimizer.weight_decay", kind="choice", values=(0.0, 1e-4, 5e-4)),
             ParameterConfig(
-                key="ascent", kind="choice", values=_radii(base, 0.1, 0.3, 0.5, 1.0), names=("eps 0.1", "eps 0.3", "eps 0.5", "eps 1")
+                key="ascent",
+                kind="choice",
+                values=_radii(base, 0.1, 0.3, 0.5, 1.0),
+                names=("eps 0.1", "eps 0.3", "eps 0.5", "eps 1"),
             ),
             ParameterConfig(key="augment", kind="choice", values=("none", "flip_crop", "auto_augment")),
             ParameterConfig(key="descent", kind="choice", values=(None, descent), names=("out only", "combined")),
