@@ -26,11 +26,14 @@ def digits_binary_ablation() -> SearchConfig:
         base=base.model_dump(mode="json"),
         space=(
             ParameterConfig(
-                key="model", kind="choice", values=tuple(capacities), names=("4, 8", "8, 16", "16, 32", "32, 64")
+                key="model",
+                kind="choice",
+                values=tuple(capacities),
+                names=("4 to 8", "8 to 16", "16 to 32", "32 to 64"),
             ),
             ParameterConfig(key="optimizer.weight_decay", kind="choice", values=(0.0, 1e-4, 1e-2)),
             ParameterConfig(
-                key="ascent", kind="choice", values=_radii(base, 0.25, 0.5, 1.0), names=("0.25", "0.5", "1")
+                key="ascent", kind="choice", values=_radii(base, 0.25, 0.5, 1.0), names=("eps 0.25", "eps 0.5", "eps 1")
             ),
             ParameterConfig(key="augment", kind="choice", values=("none", "flip_crop", "auto_augment")),
             ParameterConfig(key="descent", kind="choice", values=(None, descent), names=("out only", "combined")),
@@ -58,7 +61,10 @@ def cifar10_binary_ablation() -> SearchConfig:
             ),
             ParameterConfig(key="optimizer.weight_decay", kind="choice", values=(0.0, 1e-4, 5e-4)),
             ParameterConfig(
-                key="ascent", kind="choice", values=_radii(base, 0.1, 0.3, 0.5, 1.0), names=("0.1", "0.3", "0.5", "1")
+                key="ascent",
+                kind="choice",
+                values=_radii(base, 0.1, 0.3, 0.5, 1.0),
+                names=("eps 0.1", "eps 0.3", "eps 0.5", "eps 1"),
             ),
             ParameterConfig(key="augment", kind="choice", values=("none", "flip_crop", "auto_augment")),
             ParameterConfig(key="descent", kind="choice", values=(None, descent), names=("out only", "combined")),

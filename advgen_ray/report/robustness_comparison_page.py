@@ -15,9 +15,11 @@ from advgen_ray.report.plots_robustness import accuracy_panel, difference_panel
 
 # S004 table 3.14, CIFAR-10 in L2: the detectors trained at 0.3, the softmax classifier at 0.5.
 PUBLISHED = [
-    ("Yin 2022, generative", {0.0: 0.8812, 0.5: 0.7227}),
-    ("Yin 2022, softmax", {0.0: 0.9083, 0.5: 0.7017}),
+    ("Generative, trained at 0.3", {0.0: 0.8812, 0.5: 0.7227}),
+    ("Softmax, trained at 0.5", {0.0: 0.9083, 0.5: 0.7017}),
 ]
+
+NORMS = {"l1": "L1", "l2": "L2", "linf": "Linf"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,6 @@ def robustness_comparison_page(
     reference = config["reference"] or list(config["classifiers"])[-1]
     worst = compared.accuracies[compared.accuracies["suite"] == WORST]
     name, count = config["data"]["name"], numbers.count(int(worst["count"].iloc[0]))
-    others = [classifier for classifier in compared.classifiers if classifier != reference]
     last = worst[worst["eps"] == worst["eps"].max()].set_index("classifier")
     settings = Details("Full config", [("comparison", yaml.safe_dump(dict(config), sort_keys=False))])
     doubts = list(warnings) or ["Nothing found: no sign of masked gradients, of randomness, or of outputs that are "
@@ -46,10 +47,9 @@ def robustness_comparison_page(
         heading="Which classifier stands farther out?",
         data_name=name,
         version=version,
-        answer=" ".join(_ahead(compared.differences, other, reference) for other in others)
-        or f"{_words(reference)} alone was measured.",
-        lead=f"{count} images of the {config['split']} split in {config['norm']}; an image counts where it stands "
-        "under every attack, within every radius up to the one shown.",
+        answer=next(iter(_ahead(compared, reference)), f"{_words(reference)} alone was measured."),
+        lead=f"{count} images of the {config['split']} split in {NORMS[config['norm']]}; an image counts where it "
+        "stands under every attack, within every radius up to the one shown.",
         key_figures=[
             KeyFigure(
                 _words(classifier)[0].upper() + _words(classifier)[1:],
@@ -70,8 +70,14 @@ def _words(classifier: str) -> str:
     return classifier.replace("_", " ")
 
 
-def _ahead(differences: pd.DataFrame, classifier: str, reference: str) -> str:
-    """``generative is ahead of softmax from eps 0.5``, and where the interval leaves no doubt."""
+def _ahead(compared: Compared, reference: str) -> list[str]:
+    """A sentence for each classifier but the reference."""
+    table = compared.differences
+    return [_ahead_from(table, one, reference) for one in compared.classifiers if one != reference]
+
+
+def _ahead_from(differences: pd.DataFrame, classifier: str, reference: str) -> str:
+    """``Generative is ahead of softmax from eps 0.5``, and where the interval leaves no doubt."""
     rows = differences[differences["classifier"] == classifier]
     begin = ahead_from(differences, classifier)
     sure = [numbers.eps(row["eps"]) for _, row in rows.iterrows() if row["low"] > 0]
@@ -101,49 +107,50 @@ def _of(known: Mapping[str, float], eps: float) -> list[str]:
 def _curves(compared: Compared, worst: pd.DataFrame, reference: str, config: Mapping[str, Any]) -> Section:
     furthest = float(worst["eps"].max())
     marks = [mark for mark in _marks(compared) if mark[0] <= furthest * 1.001]
-    panels = [accuracy_panel("robustness-worst", "Worst of all attacks", worst, config["norm"], marks)]
+    panels = [accuracy_panel("robustness-worst", "Worst of all attacks", worst, NORMS[config["norm"]], marks)]
     if len(compared.differences):
-        panels.append(difference_panel(compared.differences, _words(reference), config["norm"], marks))
+        panels.append(difference_panel(compared.differences, _words(reference), NORMS[config["norm"]], marks))
     radii = sorted(worst["eps"].unique())
-    by = worst.set_index(["classifier", "eps"])
-    cells = []
-    for classifier, facts in compared.classifiers.items():
-        shares = (by.loc[(classifier, eps)] for eps in radii)
-        cells.append(
-            [
-                _words(classifier),
-                numbers.count(facts["parameters"]),
-                numbers.eps(facts["training_eps"]) if facts["training_eps"] else numbers.MISSING,
-                *(numbers.with_interval(share["accuracy"], share["low"], share["high"]) for share in shares),
-            ]
-        )
-    apart = compared.differences.set_index(["classifier", "eps"])
-    for classifier in dict.fromkeys(compared.differences["classifier"]):
-        rows = (apart.loc[(classifier, eps)] for eps in radii)
-        cells.append([f"{_words(classifier)} minus {_words(reference)}", "", "", *(_points(row) for row in rows)])
+    by, apart = (table.set_index(["classifier", "eps"]) for table in (worst, compared.differences))
+    rows = [[_words(one), *(_share(by.loc[(one, eps)]) for eps in radii)] for one in compared.classifiers]
+    others = list(dict.fromkeys(compared.differences["classifier"]))
+    tables = [
+        Table(
+            "Worst of all attacks, by radius",
+            "In percent with 95% intervals. Radius 0 is no attack.",
+            ["Classifier", *(numbers.eps(eps) for eps in radii)],
+            rows,
+            context=_published(radii) if config["data"]["name"] == "cifar10" and config["norm"] == "l2" else [],
+            context_title="Yin 2022, table 3.14",
+        ),
+        Table(
+            f"Accuracy minus that of {_words(reference)}",
+            "In points, of the same images, with Newcombe's 95% interval for paired shares.",
+            ["Classifier", *(numbers.eps(eps) for eps in radii)],
+            [[_words(one), *(_points(apart.loc[(one, eps)]) for eps in radii)] for one in others],
+        ),
+    ]
+    told = "; ".join(_described(name, facts) for name, facts in compared.classifiers.items())
     return Section(
         "curves",
         "Accuracy against the radius",
-        ["Intervals are 95%; differences are of the same images (Newcombe's paired interval)."],
-        [
-            Figure("By radius", "Bars and bands are 95% intervals.", panels, size="wide"),
-            Table(
-                "Worst of all attacks, by radius",
-                "In percent with 95% intervals; differences in points. Radius 0 is no attack.",
-                ["Classifier", "parameters", "trained at", *(numbers.eps(eps) for eps in radii)],
-                cells,
-                context=_published(radii) if config["data"]["name"] == "cifar10" and config["norm"] == "l2" else [],
-                context_title="Yin 2022, table 3.14",
-            ),
-        ],
+        [f"{told}.", *_ahead(compared, reference)[1:]],
+        [Figure("By radius", "Bars and bands are 95% intervals.", panels, size="wide"), *tables[: 1 + bool(others)]],
     )
 
 
+def _described(name: str, facts: Mapping[str, Any]) -> str:
+    trained = f", trained at eps {numbers.eps(facts['training_eps'])}" if facts["training_eps"] else ""
+    return f"{_words(name)}: {numbers.count(facts['parameters'])} parameters{trained}"
+
+
+def _share(row: pd.Series) -> str:
+    return numbers.with_interval(row["accuracy"], row["low"], row["high"])
+
+
 def _published(radii: Sequence[float]) -> list[list[str]]:
-    trained = {"Yin 2022, generative": "0.3", "Yin 2022, softmax": "0.5"}
     return [
-        [name, "", trained[name], *(numbers.percent(known[eps], 2) if eps in known else "" for eps in radii)]
-        for name, known in PUBLISHED
+        [name, *(numbers.percent(known[eps], 2) if eps in known else "" for eps in radii)] for name, known in PUBLISHED
     ]
 
 
@@ -163,7 +170,7 @@ def _by_attack(compared: Compared, config: Mapping[str, Any]) -> Section:
         for suite in [*suites, WORST]
     ]
     panels = [
-        accuracy_panel(f"robustness-{suite}", _words(suite), table[table["suite"] == suite], config["norm"])
+        accuracy_panel(f"robustness-{suite}", _words(suite), table[table["suite"] == suite], NORMS[config["norm"]])
         for suite in suites
     ]
     return Section(

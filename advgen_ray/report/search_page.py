@@ -57,7 +57,7 @@ def search_page(
     lead = f"{numbers.count(len(trials))} trials of {job}, settings {HOW[config['proposals']]}, seed {config['seed']}"
     return Page(
         title=f"advgen_ray: search over {job} on {data_name}",
-        heading="Which settings are worth their cost?",
+        heading="Which settings make the difference?" if base else "Which settings are worth their cost?",
         data_name=data_name,
         version=version,
         answer=f"The best trial by {first.name}, {words}, reaches {first.written(best[first.metric])}.{front}",

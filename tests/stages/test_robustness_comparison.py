@@ -36,9 +36,9 @@ def classifiers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-def _config(classifiers: dict[str, str], output: Path, **changes: Any) -> CompareRobustnessConfig:
+def _config(models: dict[str, str], output: Path, **changes: Any) -> CompareRobustnessConfig:
     values: dict[str, Any] = {
-        "classifiers": classifiers, "num_images": 30, "radii": (0.2, 0.6), "suites": SUITES, "shard_images": 20,
+        "classifiers": models, "num_images": 30, "radii": (0.2, 0.6), "suites": SUITES, "shard_images": 20,
         "output": str(output), "pool": PoolConfig(max_actors=1),
     }  # fmt: skip
     return CompareRobustnessConfig(**(values | changes))
