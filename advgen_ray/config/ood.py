@@ -55,7 +55,7 @@ class OODAttackConfig(Config):
 class EvaluateOODConfig(Config):
     """Standard and worst-case OOD detection (S004 section 3.3): the positive class is out of distribution.
 
-    ``num_images`` of the test split against as many of each set, chosen by the seed. A set that cannot be read is an
+    Test images against images of each set, both chosen by the seed. A set that cannot be read is an
     error, unless ``skip_missing``: then the page names it.
     """
 
@@ -69,7 +69,8 @@ class EvaluateOODConfig(Config):
     )
     skip_missing: bool = False
     attack: OODAttackConfig = OODAttackConfig()
-    num_images: PositiveInt = 1024  # in distribution, and of each set; fewer where there are no more
+    num_in_images: PositiveInt = 1024  # in distribution; fewer where there are no more
+    num_out_images: PositiveInt = 1024  # of each set, likewise
     num_fit_images: PositiveInt = 10_000  # of the training split, that Gaussians are fitted to
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 256

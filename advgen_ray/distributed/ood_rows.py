@@ -50,17 +50,17 @@ def groups_of(num_detectors: int, counts: Mapping[str, int], shard_images: int) 
 
 
 def in_distribution(config: EvaluateOODConfig, load: Load) -> LabelledImages:
-    """The test images, ``num_images`` of them or all, chosen by the seed."""
-    return _chosen(load(config.data, "test"), config, RESERVED)
+    """The test images, ``num_in_images`` of them or all, chosen by the seed."""
+    return _chosen(load(config.data, "test"), config.num_in_images, RESERVED, config.seed)
 
 
 def out_of_distribution(config: EvaluateOODConfig, one: OODSetConfig, load: Load) -> LabelledImages:
-    """The images of a set, ``num_images`` or all, chosen by the seed; raises UserError where they cannot be read."""
+    """``num_out_images`` of a set or all, chosen by the seed; raises UserError where they cannot be read."""
     own = load(config.data, "test")
     parts = [source_images(one.source, own, "test", config.seed, load, one.name)]
     if one.part == "all":
         parts.append(source_images(one.source, own, "train", config.seed, load, one.name))
-    return _chosen(parts[0] if len(parts) == 1 else _joined(parts), config, one.name)
+    return _chosen(parts[0] if len(parts) == 1 else _joined(parts), config.num_out_images, one.name, config.seed)
 
 
 def _joined(parts: Sequence[LabelledImages]) -> LabelledImages:
@@ -68,9 +68,9 @@ def _joined(parts: Sequence[LabelledImages]) -> LabelledImages:
     return LabelledImages(images, np.zeros(len(images), dtype=np.int64), parts[0].info, parts[0].name, "all")
 
 
-def _chosen(images: LabelledImages, config: EvaluateOODConfig, name: str) -> LabelledImages:
-    order = Stream(config.seed, f"ood/{name}").permutation(len(images))
-    return images.subset(np.sort(order[: config.num_images]))
+def _chosen(images: LabelledImages, count: int, name: str, seed: int) -> LabelledImages:
+    order = Stream(seed, f"ood/{name}").permutation(len(images))
+    return images.subset(np.sort(order[:count]))
 
 
 class OODRows:

@@ -50,7 +50,7 @@ def ood_page(results: OODResults, config: Mapping[str, Any], version: str) -> Pa
         answer=f"With every image at its worst within {ball}, {best} tells {of_sets} from {name} with a mean AUROC of "
         f"{numbers.decimal(means['worst'][best])} ({numbers.decimal(means['standard'][best])} where nothing attacks).",
         lead=f"{POSITIVE} {numbers.count(int(table['num_in'].iloc[0]))} test images in distribution, up to "
-        f"{numbers.count(config['num_images'])} of each set out of it; APGD on the detection score, "
+        f"{numbers.count(int(table['num_out'].max()))} of each set out of it; APGD on the detection score, "
         f"{config['attack']['num_steps']} steps, {config['attack']['num_restarts']} restarts.",
         key_figures=[_key_figure(one, table, means, compared) for one in detectors],
         sections=[

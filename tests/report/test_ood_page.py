@@ -15,7 +15,6 @@ from advgen_ray.report.plots_ood import Picture
 
 CONFIG: dict[str, Any] = {
     "data": {"name": "digits"},
-    "num_images": 40,
     "attack": {"norm": "l2", "eps": 1.0, "num_steps": 9, "num_restarts": 3},
 }
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from pydantic import ValidationError
@@ -64,7 +65,8 @@ def _config(models: Path, output: Path, **changes: Any) -> EvaluateOODConfig:
         ),
         "sets": SETS,
         "attack": OODAttackConfig(eps=0.8, num_steps=8, num_restarts=2),
-        "num_images": 20,
+        "num_in_images": 20,
+        "num_out_images": 20,
         "num_fit_images": 500,
         "batch_size": 8,
         "shard_images": 12,
@@ -97,7 +99,7 @@ def test_rows_keep_their_promises(models: Path, tmp_path: Path) -> None:
     assert (attacked["worst_score"] < attacked["clean_score"]).mean() > 0.9
     assert set(attacked["start"]) >= {"image", "noise-1"}
     energies = rows[(rows["detector"] == "energy") & (rows["image_set"] == "inverted")]
-    found = torch.from_numpy(column_to_images(energies["x_worst"].to_numpy(), SHAPE))
+    found = torch.from_numpy(column_to_images(pa.array(energies["x_worst"], pa.binary()), SHAPE))
     model = load_model(models / "classifier").model
     read = detection_scores(model, found, SCORES["energy"]).numpy()
     np.testing.assert_allclose(read, energies["worst_score"], rtol=1e-4, atol=1e-4)
@@ -149,7 +151,7 @@ def test_files_are_read_whole_only_where_the_config_says_so(models: Path, tmp_pa
     counts = {}
     for part in ("held_out", "all"):
         config = _config(models, tmp_path / part, sets=(OODSetConfig(name="some", source=source, part=part),))
-        config = config.model_copy(update={"num_images": 100})
+        config = config.model_copy(update={"num_out_images": 100})
         counts[part] = len(prepare(config).sets["some"])
     assert counts == {"held_out": 6, "all": 60}
     with pytest.raises(ValidationError, match="has a test split"):
