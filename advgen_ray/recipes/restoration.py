@@ -28,8 +28,8 @@ def digits_binary_from_noise() -> TrainBinaryConfig:
         ascent=AscentFromP0Config(step_size=0.2, first_steps=1, last_steps=25, epochs_per_k=0.5),
         r1=0.01,
         optimizer=OptimizerConfig(learning_rate=5e-4),
-        num_steps=1500,
-        checkpoint_every_steps=250,
+        num_steps=800,
+        checkpoint_every_steps=200,
         output="runs/digits/binary_from_noise",
         workers=WorkersConfig(num_workers=1),
     )
