@@ -129,11 +129,17 @@ def growing_radii(
     for radius in radii:
         if bool(found.success.all()):
             break
-        done = found.success
         attack = PGD(L2(radius), num_steps, 2.5 * radius / num_steps)
-        x_adv = attack(model, x, objective, lambda outputs, done=done: passes(outputs) | done)
+        x_adv = attack(model, x, objective, _or_done(passes, found.success))
         found = found.nearer(found_at(model, x_adv, x, passes))
     return halfway_back(model, x, found, passes, num_halvings)
+
+
+def _or_done(passes: Until, done: Tensor) -> Until:
+    def until(outputs: Tensor) -> Tensor:
+        return passes(outputs) | done
+
+    return until
 
 
 def halfway_back(model: nn.Module, x: Tensor, found: Found, passes: Until, num_halvings: int = 10) -> Found:

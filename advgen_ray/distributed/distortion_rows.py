@@ -92,7 +92,7 @@ class DistortionRows:
         split = datasets.load(config.data.name, config.data.root, config.split)
         self.images = split.first(config.num_images)
         natural = split.first(config.num_natural).tensor().split(config.batch_size)
-        self.thresholds = {method: self._threshold(method, natural) for method in config.methods}
+        self.thresholds: dict[str, float] = {method: self._threshold(method, natural) for method in config.methods}
 
     def __call__(self, index: int) -> pa.Table:
         """The rows of one shard, in batches of ``batch_size``."""

@@ -33,7 +33,7 @@ def fit_detectors(
     if config.noisy_images:
         stream, ids = Stream(seed, f"noise/{config.attack.label}"), _ids(held_out, natural)
         negatives += [as_much_noise(a, x, one, stream) for a, x, one in zip(attacked, natural, ids, strict=True)]
-    found = {}
+    found: dict[str, Cleanness] = {}
     for kind in config.kinds:
         columns = _columns(kind, config, read, train, held_out, seed)
         found[kind] = fit_cleanness(columns, classifier, negatives, attacked).to(device).eval()

@@ -115,7 +115,7 @@ class OODRows:
             "image_id": image_ids,
             "clean_score": clean.cpu().numpy(),
             "worst_score": found.score.cpu().numpy(),
-            "start": found.start,
+            "worst_from": found.start,
             "x_worst": images_to_column(found.x.cpu().numpy()),
             "distance": self._distance(found.x, x).cpu().numpy(),
             "seed": np.full(size, self.config.seed),

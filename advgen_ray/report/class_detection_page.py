@@ -38,43 +38,6 @@ def class_detection_page(
     worst = {row["method"]: row for row in found if row["attack"] == WORST}
     name, count = config["data"]["name"], numbers.count(config["num_images"])
     others = [method for method in worst if method in WHAT_THEY_ARE]
-    cells = [
-        [
-            f"{_capital(row['method'])}, {row['attack']}",
-            numbers.percent(row["fooled"]),
-            numbers.percent(row["fpr_at_tpr_95"]),
-            f"{row['auc']:.4f}",
-            numbers.percent(row["accuracy"]),
-        ]
-        for row in found
-    ]
-    rates = Section(
-        "rates",
-        "What passes",
-        [
-            "Integrated detection lets an input pass where the detector of the class that the classifier predicts "
-            "takes it for its own; generative detection asks the detectors for the class, too. An attacked image "
-            "counts where it passes and is taken for another class than its label (Yin 2022, equations 3.28, 3.29); "
-            "the worst of all attacks is taken image by image.",
-            *_of_others(others, config),
-        ],
-        [
-            Figure(
-                "True and false positive rate",
-                f"{count} images of the {config['split']} split, one threshold for all detectors.",
-                [_curve_panel(curves, method) for method in worst],
-                size="wide",
-            ),
-            Table(
-                "By method and attack",
-                f"Fooled: taken for another class. False positives at the threshold that {numbers.percent(TPR)} of the "
-                "images pass as they are. Accuracy: of the classifier, of generative detection its own, on images as "
-                "they are.",
-                ["Method, attack", "fooled", "false positives", "AUC", "accuracy"],
-                cells,
-            ),
-        ],
-    )
     settings = Details("Full config", [("evaluation", yaml.safe_dump(dict(config), sort_keys=False))])
     told = {method: numbers.percent(row["fpr_at_tpr_95"]) for method, row in worst.items()}
     return Page(
@@ -91,7 +54,53 @@ def class_detection_page(
             KeyFigure(f"{_capital(method)}: false positives", rate, "", "worst of all attacks", "", None, "")
             for method, rate in told.items()
         ],
-        sections=[rates, Section("run", "What was run", [], [settings])],
+        sections=[_rates(found, curves, others, config), Section("run", "What was run", [], [settings])],
+    )
+
+
+def _rates(
+    found: list[dict[str, Any]],
+    curves: Mapping[tuple[str, str], Curve],
+    others: list[str],
+    config: Mapping[str, Any],
+) -> Section:
+    cells = [
+        [
+            f"{_capital(row['method'])}, {row['attack']}",
+            numbers.percent(row["fooled"]),
+            numbers.percent(row["fpr_at_tpr_95"]),
+            f"{row['auc']:.4f}",
+            numbers.percent(row["accuracy"]),
+        ]
+        for row in found
+    ]
+    return Section(
+        "rates",
+        "What passes",
+        [
+            "Integrated detection lets an input pass where the detector of the class that the classifier predicts "
+            "takes it for its own; generative detection asks the detectors for the class, too. An attacked image "
+            "counts where it passes and is taken for another class than its label (Yin 2022, equations 3.28, 3.29); "
+            "the worst of all attacks is taken image by image.",
+            *_of_others(others, config),
+        ],
+        [
+            Figure(
+                "True and false positive rate",
+                f"{numbers.count(config['num_images'])} images of the {config['split']} split, one threshold for all "
+                "detectors.",
+                [_curve_panel(curves, method) for method in dict.fromkeys(row["method"] for row in found)],
+                size="wide",
+            ),
+            Table(
+                "By method and attack",
+                f"Fooled: taken for another class. False positives at the threshold that {numbers.percent(TPR)} of the "
+                "images pass as they are. Accuracy: of the classifier, of generative detection its own, on images as "
+                "they are.",
+                ["Method, attack", "fooled", "false positives", "AUC", "accuracy"],
+                cells,
+            ),
+        ],
     )
 
 

@@ -127,12 +127,13 @@ def _pictures(
     ids = first.item_ids(places)
     rows = nearest_rows(result_set.read([*NUMBERS, "predicted", "x_adv"]).to_pandas())
     shown = rows[(rows["target_rank"] == 0) & rows["image_id"].isin(ids)].set_index(["method", "image_id"])
-    attacked = {
+    attacked: dict[str, np.ndarray] = {
         method: column_to_images(pa.array([shown.loc[(method, one), "x_adv"] for one in ids]), images.info.image_shape)
         for method in config.methods
     }
     names, method = images.info.class_names, config.methods[0]
-    targets = [int(shown.loc[(method, one), "predicted" if not config.num_targets else "target"]) for one in ids]
+    column = "target" if config.num_targets else "predicted"
+    targets = [int(one) for one in shown.loc[method].loc[ids, column]]
     words = [f"{names[first.labels[place]]}→{names[target]}" for place, target in zip(places, targets, strict=True)]
     return first.tensor(places).numpy(), attacked, words
 

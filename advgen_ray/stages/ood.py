@@ -37,7 +37,7 @@ from advgen_ray.tracking import tracked_run
 
 PAGE, SUMMARY = "report.html", "summary.json"
 NUM_SHOWN = 8  # pictures of each detector
-COLUMNS = ["detector", "image_set", "clean_score", "worst_score", "start"]
+COLUMNS = ["detector", "image_set", "clean_score", "worst_score", "worst_from"]
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,8 @@ def _summary(
 
 def _told(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a table; the radius is a word too, by which a search finds its row."""
-    return [{**row, "at": f"eps {row['eps']:g}"} for row in table.round(6).to_dict("records")]  # type: ignore[misc]
+    rows: list[dict[str, Any]] = table.round(6).to_dict("records")  # type: ignore[assignment]
+    return [{**row, "at": f"eps {row['eps']:g}"} for row in rows]
 
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:

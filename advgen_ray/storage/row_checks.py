@@ -94,14 +94,14 @@ def _falls_beyond_the_rules(table: pa.Table, eps: float) -> Iterator[str]:
 def _worse_than_the_rules(table: pa.Table, eps: float) -> Iterator[str]:
     """Worst cases that are milder than the clean image, outside the ball, or of images that nothing attacks."""
     clean, worst, distance = (table[name].to_numpy() for name in ("clean_score", "worst_score", "distance"))
-    start = table["start"].to_numpy(zero_copy_only=False)
+    worst_from = table["worst_from"].to_numpy(zero_copy_only=False)
     if (worst > clean).any():
         yield "column worst_score is above clean_score somewhere"
-    unmoved = start == "clean"
+    unmoved = worst_from == "clean"
     if ((worst != clean) | (distance != 0))[unmoved].any():
-        yield "columns worst_score and distance are not those of the clean image where start says so"
+        yield "columns worst_score and distance are not those of the clean image where worst_from says so"
     if not unmoved[table["image_set"].to_numpy(zero_copy_only=False) == "in"].all():
-        yield "column start names an attack on images in distribution"
+        yield "column worst_from names an attack on images in distribution"
     if (distance > eps * (1 + 1e-6)).any():
         yield f"column distance goes up to {distance.max():g}, beyond eps {eps:g}"
 

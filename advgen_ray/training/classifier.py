@@ -73,11 +73,9 @@ def train_classifier(
 ) -> None:
     """Train in place on the losses of ``loss_at_epoch`` (epochs from 0); without an attack this is standard training.
 
-    An ``exposure`` takes the place of either.
-
-    ``batch_size`` is global, over all workers. ``max_steps`` ends earlier than ``num_epochs``; ``until`` is a step to
-    pause at. Over the first ``eps_warmup_epochs`` the attack grows linearly from nothing. All draws are keyed by
-    (seed, item, step).
+    An ``exposure`` takes the place of either. ``batch_size`` is global, over all workers. ``max_steps`` ends earlier
+    than ``num_epochs``; ``until`` is a step to pause at. Over the first ``eps_warmup_epochs`` the attack grows linearly
+    from nothing. All draws are keyed by (seed, item, step).
     """
     order = BatchOrder(len(images), batch_size, seed, worker.rank, worker.num_workers)
     start_noise, augmentation = Stream(seed, "attack"), Stream(seed, "augment")
@@ -90,16 +88,13 @@ def train_classifier(
         x, y = items_on(worker, images.tensor(batch.indices), images.targets(batch.indices))
         if augment:
             x = augment(x, item_ids, step, augmentation)
-        attack = None
-        if attack_at:
-            share = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
-            attack = BareAttack(trainee.model, attack_at(share, keyed(start_noise, item_ids, step)))
+        share = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
+        noise = keyed(start_noise, item_ids, step)
+        attack = BareAttack(trainee.model, attack_at(share, noise)) if attack_at else None
         if exposure:
-            terms = exposure(model, x, y, attack, step, batch.share)
-        elif attack:
-            terms = loss_at_epoch(step // order.steps_per_epoch)(model, x, y, attack)
-        else:
-            terms = sat_loss(model, x, y, None)
+            return StepTerms(exposure(model, x, y, attack, step, batch.share), len(y), batch.global_size)
+        loss = loss_at_epoch(step // order.steps_per_epoch)
+        terms = loss(model, x, y, attack) if attack else sat_loss(model, x, y, None)
         return StepTerms(terms, len(y), batch.global_size)
 
     def observe(step: int) -> dict[str, float]:

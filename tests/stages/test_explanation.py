@@ -33,7 +33,7 @@ def _config(root: Path, output: Path, **changes: Any) -> ExplainPredictionsConfi
         "classifiers": (str(root / "trained" / "model"), str(root / "random" / "model")),
         "baselines": ("black", "mean"),
         "num_images": 25,
-        "num_steps": 16,
+        "num_steps": 48,
         "batch_size": 8,
         "shard_images": 10,
         "output": str(output),

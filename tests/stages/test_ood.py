@@ -97,7 +97,7 @@ def test_rows_keep_their_promises(models: Path, tmp_path: Path) -> None:
         assert not list(row_problems(table, prepared.result_set.plan, SHAPE))
     attacked = rows[rows["image_set"] != IN]
     assert (attacked["worst_score"] < attacked["clean_score"]).mean() > 0.9
-    assert set(attacked["start"]) >= {"image", "noise-1"}
+    assert set(attacked["worst_from"]) >= {"image", "noise-1"}
     energies = rows[(rows["detector"] == "energy") & (rows["image_set"] == "inverted")]
     found = torch.from_numpy(column_to_images(pa.array(energies["x_worst"], pa.binary()), SHAPE))
     model = load_model(models / "classifier").model
@@ -118,7 +118,7 @@ def test_broken_rows_are_named(models: Path, tmp_path: Path) -> None:
     for changes, words in (
         ({"worst_score": rows["clean_score"] + 1}, "above clean_score"),
         ({"distance": 0.9}, "beyond eps 0.8"),
-        ({"start": "clean"}, "not those of the clean image"),
+        ({"worst_from": "clean"}, "not those of the clean image"),
         ({"image_set": "in"}, "names an attack on images in distribution"),
     ):
         broken = type(table).from_pandas(rows.assign(**changes), schema=table.schema, preserve_index=False)

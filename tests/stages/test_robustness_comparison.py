@@ -125,7 +125,7 @@ def test_rows_of_all_sets_end_in_curves_and_a_page(
     assert made == [8]
     page = (tmp_path / "report.html").read_text()
     assert "Which classifier stands farther out?" in page
-    assert "generative minus softmax" in page
+    assert "Accuracy minus that of softmax" in page
     with pytest.raises(UserError, match="holds a result set of identity"):
         robustness_comparison.run(config.model_copy(update={"seed": 1}))
 

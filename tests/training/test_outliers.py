@@ -47,7 +47,7 @@ def test_outliers_lose_their_confidence(
         with torch.no_grad():
             confidence[exposed] = trainee.model.eval()(noise.tensor()).softmax(1).amax(1).mean()
         assert ("outlier_confidence" in records[-1]) == exposed
-    assert confidence[True] < confidence[False] - 0.1
+    assert confidence[True] - 0.1 < (confidence[False] - 0.1) / 2, "half of what is above a tenth of ten classes"
 
 
 def test_the_seed_decides_which_outliers_a_step_sees(few_digits: LabelledImages, noise: LabelledImages) -> None:

@@ -69,7 +69,7 @@ OOD_SCORES = pa.schema(
         ("image_id", pa.string()),
         ("clean_score", pa.float32()),  # higher: further out of distribution
         ("worst_score", pa.float32()),  # the lowest of the clean one and of all restarts' best; in: the clean one
-        ("start", pa.string()),  # where that came from: "clean", "image", or "noise-1" and so on
+        ("worst_from", pa.string()),  # where that came from: "clean", "image", or "noise-1" and so on
         ("x_worst", pa.binary()),  # little-endian float32, C * H * W, in [0, 1]: the image at its worst
         ("distance", pa.float64()),  # from the image, in the attack's norm
         *PROVENANCE,
