@@ -1,4 +1,4 @@
-"""Learn the constants of a generative classifier (Ray Data, then L-BFGS): catalogue D8."""
+"""Learn the constants of a generative classifier (Ray Data, then descent): catalogue D8."""
 
 import sys
 

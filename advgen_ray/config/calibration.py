@@ -10,7 +10,7 @@ from advgen_ray.config.parts import DataConfig, PoolConfig
 
 
 class CalibrateClassifierConfig(Config):
-    """The constants c_k of a classifier of one-vs-rest detectors (S004 section 3.4.2; Ray Data, then L-BFGS).
+    """The constants c_k of a classifier of one-vs-rest detectors (S004 section 3.4.2; Ray Data, then descent).
 
     Learned on the training images by their cross-entropy, but for ``num_validation_images`` of them that say when to
     stop. S004 stops by the test images, which are only measured here.

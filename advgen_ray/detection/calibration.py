@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-MAX_ITERATIONS = 500
+STEP_SIZE = 2.0  # one over the largest curvature that a cross-entropy has in its logits, 1/2: no step overshoots
+MAX_ITERATIONS, PATIENCE = 5000, 200
+CONVERGED = 1e-9  # of the gradient
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,8 @@ class Calibration:
         offsets: ``c_k``, to be added to the logits.
         loss: of the samples learned from, before and after.
         held_out_loss: of the others, before and after; never higher after.
-        iteration: at which it was stopped early, 0 where nothing helped.
-        num_iterations: until the minimum.
+        iteration: of the offsets, 0 where nothing helped.
+        num_iterations: until it ended, at the minimum or after 200 that did not help.
     """
 
     offsets: np.ndarray
@@ -31,9 +32,11 @@ class Calibration:
 def calibrate(logits: np.ndarray, y: np.ndarray, held_out_logits: np.ndarray, held_out_y: np.ndarray) -> Calibration:
     """Offsets ``c`` of least cross-entropy of ``d + c`` (S004 equation 3.43, section 3.4.4), stopped early.
 
-    From zeros by L-BFGS in double precision; of its iterates, the start among them, the one of least cross-entropy on
-    the samples held out. S004 stops by its test set, which is then no test any more. A constant added to all offsets
-    changes nothing, so they sum to zero. The problem is convex.
+    From zeros by gradient descent in double precision; of its iterates, the start among them, the one of least
+    cross-entropy on the samples held out. S004 stops by its test set, which is then no test any more. A constant added
+    to all offsets changes nothing, so they sum to zero. The problem is convex. Where classes are far apart it is flat
+    from the start, and the offsets stay as small as its gradient: L-BFGS, faster on the whole, would begin with a step
+    of length one.
 
     Args:
         logits: ``d_k`` of the samples to learn from, ``[N, K]``.
@@ -46,20 +49,17 @@ def calibrate(logits: np.ndarray, y: np.ndarray, held_out_logits: np.ndarray, he
     learned, held_out = _Sample(logits, y), _Sample(held_out_logits, held_out_y)
     if learned.num_classes != held_out.num_classes:
         raise ValueError(f"logits of {learned.num_classes} and of {held_out.num_classes} classes")
-    ways = [np.zeros(learned.num_classes)]
-    minimize(
-        learned.cross_entropy,
-        ways[0],
-        jac=True,
-        method="L-BFGS-B",
-        callback=lambda offsets: ways.append(offsets.copy()),
-        options={"maxiter": MAX_ITERATIONS, "gtol": 1e-10, "ftol": 1e-15},
-    )
-    ways = [offsets - offsets.mean() for offsets in ways]
-    losses = [held_out.cross_entropy(offsets)[0] for offsets in ways]
-    best = int(np.argmin(losses))  # the first of equals
-    before, after = (learned.cross_entropy(offsets)[0] for offsets in (ways[0], ways[best]))
-    return Calibration(ways[best], (before, after), (losses[0], losses[best]), best, len(ways) - 1)
+    offsets = best = np.zeros(learned.num_classes)
+    loss, gradient = before = learned.cross_entropy(offsets)
+    after, held_out_before = loss, held_out.cross_entropy(offsets)[0]
+    lowest, kept, iteration = held_out_before, 0, 0
+    while np.abs(gradient).max() > CONVERGED and iteration < min(kept + PATIENCE, MAX_ITERATIONS):
+        offsets, iteration = offsets - STEP_SIZE * gradient, iteration + 1
+        loss, gradient = learned.cross_entropy(offsets)
+        value = held_out.cross_entropy(offsets)[0]
+        if value < lowest:
+            best, after, lowest, kept = offsets, loss, value, iteration
+    return Calibration(best - best.mean(), (before[0], after), (held_out_before, lowest), kept, iteration)
 
 
 class _Sample:

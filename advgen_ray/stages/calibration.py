@@ -1,4 +1,4 @@
-"""The stage that calibrates a generative classifier: logits by Ray Data, constants by L-BFGS, a model of its own."""
+"""The stage that calibrates a generative classifier: logits by Ray Data, constants by descent, a model of its own."""
 
 import json
 from functools import partial
@@ -122,6 +122,6 @@ def _summary(config: CalibrateClassifierConfig, result_set: ResultSet, found: Ca
         "held_out_cross_entropy_before": round(calibration.held_out_loss[0], 6),
         "held_out_cross_entropy_after": round(calibration.held_out_loss[1], 6),
         "stopped_at_iteration": calibration.iteration,
-        "iterations_to_minimum": calibration.num_iterations,
+        "iterations": calibration.num_iterations,
         "seconds": result_set.manifest["seconds"],
     }
