@@ -89,8 +89,7 @@ def train_classifier(
         if augment:
             x = augment(x, item_ids, step, augmentation)
         share = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
-        noise = keyed(start_noise, item_ids, step)
-        attack = BareAttack(trainee.model, attack_at(share, noise)) if attack_at else None
+        attack = attack_at and BareAttack(trainee.model, attack_at(share, keyed(start_noise, item_ids, step)))
         if exposure:
             return StepTerms(exposure(model, x, y, attack, step, batch.share), len(y), batch.global_size)
         loss = loss_at_epoch(step // order.steps_per_epoch)
