@@ -20,13 +20,12 @@ from advgen_ray.config import (
     ReadRatingsConfig,
     ReportConfig,
     SearchConfig,
-    SearchCounterfactualsConfig,
     SimulateBinaryTrainingConfig,
     StudyConfig,
     ValidateConfig,
     resolve,
 )
-from advgen_ray.config.search import SEARCHABLE
+from advgen_ray.config.searchable import SEARCHABLE
 from advgen_ray.errors import UserError
 from advgen_ray.tracking.provenance import git_commit
 from advgen_ray.tracking.server import redacted
@@ -40,7 +39,6 @@ JOBS: dict[str, type[Config]] = {
     "study": StudyConfig,
     **SEARCHABLE,
     "search": SearchConfig,
-    "search_counterfactuals": SearchCounterfactualsConfig,
     "compare_losses": CompareLossesConfig,
     "compare_subsets": CompareSubsetsConfig,
     "simulate_binary_training": SimulateBinaryTrainingConfig,

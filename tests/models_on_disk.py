@@ -9,17 +9,22 @@ from advgen_ray.config import (
     AttackConfig,
     GenerateByClassifierConfig,
     GenerateConfig,
+    ObjectiveConfig,
     ParameterConfig,
     PoolConfig,
     SamplerConfig,
     ScoreEnergiesConfig,
-    SearchCounterfactualsConfig,
+    SearchConfig,
+    TrainBinaryConfig,
+    TwoConvConfig,
 )
+from advgen_ray.config.counterfactuals import PAPER_POINT
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.catalog import CATALOG
 from advgen_ray.models.unet import UNet
 from advgen_ray.models.wide_resnet import WideResNet
+from advgen_ray.stages import binary
 from advgen_ray.training.model_directory import save_model
 
 DIGITS = CATALOG["digits"]
@@ -73,6 +78,16 @@ def save_classifier(directory: Path, eps: float = 0.0, seed: int = 0, num_steps:
     return str(directory)
 
 
+def save_detectors(root: Path) -> None:
+    """An untrained detector of every digit, where ``train_one_vs_rest`` would leave them."""
+    for k in range(DIGITS.num_classes):
+        config = TrainBinaryConfig(class_index=k, model=TwoConvConfig(channels=(4, 8), hidden=32))
+        kind, architecture = binary._model(config, DIGITS)
+        torch.manual_seed(k)
+        card = {"kind": "two_conv", "architecture": architecture, "data": {"name": "digits"}}
+        save_model(root / f"class-{k}" / "model", kind(**architecture), card | {"training": {"class_index": k}})
+
+
 def _train(model: torch.nn.Module, num_steps: int) -> None:
     images = datasets.load("digits", "", "train")
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
@@ -105,19 +120,29 @@ def choice(key: str, *values: Any) -> ParameterConfig:
     return ParameterConfig(key=key, kind="choice", values=values)
 
 
-def search_config(models: Path, output: Path, **changes: Any) -> SearchCounterfactualsConfig:
-    """Trials of 30 CEs in 3 shards, two neighborhoods by two sigma_CE; ``models`` holds a score_model and a judge."""
+def search_config(models: Path, output: Path, **changes: Any) -> SearchConfig:
+    """Trials of 30 CEs in 3 shards, two neighborhoods by two sigma_CE, after the base's and the paper's settings.
+
+    ``models`` holds a score_model and a judge.
+    """
     generation = generate_config(str(models / "score_model"), output / "unused", replicates=1, shard_images=10)
     values = {
-        "generation": generation,
+        "job": "generate_counterfactuals",
+        "base": generation.model_dump(mode="json"),
         "judge": str(models / "judge" / "model"),
         "output": str(output),
+        "proposals": "grid",
+        "points": ({}, PAPER_POINT),
+        "objectives": (
+            ObjectiveConfig(metric="validity"),
+            *(ObjectiveConfig(metric=metric, goal="min") for metric in ("l2_mean", "l0_mean")),
+        ),
         "space": (
             choice("neighborhood.kind", "gaussian", "bounded"),
             choice("neighborhood.sigma_ce", 0.1, 0.2),
         ),
     }
-    return SearchCounterfactualsConfig(**(values | changes))
+    return SearchConfig(**(values | changes))
 
 
 def by_classifier_config(classifier: str, output: Path, **changes: Any) -> GenerateByClassifierConfig:

@@ -20,6 +20,7 @@ MEASURES = (
     "count", "num_sources", "validity", "validity_low", "validity_high",
     *(f"{name}_{what}" for name in DISTANCES for what in ("mean", "se", "q25", "median", "q75")),
 )  # fmt: skip
+COUNTS = ("count", "num_sources")  # those of them that are whole numbers
 OBJECTIVES = {"validity": True, "l2_mean": False, "l0_mean": False}  # whether the larger is the better
 
 
@@ -123,7 +124,7 @@ def slice_of(trials: pd.DataFrame, keys: Sequence[str], key: str, reference: Map
     others = [name for name in keys if name != key]
     if not others:
         return trials.sort_values(key)
-    groups = [group for _, group in trials.groupby(others, sort=False)]
+    groups = [group for _, group in trials.groupby(others, sort=False, dropna=False)]
 
     def rank(group: pd.DataFrame) -> tuple[int, int]:
         return group[key].nunique(), sum(group.iloc[0][name] == reference[name] for name in others)

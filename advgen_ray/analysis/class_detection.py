@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-METHODS = {"integrated": ("predicted", "predicted_logit"), "generative": ("chosen", "chosen_logit")}
+PREDICTED, CHOSEN = ("predicted", "predicted_logit"), ("chosen", "chosen_logit")
+METHODS = {
+    "integrated": ("one_vs_rest", *PREDICTED),
+    "generative": ("one_vs_rest", *CHOSEN),
+    "energy": ("energy", *PREDICTED),
+    "kd_bu": ("kd_bu", *PREDICTED),
+    "lid": ("lid", *PREDICTED),
+}
+"""By method who reads an image, where the class stands that it is taken for, and the logit that lets it pass."""
+TRANSFERRED = "made against the others"
 WORST = "worst of all"
 TPR = 0.95
 
@@ -32,18 +41,23 @@ class Curve:
 def curves(rows: pd.DataFrame) -> dict[tuple[str, str], Curve]:
     """By method and attack, and by method under the worst of all attacks, image by image.
 
+    Of attacks that know a detector each method meets those that know its own one by one; those that were made against
+    other detectors are one entry, the worst of them image by image.
+
     TPR and FPR are S004's (equations 3.28, 3.29): the share of images as they are that pass, and the share of attacked
     ones that pass and are taken for another class than their label, of all that were attacked.
     """
     found: dict[tuple[str, str], Curve] = {}
-    natural = rows[rows["attack"] == ""]
-    for method, (choice, logit) in METHODS.items():
-        own = natural[logit].to_numpy(dtype=np.float64)
+    for method, (detector, choice, logit) in methods_of(rows).items():
+        read = rows[rows["detector"] == detector]
+        own = read.loc[read["attack"] == "", logit].to_numpy(dtype=np.float64)
         passing: dict[str, pd.Series] = {}
-        for attack, others in rows[rows["attack"] != ""].groupby("attack", sort=False):
+        for (attack, knows), others in read[read["attack"] != ""].groupby(["attack", "knows"], sort=False):
             fooled = others[choice] != others["label"]
-            logits = np.where(fooled, others[logit], -np.inf)
-            passing[str(attack)] = pd.Series(logits, index=others["image_id"])
+            values = pd.Series(np.where(fooled, others[logit], -np.inf), index=others["image_id"])
+            name = str(attack) if knows in ("", detector) else TRANSFERRED
+            passing[name] = values.combine(passing[name], max) if name in passing else values
+        passing = {name: passing[name] for name in sorted(passing, key=lambda name: name == TRANSFERRED)}
         passing[WORST] = pd.concat(passing, axis=1).max(axis=1)
         for attack, values in passing.items():
             found[method, attack] = _curve(own, values.to_numpy(dtype=np.float64))
@@ -53,9 +67,9 @@ def curves(rows: pd.DataFrame) -> dict[tuple[str, str], Curve]:
 def table(rows: pd.DataFrame) -> pd.DataFrame:
     """A row for each method and attack: ``fooled``, ``fpr_at_tpr_95``, ``auc``; ``accuracy`` on images as they are."""
     found: list[dict[str, Any]] = []
-    natural = rows[rows["attack"] == ""]
     for (method, attack), curve in curves(rows).items():
-        choice = METHODS[method][0]
+        detector, choice, _ = METHODS[method]
+        natural = rows[(rows["attack"] == "") & (rows["detector"] == detector)]
         found.append(
             {
                 "method": method,
@@ -67,6 +81,12 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(found)
+
+
+def methods_of(rows: pd.DataFrame) -> dict[str, tuple[str, str, str]]:
+    """Those of ``METHODS`` whose detector read the rows."""
+    present = set(rows["detector"].unique())
+    return {method: of for method, of in METHODS.items() if of[0] in present}
 
 
 def _curve(own: np.ndarray, passing: np.ndarray) -> Curve:

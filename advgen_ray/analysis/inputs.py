@@ -36,7 +36,10 @@ class CounterfactualSet:
 
 @dataclass(frozen=True)
 class StudyInputs:
-    """Everything the tables are computed from; ``energies`` has the columns ``ENERGY_COLUMNS``."""
+    """Everything the tables are computed from; ``energies`` has the columns ``ENERGY_COLUMNS``.
+
+    ``judge_logits`` has image_set, image_id and logits: what the judge makes of clean images and of counterfactuals.
+    """
 
     data_name: str
     class_names: tuple[str, ...]
@@ -46,6 +49,7 @@ class StudyInputs:
     variants: tuple[CounterfactualSet, ...] = ()
     held_out: CounterfactualSet | None = None
     chains: tuple[CounterfactualSet, ...] = ()  # counterfactuals whose sources are counterfactuals
+    judge_logits: pd.DataFrame | None = None
 
 
 def classifier_names(energies: pd.DataFrame, judge: str) -> list[str]:

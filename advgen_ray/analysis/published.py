@@ -66,3 +66,16 @@ class Targets:
 
 
 TARGETS = {"digits": Targets(clean_accuracy=0.98, validity=0.95, distance_classifier=0.80, effect=0.06)}
+
+# Yin 2022 (S004), tables 2.7 and 2.8: SSIM of the first ten of each on CelebA-HQ 256.
+S004_DENOISING: dict[str, tuple[float, ...]] = {
+    "noise image": (0.186, 0.342, 0.265, 0.132, 0.259, 0.262, 0.161, 0.244, 0.269, 0.218),
+    "denoised image": (0.301, 0.322, 0.421, 0.297, 0.388, 0.407, 0.349, 0.410, 0.320, 0.578),
+}
+S004_INPAINTING: dict[str, tuple[float, ...]] = {
+    "occluded": (0.846, 0.817, 0.836, 0.881, 0.809, 0.822, 0.769, 0.799, 0.773, 0.817),
+    "recovered": (0.827, 0.815, 0.811, 0.902, 0.829, 0.839, 0.804, 0.832, 0.806, 0.813),
+    "nearest by true patch": (0.863, 0.823, 0.867, 0.879, 0.809, 0.857, 0.794, 0.826, 0.807, 0.826),
+    "nearest by original image": (0.391, 0.245, 0.256, 0.433, 0.316, 0.278, 0.339, 0.322, 0.216, 0.316),
+    "nearest by occluded image": (0.428, 0.220, 0.249, 0.360, 0.320, 0.285, 0.225, 0.322, 0.160, 0.316),
+}

@@ -12,6 +12,7 @@ from advgen_ray.analysis.distance_classification import DistanceClassification, 
 from advgen_ray.analysis.energies import Detector, EnergyPair, detector, energy_pair, energy_table
 from advgen_ray.analysis.inputs import CounterfactualSet, StudyInputs, attack_radii, classifier_names
 from advgen_ray.analysis.proportion import Proportion
+from advgen_ray.analysis.realism import Realism, realism
 from advgen_ray.analysis.robustness import robustness_table
 
 
@@ -30,6 +31,7 @@ class StudyTables:
     points: dict[str, pd.DataFrame]
     compared: tuple[CounterfactualSet, ...]
     quality: pd.DataFrame
+    realism: dict[str, Realism]  # by name of the set; empty where the judge's logits are not there
     class_distances: pd.DataFrame
     distance: DistanceClassification | None
     chained: tuple[CounterfactualSet, ...]  # of data first, then of counterfactuals; empty without them
@@ -60,6 +62,7 @@ def analyze(inputs: StudyInputs) -> StudyTables:
         points={name: confidence_points(energies, name, main) for name in names},
         compared=compared,
         quality=quality_table(energies, inputs.judge, names[0], compared),
+        realism={} if inputs.judge_logits is None else realism(inputs.judge_logits, compared),
         class_distances=class_distances(main),
         distance=classify_by_distance(inputs.held_out.rows) if inputs.held_out else None,
         chained=chained,

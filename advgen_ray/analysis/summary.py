@@ -22,6 +22,10 @@ def summarize(tables: StudyTables, elapsed_seconds: Mapping[str, float]) -> dict
         "effect": _effect(tables),
         "confidence_vs_distance": records(tables.confidence),
         "variants": records(tables.quality),
+        "realism": {
+            name: {"frechet_of_judge_logits": one.distance, "standard_error": one.error, "count": one.count}
+            for name, one in tables.realism.items()
+        },
         "chains": records(tables.chains),
         "distance_classifier_accuracy": distance.accuracy.value if distance else None,
         "distance_classifier": _rate(distance.accuracy) if distance else None,

@@ -33,6 +33,11 @@ def logit(outputs: Tensor) -> Tensor:
     return outputs[:, 0]
 
 
+def minus_logit(outputs: Tensor) -> Tensor:
+    """``-logit``: rises as a sample looks less like data, which is what attacks on the data ascend (S004 3.3.2)."""
+    return -logit(outputs)
+
+
 def class_logit(y_target: Tensor) -> Objective:
     """``f(x)[y_target]``: rises as the class looks likelier, whatever becomes of the others (S004 section 3.2.3).
 

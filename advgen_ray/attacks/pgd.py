@@ -14,6 +14,9 @@ from advgen_ray.attacks.live_rows import LiveRows, per_sample
 from advgen_ray.attacks.objectives import Objective, Until
 from advgen_ray.attacks.threat_model import ThreatModel
 
+OnStep = Callable[[int, Tensor], None]
+"""``on_step(steps taken, iterates [N, C, H, W])``: who watches an ascent, and must not change what it is shown."""
+
 
 @dataclass(frozen=True)
 class PGD:
@@ -44,10 +47,18 @@ class PGD:
         if not 0 <= self.step_size < math.inf:
             raise ValueError(f"step_size must be zero or positive and finite, got {self.step_size}")
 
-    def __call__(self, model: nn.Module, x: Tensor, objective: Objective, until: Until | None = None) -> Tensor:
+    def __call__(
+        self,
+        model: nn.Module,
+        x: Tensor,
+        objective: Objective,
+        until: Until | None = None,
+        on_step: OnStep | None = None,
+    ) -> Tensor:
         """Ascend ``objective(model(x_adv))`` from ``x`` ``[N, C, H, W]`` in [0, 1]; returns ``x_adv``, detached.
 
-        A sample for which ``until`` holds at an iterate ends there. The model runs in evaluation mode and gets its
+        A sample for which ``until`` holds at an iterate ends there; ``on_step`` is shown the iterates after each step,
+        of the samples that still go on. The model runs in evaluation mode and gets its
         modes back; parameters, buffers and ``.grad`` are left as they are. Sums, never means, are differentiated,
         so a sample's result does not depend on its batch. Raises ValueError for images outside [0, 1] or NaN,
         probabilities in place of logits, an objective that is not ``[N]``, and outputs or gradients that are not
@@ -76,6 +87,8 @@ class PGD:
                 with torch.no_grad():
                     moved = torch.add(x_adv, self.threat_model.step(gradient, x_adv), alpha=self.step_size)
                     x_adv = self.threat_model.project(moved, x)
+                    if on_step is not None:
+                        on_step(step + 1, x_adv)
                     if (rows := live.drop()) is not None:
                         x, x_adv, x_best = x[rows], x_adv[rows], x_best[rows]
                         best = None if best is None else best[rows]

@@ -4,9 +4,9 @@ from advgen_ray.config.attacks import AttackConfig
 from advgen_ray.config.base import Config, resolve
 from advgen_ray.config.binary import TrainBinaryConfig, TrainOneVsRestConfig
 from advgen_ray.config.binary_simulation import MaximinConfig, MinimaxConfig, SimulateBinaryTrainingConfig
+from advgen_ray.config.calibration import CalibrateClassifierConfig
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.comparisons import CompareLossesConfig, CompareSubsetsConfig, LossConfig
-from advgen_ray.config.counterfactual_search import SearchCounterfactualsConfig, TrialResourcesConfig
 from advgen_ray.config.counterfactuals import (
     AscentConfig,
     CounterfactualsConfig,
@@ -15,9 +15,12 @@ from advgen_ray.config.counterfactuals import (
     GenerateConfig,
 )
 from advgen_ray.config.detectors import CompareDetectorsConfig
+from advgen_ray.config.distortion import MeasureDistortionConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
+from advgen_ray.config.explanation import ExplainPredictionsConfig
 from advgen_ray.config.explorer import ExploreCounterfactualsConfig
 from advgen_ray.config.jobs import (
+    OutliersConfig,
     ScoreEnergiesConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
@@ -36,6 +39,12 @@ from advgen_ray.config.one_vs_rest import (
     EvaluateOneVsRestConfig,
     LogitAttackConfig,
 )
+from advgen_ray.config.ood import (
+    EvaluateOODConfig,
+    OODAttackConfig,
+    OODDetectorConfig,
+    OODSetConfig,
+)
 from advgen_ray.config.parts import (
     DataConfig,
     NeighborhoodConfig,
@@ -45,8 +54,16 @@ from advgen_ray.config.parts import (
     WorkersConfig,
 )
 from advgen_ray.config.ratings import MakeRatingPageConfig, ReadRatingsConfig
+from advgen_ray.config.restoration import (
+    AddedNoiseConfig,
+    OcclusionConfig,
+    RestorationAscentConfig,
+    RestoreImagesConfig,
+)
+from advgen_ray.config.robustness_comparison import AttackSuiteConfig, CompareRobustnessConfig
 from advgen_ray.config.samplers import FORTY_EVALUATIONS, HUNDRED_EVALUATIONS, PAPER, SamplerConfig
-from advgen_ray.config.search import ObjectiveConfig, ParameterConfig, SearchConfig
+from advgen_ray.config.search import ObjectiveConfig, SearchConfig
+from advgen_ray.config.space import ParameterConfig
 from advgen_ray.config.study import ClassifierViewConfig, EnergyViewConfig, ReportConfig, StudyConfig
 from advgen_ray.config.synthesis import LogitAscentConfig, SynthesizeConfig
 
@@ -54,11 +71,15 @@ __all__ = [
     "FORTY_EVALUATIONS",
     "HUNDRED_EVALUATIONS",
     "PAPER",
+    "AddedNoiseConfig",
     "AscentConfig",
     "AttackConfig",
+    "AttackSuiteConfig",
+    "CalibrateClassifierConfig",
     "ClassifierViewConfig",
     "CompareDetectorsConfig",
     "CompareLossesConfig",
+    "CompareRobustnessConfig",
     "CompareSubsetsConfig",
     "Config",
     "CounterfactualsConfig",
@@ -68,8 +89,10 @@ __all__ = [
     "DiscriminatorConfig",
     "EnergyViewConfig",
     "EvaluateDetectionConfig",
+    "EvaluateOODConfig",
     "EvaluateOneVsRestConfig",
     "EvaluateRobustnessConfig",
+    "ExplainPredictionsConfig",
     "ExploreCounterfactualsConfig",
     "GenerateByClassifierConfig",
     "GenerateConfig",
@@ -79,20 +102,27 @@ __all__ = [
     "LossConfig",
     "MakeRatingPageConfig",
     "MaximinConfig",
+    "MeasureDistortionConfig",
     "MinimaxConfig",
     "NeighborhoodConfig",
+    "OODAttackConfig",
+    "OODDetectorConfig",
+    "OODSetConfig",
     "ObjectiveConfig",
+    "OcclusionConfig",
     "OptimizerConfig",
+    "OutliersConfig",
     "ParameterConfig",
     "PoolConfig",
     "PreActResNetConfig",
     "ReadRatingsConfig",
     "ReportConfig",
     "ResNetConfig",
+    "RestorationAscentConfig",
+    "RestoreImagesConfig",
     "SamplerConfig",
     "ScoreEnergiesConfig",
     "SearchConfig",
-    "SearchCounterfactualsConfig",
     "SimulateBinaryTrainingConfig",
     "StudyConfig",
     "SynthesizeConfig",
@@ -100,7 +130,6 @@ __all__ = [
     "TrainClassifierConfig",
     "TrainOneVsRestConfig",
     "TrainScoreModelConfig",
-    "TrialResourcesConfig",
     "TwoConvConfig",
     "UNetConfig",
     "ValidateConfig",

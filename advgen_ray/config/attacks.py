@@ -9,7 +9,8 @@ from advgen_ray.config.base import Config
 from advgen_ray.config.parts import DataConfig
 from advgen_ray.data.catalog import CATALOG
 
-TARGETED_KINDS = ("apgd", "fab")
+TARGETED_KINDS = ("pgd", "apgd", "fab")
+TARGETED_OBJECTIVES = ("cross_entropy", "dlr", "margin", "logit")
 NORMS_OF = {"cw": ("l2",), "deepfool": ("l2", "linf"), "boundary": ("l2",), "jsma": ("l1",), "lbfgs": ("l2",)}
 
 
@@ -18,17 +19,22 @@ class AttackConfig(Config):
 
     ``objective`` is what ``pgd`` and ``apgd`` ascend in scoring and evaluation (in training the loss decides it):
     ``high_energy`` is S003's HE-PGD with weight ``energy_weight``. ``targeted`` attacks aim at each of the
-    ``num_targets`` most likely wrong classes in turn. ``fab``, ``cw``, ``deepfool``, ``boundary`` and ``lbfgs`` look
-    for the nearest adversarial image; ``deepfool``, ``boundary`` and ``jsma`` need the extra ``attacks``.
+    ``num_targets`` most likely wrong classes in turn: at its ``logit`` alone, at its ``margin`` over the label's, else
+    at the targeted DLR. ``highest_logit`` is S004's attack on generative classifiers (equations 3.47, 3.48): PGD on the
+    logit of each target, of which the highest one is the only candidate. ``fab``, ``cw``, ``deepfool``,
+    ``boundary`` and ``lbfgs`` look for the nearest adversarial image; ``deepfool``, ``boundary`` and ``jsma`` need the
+    extra ``attacks``.
     """
 
-    kind: Literal["pgd", "apgd", "fab", "square", "cw", "deepfool", "boundary", "jsma", "lbfgs"] = "pgd"
+    kind: Literal[
+        "pgd", "apgd", "highest_logit", "fab", "square", "cw", "deepfool", "boundary", "jsma", "lbfgs"
+    ] = "pgd"  # fmt: skip
     norm: Literal["l1", "l2", "linf"] = "l2"
     eps: float = 0.5
     num_steps: PositiveInt = 8  # queries, for square
-    step_size: PositiveFloat | None = None  # pgd only
+    step_size: PositiveFloat | None = None  # of pgd and highest_logit
     start: Literal["uniform", "near", "image"] = "uniform"  # pgd: in the ball, at distance ~.001 (TRADES), at x
-    objective: Literal["cross_entropy", "margin", "dlr", "kl", "high_energy"] = "cross_entropy"
+    objective: Literal["cross_entropy", "margin", "dlr", "kl", "high_energy", "logit"] = "cross_entropy"
     energy_weight: NonNegativeFloat = 1.2
     targeted: bool = False
     num_targets: PositiveInt = 9
@@ -47,6 +53,11 @@ class AttackConfig(Config):
     def _fits_kind(self) -> Self:
         if self.targeted and self.kind not in TARGETED_KINDS:
             raise ValueError(f"targeted: {self.kind} has no targeted form here, expected {' or '.join(TARGETED_KINDS)}")
+        if self.targeted and self.kind != "fab" and self.objective not in TARGETED_OBJECTIVES:
+            known = ", ".join(TARGETED_OBJECTIVES)
+            raise ValueError(f"objective: {self.objective} aims at no target, expected one of {known}")
+        if self.objective == "logit" and not self.targeted:
+            raise ValueError("objective logit: of which class? set targeted=true")
         if self.norm not in NORMS_OF.get(self.kind, ("l1", "l2", "linf")):
             raise ValueError(f"{self.kind} is defined in {' and '.join(NORMS_OF[self.kind])} only, got {self.norm}")
         return self

@@ -5,6 +5,13 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.base import Config
+from advgen_ray.config.image_sources import (
+    AlteredConfig,
+    ImageFilesConfig,
+    MixtureConfig,
+    NoiseConfig,
+    OtherDataConfig,
+)
 from advgen_ray.config.jobs import OUTPUT_AND_WORKERS
 from advgen_ray.config.models import ClassifierModelConfig, ResNetConfig
 from advgen_ray.config.parts import DataConfig, OptimizerConfig, WorkersConfig
@@ -16,32 +23,10 @@ class OtherClassesConfig(Config):
     kind: Literal["other_classes"] = "other_classes"
 
 
-class OtherDataConfig(Config):
-    """The training images of another set, whatever their classes; resized, and made grey or colour, to fit."""
-
-    kind: Literal["data"] = "data"
-    data: DataConfig = DataConfig(name="tiny_imagenet")
-
-
-class ImageFilesConfig(Config):
-    """Images without labels: a folder of PNG and JPEG files at any depth, or a Parquet file or folder of such.
-
-    A Parquet file has a column ``image`` of encoded pictures, as bytes or as Hugging Face's struct with ``bytes``. An
-    ``.npz`` has ``images``. Another path is another training.
-    """
-
-    kind: Literal["files"] = "files"
-    path: str
-
-
-class NoiseConfig(Config):
-    """Uniform noise, each pixel for itself."""
-
-    kind: Literal["noise"] = "noise"
-    num_images: PositiveInt = 10_000
-
-
-P0Config = Annotated[OtherClassesConfig | OtherDataConfig | ImageFilesConfig | NoiseConfig, Field(discriminator="kind")]
+P0Config = Annotated[
+    OtherClassesConfig | OtherDataConfig | ImageFilesConfig | NoiseConfig | AlteredConfig | MixtureConfig,
+    Field(discriminator="kind"),
+]
 
 
 class AscentFromP0Config(Config):
@@ -90,9 +75,15 @@ class DescentFromDataConfig(Config):
 
 
 class WorstCaseConfig(Config):
-    """AUC on images held out, each sample of p0 at its worst: clean, from itself, from noise, best of all iterates."""
+    """AUC on images held out, each sample of p0 at its worst: clean, from itself, from noise, best of all iterates.
+
+    The model kept is at last measured on ``num_test_images`` of the test split too, as its data are and with the data
+    attacked as well (S004 section 3.4.4). Trainings in different balls are compared in one, of radius ``eps``.
+    """
 
     num_images: PositiveInt = 200  # of the data, and of p0
+    num_test_images: NonNegativeInt = 0  # the first of the data, and of p0; 0 measures nothing there
+    eps: PositiveFloat | None = None  # null: the radius of the ascent in training
     num_steps: PositiveInt = 40
     step_size: PositiveFloat | None = None  # 2.5 eps / num_steps
     every_steps: PositiveInt = 200

@@ -9,6 +9,7 @@ from advgen_ray.config.parts import DataConfig, NeighborhoodConfig, PoolConfig
 from advgen_ray.config.samplers import HUNDRED_EVALUATIONS, SamplerConfig
 
 USUAL_BATCH = 256
+PAPER_POINT = {"neighborhood.kind": "boltzmann_hardtanh", "neighborhood.sigma_ce": 0.2, "guidance_scale": 15.0}  # S000
 
 
 class CounterfactualsConfig(Config):

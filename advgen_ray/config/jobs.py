@@ -6,6 +6,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from advgen_ray.config.attacks import AttackConfig, check_attacks, check_radius, check_training_attack
 from advgen_ray.config.base import Config
+from advgen_ray.config.image_sources import NoiseConfig, OutliersSourceConfig
 from advgen_ray.config.models import ClassifierModelConfig, WideResNetConfig
 from advgen_ray.config.parts import (
     DataConfig,
@@ -17,6 +18,18 @@ from advgen_ray.config.parts import (
 
 OUTPUT_AND_WORKERS = frozenset({"output", "workers"})
 OUTPUT_AND_POOL = frozenset({"output", "pool"})
+
+
+class OutliersConfig(Config):
+    """Outlier exposure (Hendrycks et al. 2019): with each batch as many images of no class, to be told of as that.
+
+    An ``attack`` makes them as confident as it can in its ball before they are fed; with the data attacked too that is
+    RATIO (Augustin et al. 2020).
+    """
+
+    source: OutliersSourceConfig = NoiseConfig()
+    weight: PositiveFloat = 0.5
+    attack: AttackConfig = AttackConfig(eps=0.0)
 
 
 class TrainClassifierConfig(Config):
@@ -38,6 +51,7 @@ class TrainClassifierConfig(Config):
     mail_bias: float = 0.0  # the authors' code: -1.5
     mail_scale: Literal["mean_one", "times_three"] = "mean_one"  # times_three: the authors' code
     attack: AttackConfig = AttackConfig()
+    outliers: OutliersConfig | None = None  # beside the data, with loss sat
     evaluation_attack: AttackConfig = AttackConfig(num_steps=20)  # of the test split, and of the validation images
     num_evaluation_images: PositiveInt | None = None  # the first of the test split; null takes all
     num_validation_images: NonNegativeInt = 0
@@ -64,6 +78,11 @@ class TrainClassifierConfig(Config):
         for key, attack in {"attack": self.attack, "evaluation_attack": self.evaluation_attack}.items():
             check_training_attack(attack, key)
             check_radius(attack, self.data)
+        if self.outliers:
+            check_training_attack(self.outliers.attack, "outliers.attack")
+            check_radius(self.outliers.attack, self.data)
+            if self.loss != "sat":
+                raise ValueError(f"outliers: {self.loss} has no term for them; take loss sat")
         if self.loss not in ("sat", "mart") and self.attack.start == "image":
             raise ValueError(f"attack.start: {self.loss} attacks a divergence that is flat at the image; take near")
         if self.record_energies_at_epochs and self.attack.eps == 0:

@@ -2,11 +2,14 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.attacks import AttackConfig, check_radius
+from advgen_ray.config.attacks import AttackConfig, check_attacks, check_radius
 from advgen_ray.config.base import Config
+from advgen_ray.config.detectors import FittedDetectorsConfig
 from advgen_ray.config.parts import DataConfig, PoolConfig
+
+MIN_RUNGS = 3  # of a ladder of steps that is worth a curve
 
 
 class LogitAttackConfig(Config):
@@ -47,6 +50,13 @@ class EvaluateOneVsRestConfig(Config):
     output: str = "runs/one_vs_rest_evaluation"
     pool: PoolConfig = PoolConfig()
 
+    @property
+    def ladder(self) -> dict[str, int]:
+        """Steps by label, where all attacks but for their steps are the same and there are three or more."""
+        steps = {attack.label: attack.num_steps for attack in self.attacks}
+        balls = {(attack.norm, attack.eps, attack.num_restarts) for attack in self.attacks}
+        return steps if len(balls) == 1 and len(set(steps.values())) == len(steps) >= MIN_RUNGS else {}
+
     @model_validator(mode="after")
     def _attacks_differ(self) -> Self:
         check_labels([attack.label for attack in self.attacks])
@@ -60,15 +70,19 @@ class DetectionAttackConfig(Config):
 
     ``classifier`` does not know of the detectors; ``detector`` looks at nothing else, and is the adaptive attack on
     generative detection; ``combined`` is equation 3.35, ``bypass`` 3.34; ``predicted_detector`` is ours: once the
-    classifier is fooled it raises the one logit that then decides.
+    classifier is fooled it raises the one logit that then decides. ``high_energy`` is HE-PGD with ``energy_weight``
+    (S003 equation 11), which evades the energy detector and knows no other.
     """
 
-    kind: Literal["classifier", "detector", "combined", "predicted_detector", "bypass"] = "combined"
+    OBLIVIOUS: ClassVar[tuple[str, ...]] = ("classifier", "high_energy")  # see the classifier alone
+
+    kind: Literal["classifier", "high_energy", "detector", "combined", "predicted_detector", "bypass"] = "combined"
     norm: Literal["l2", "linf"] = "linf"
     eps: PositiveFloat = 0.3
     num_steps: PositiveInt = 100
     step_size: PositiveFloat = 0.01
     num_restarts: NonNegativeInt = 1
+    energy_weight: NonNegativeFloat = 1.2  # high_energy only
 
     @property
     def label(self) -> str:
@@ -80,6 +94,8 @@ class EvaluateDetectionConfig(Config):
     """Integrated and generative detection by one-vs-rest detectors (S004 3.2.1, 3.2.2) under adaptive attacks.
 
     Integrated: the detector of the class that ``classifier`` predicts decides. Generative: the detectors classify too.
+    Of ``fitted``, the detectors of ``compare_detectors`` named there stand beside them: every attack that knows
+    detectors is made once against each, and each reads all that was made.
     """
 
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "pool", "classifier", "detectors"})
@@ -92,6 +108,7 @@ class EvaluateDetectionConfig(Config):
     attacks: tuple[DetectionAttackConfig, ...] = tuple(
         DetectionAttackConfig(kind=kind) for kind in ("classifier", "detector", "combined", "predicted_detector")
     )
+    fitted: FittedDetectorsConfig = FittedDetectorsConfig()
     batch_size: PositiveInt = 100
     shard_images: PositiveInt = 50
     seed: NonNegativeInt = 0
@@ -103,6 +120,8 @@ class EvaluateDetectionConfig(Config):
         check_labels([attack.label for attack in self.attacks])
         for attack in self.attacks:
             check_radius(AttackConfig(norm=attack.norm, eps=attack.eps), self.data)
+        if self.fitted.kinds:
+            check_attacks((self.fitted.attack,), self.data)
         return self
 
 

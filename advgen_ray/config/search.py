@@ -1,89 +1,16 @@
 """A search over the settings of any job: what varies, what is wanted, how many trials, what becomes of a poor one."""
 
-import math
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from advgen_ray.config.base import Config
-from advgen_ray.config.binary import TrainBinaryConfig, TrainOneVsRestConfig
-from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
-from advgen_ray.config.counterfactuals import GenerateByClassifierConfig, GenerateConfig
-from advgen_ray.config.detectors import CompareDetectorsConfig
-from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
-from advgen_ray.config.evaluation import EvaluateRobustnessConfig
-from advgen_ray.config.gradient_alignment import AlignGradientsConfig
-from advgen_ray.config.jobs import ScoreEnergiesConfig, TrainClassifierConfig, TrainScoreModelConfig
-from advgen_ray.config.one_vs_rest import EvaluateDetectionConfig, EvaluateOneVsRestConfig
 from advgen_ray.config.population import PopulationConfig, check_population
-from advgen_ray.config.synthesis import SynthesizeConfig
-
-# What computes something that may be better or worse, by the name of its program.
-SEARCHABLE: dict[str, type[Config]] = {
-    "train_classifier": TrainClassifierConfig,
-    "train_score_model": TrainScoreModelConfig,
-    "train_binary": TrainBinaryConfig,
-    "train_one_vs_rest": TrainOneVsRestConfig,
-    "generate_counterfactuals": GenerateConfig,
-    "generate_counterfactuals_by_classifier": GenerateByClassifierConfig,
-    "classify_by_distance": ClassifyByDistanceConfig,
-    "align_gradients": AlignGradientsConfig,
-    "score_energies": ScoreEnergiesConfig,
-    "evaluate_robustness": EvaluateRobustnessConfig,
-    "evaluate_one_vs_rest": EvaluateOneVsRestConfig,
-    "evaluate_detection": EvaluateDetectionConfig,
-    "compare_detectors": CompareDetectorsConfig,
-    "generate_from_classifier": GenerateFromClassifierConfig,
-    "synthesize": SynthesizeConfig,
-}
-# What a trial of these is measured by; of the others, any number of the summary that the job prints.
-VALIDATION = ("validation_pgd_accuracy", "validation_clean_accuracy")
-JUDGED = ("validity", "l2_mean", "l2_median", "l1_mean", "linf_mean", "l0_mean")
-METRICS: dict[str, tuple[str, ...]] = {
-    "train_classifier": VALIDATION,
-    "train_score_model": ("loss",),
-    "generate_counterfactuals": (*JUDGED, "network_evaluations"),
-    "generate_counterfactuals_by_classifier": JUDGED,
-}
-GENERATIONS = ("generate_counterfactuals", "generate_counterfactuals_by_classifier")
-TRAININGS = ("train_classifier", "train_score_model")  # tell on the way how good they are
-
-
-class ParameterConfig(Config):
-    """One setting that varies, by its dotted key: a range, in equal or in multiplied steps, or a list of values."""
-
-    key: str
-    kind: Literal["uniform", "log_uniform", "choice"] = "uniform"
-    low: float | None = None
-    high: float | None = None
-    values: tuple[float | int | str, ...] = ()
-
-    @model_validator(mode="after")
-    def _range_or_values(self) -> Self:
-        if self.kind == "choice":
-            if len(self.values) < 2 or self.low is not None or self.high is not None:
-                raise ValueError(f"{self.key}: choice takes 2 values or more, and neither low nor high")
-        elif self.low is None or self.high is None or self.values or not self.low < self.high:
-            raise ValueError(f"{self.key}: {self.kind} takes low < high and no values, got {self.low} and {self.high}")
-        elif self.kind == "log_uniform" and self.low <= 0:
-            raise ValueError(f"{self.key}: log_uniform needs low > 0, got {self.low}")
-        return self
-
-    def extremes(self) -> list[Any]:
-        """The values between which it varies, or all of a choice."""
-        return list(self.values) if self.kind == "choice" else [self.low, self.high]
-
-    def holds(self, value: float | int | str) -> bool:
-        """Whether it may become this value."""
-        if self.kind == "choice":
-            return value in self.values
-        return (
-            isinstance(value, (int, float))
-            and self.low is not None
-            and self.high is not None
-            and self.low <= value <= self.high
-        )
+from advgen_ray.config.searchable import GENERATIONS, METRICS, SEARCHABLE, TRAININGS, VALIDATION
+from advgen_ray.config.space import ParameterConfig, Space, Value, as_text, combinations, different, holds
 
 
 class ObjectiveConfig(Config):
@@ -96,11 +23,16 @@ class ObjectiveConfig(Config):
 class SearchConfig(Config):
     """Trials of one job under Ray Tune: their best by the first objective, and the front over all objectives.
 
-    ``base`` is the job's own config, of which ``space`` varies some keys. ``grid`` tries every combination of values;
-    ``random`` and ``optuna`` draw ``num_trials``, Optuna for all objectives at once, or for the first where ``asha``
-    stops what is poor by it: one trial of ``reduction_factor`` goes on at each rung, none stops before the ``grace``
-    share of its way. Under ``pbt`` what is drawn is where a ``population`` begins, whose settings change on the way. A
-    trial that fails is started again ``max_failures`` times, from what it had stored.
+    ``base`` is the job's own config, of which ``space`` varies some keys. ``grid`` tries every combination of values,
+    then those of each of ``also``, what a grid does not name being the base's; ``one_by_one``, an ablation, the base
+    and every other value of each key with all else as in the base; ``random`` and ``optuna`` draw ``num_trials``,
+    Optuna for all objectives at once, or for the first where ``asha`` stops what is poor by it: one trial of
+    ``reduction_factor`` goes on at each rung, none stops before the ``grace`` share of its way. ``points`` are settings
+    that are tried first, where something is drawn those that the space holds. Under ``pbt`` what is drawn is where a
+    ``population`` begins, whose settings change on the way. A trial that fails is started again ``max_failures`` times,
+    from what it had stored.
+
+    A trial of a job whose pools are of one actor computes in its own process, with what that actor would take.
     """
 
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "max_concurrent_trials", "max_failures", "judge"})
@@ -108,12 +40,14 @@ class SearchConfig(Config):
     job: str = "train_classifier"
     base: dict[str, Any] = Field({"num_validation_images": 1000}, validate_default=True)
     judge: str = ""  # a classifier that took no part, to say whether counterfactuals show their target
-    space: tuple[ParameterConfig, ...] = (
+    space: Space = (
         ParameterConfig(key="attack.eps", kind="log_uniform", low=0.1, high=2.0),
         ParameterConfig(key="beta", kind="choice", values=(1.0, 3.0, 6.0)),
     )
+    also: tuple[Space, ...] = ()
+    points: tuple[dict[str, Value], ...] = ()
     objectives: tuple[ObjectiveConfig, ...] = tuple(ObjectiveConfig(metric=metric) for metric in VALIDATION)
-    proposals: Literal["random", "grid", "optuna"] = "optuna"
+    proposals: Literal["random", "grid", "one_by_one", "optuna"] = "optuna"
     scheduler: Literal["none", "asha", "pbt"] = "none"
     grace: float = Field(0.25, gt=0.0, le=1.0)
     reduction_factor: float = Field(3.0, gt=1.0)
@@ -130,23 +64,73 @@ class SearchConfig(Config):
         return SEARCHABLE[self.job].parse(self.base)
 
     @property
+    def keys(self) -> list[str]:
+        """Every setting that is looked at, in the order of the grids."""
+        named = [one.key for grid in (self.space, *self.also) for one in grid]
+        return list(dict.fromkeys([*named, *(key for point in self.points for key in point)]))
+
+    @property
     def size(self) -> int:
         """The number of trials."""
-        return math.prod(len(one.values) for one in self.space) if self.proposals == "grid" else self.num_trials
+        return len(self.given()) if self.drawn == "none" else self.num_trials
 
-    def base_settings(self) -> dict[str, Any]:
-        """What the base has for each key of the space."""
-        found: dict[str, Any] = {}
-        for parameter in self.space:
-            value: Any = self.base
-            for part in parameter.key.split("."):
-                value = value[part]
-            found[parameter.key] = value
-        return found
+    @property
+    def drawn(self) -> Literal["none", "random", "optuna"]:
+        """How trials are drawn beside those that are given, if they are."""
+        return self.proposals if self.proposals in ("random", "optuna") else "none"
+
+    def settings(self, named: Mapping[str, Any]) -> dict[str, Any]:
+        """What a trial of these has for every key: what is not among them is the base's."""
+        return {key: named[key] if key in named else self.base_setting(key) for key in self.keys}
+
+    def base_setting(self, key: str) -> Any:
+        """What the base has for a dotted key."""
+        return _at(self.base, key)
+
+    def parameter(self, key: str) -> ParameterConfig | None:
+        """What varies under a key; None where only points name it."""
+        return next((one for space in (self.space, *self.also) for one in space if one.key == key), None)
+
+    def given(self) -> list[dict[str, Any]]:
+        """What is tried for certain, each once: points and every combination, or what the space holds of the former.
+
+        Optuna begins with the base's own settings where the space holds them.
+        """
+        if self.proposals == "grid":
+            crossed = [one for space in (self.space, *self.also) for one in combinations(space)]
+            return different([self.settings(one) for one in (*self.points, *crossed)])
+        if self.proposals == "one_by_one":
+            plain = {one.key: self._value_of_base(one) for one in self.space}
+            return [plain, *(plain | {o.key: v} for o in self.space for v in o.values if v != plain[o.key])]
+        base = self.settings({})
+        own = [base] if self.proposals == "optuna" else []
+        first = [*own, *(self.settings(one) for one in self.points)]
+        drawn = [parameter.key for parameter in self.space]
+        return different([{key: one[key] for key in drawn} for one in first if holds(self.space, one, base)])
+
+    def _value_of_base(self, parameter: ParameterConfig) -> Value:
+        """Which of the values the base has; raises ValueError where it is none of them."""
+        key, base = parameter.key, self.base_setting(parameter.key)
+        for value in parameter.values:
+            if _at(self.trial_config({key: value}).model_dump(mode="json"), key) == base:
+                return value
+        raise ValueError(f"{key}: one_by_one begins with the base, whose {base!r} is none of the values")
+
+    def trial_name(self, settings: Mapping[str, Any], trial_id: str) -> str:
+        """What a trial is called, and the directory under ``output/trials`` that it has.
+
+        It follows from the settings, so that equal ones are one set and a search begun anew finds what is there; of a
+        training it is Tune's id, as two of equal settings at one place would disturb each other.
+        """
+        if self.job.startswith("train_"):
+            return trial_id
+        plain = {k: float(v) if isinstance(v, (int, float)) else v for k, v in self.settings(settings).items()}
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
     def trial_config(self, settings: Mapping[str, Any]) -> Config:
-        """The job of a trial; equal settings are the same one."""
-        return self.job_config.override([f"{key}={value}" for key, value in settings.items()])
+        """The job of a trial; equal settings are the same one. What is nan, in a table, is the base's."""
+        known = {key: value for key, value in settings.items() if value == value}
+        return self.job_config.override([f"{key}={as_text(value)}" for key, value in known.items()])
 
     def content(self) -> dict[str, Any]:
         """What is computed; where the job of a trial runs is as little a part of it as where the search does."""
@@ -167,22 +151,39 @@ class SearchConfig(Config):
 
     @model_validator(mode="after")
     def _trials_are_valid(self) -> Self:
-        keys = [parameter.key for parameter in self.space]
-        if not keys or len(set(keys)) < len(keys):
-            raise ValueError(f"space: expected different keys, at least one, got {keys}")
-        for parameter in self.space:
-            if parameter.key.partition(".")[0] in self.job_config.PLACEMENT:
-                raise ValueError(f"{parameter.key}: says where a trial lies or runs, not what it computes")
-            if self.proposals == "grid" and parameter.kind != "choice":
-                raise ValueError(f"{parameter.key}: {parameter.kind} has no grid; give kind choice, or other proposals")
-            for value in parameter.extremes():
-                self.trial_config({parameter.key: value})
+        for space in (self.space, *self.also):
+            self._check_space(space)
+        for key, value in (pair for point in self.points for pair in point.items()):
+            self._check_setting(key, value)
+        if self.also and self.proposals != "grid":
+            raise ValueError(f"also: grids besides the first; {self.proposals} draws from space alone")
         self._check_objectives()
+        self.given()
         if self.scheduler == "pbt":
-            if self.proposals == "optuna":
-                raise ValueError("proposals optuna: a population of pbt begins with random settings or a grid of them")
-            check_population(self.population, self.job_config, keys, self.size)
+            others = {"proposals optuna": self.proposals == "optuna", "also": self.also, "points": self.points}
+            if any(others.values()):
+                told = next(name for name, given in others.items() if given)
+                raise ValueError(f"{told}: a population of pbt begins with random settings or a grid of them")
+            check_population(self.population, self.job_config, self.keys, self.size)
         return self
+
+    def _check_space(self, space: Space) -> None:
+        keys = [parameter.key for parameter in space]
+        if not keys or len(set(keys)) < len(keys):
+            name = "space" if space is self.space else "also"
+            raise ValueError(f"{name}: expected different keys, at least one, got {keys}")
+        for parameter in space:
+            if self.drawn == "none" and parameter.kind != "choice":
+                raise ValueError(f"{parameter.key}: {parameter.kind} has no grid; give kind choice, or other proposals")
+            if self.proposals == "optuna" and any(one is None or isinstance(one, dict) for one in parameter.values):
+                raise ValueError(f"{parameter.key}: Optuna learns nothing of null or of blocks; give other proposals")
+            for value in parameter.extremes():
+                self._check_setting(parameter.key, value)
+
+    def _check_setting(self, key: str, value: Any) -> None:
+        if key.partition(".")[0] in self.job_config.PLACEMENT:
+            raise ValueError(f"{key}: says where a trial lies or runs, not what it computes")
+        self.trial_config({key: value})
 
     def _check_objectives(self) -> None:
         metrics = [objective.metric for objective in self.objectives]
@@ -201,3 +202,10 @@ class SearchConfig(Config):
         if bool(self.judge) != (self.job in GENERATIONS):
             wanted = "none" if self.judge else "a classifier that says what counterfactuals show"
             raise ValueError(f"judge {self.judge!r}: expected {wanted} for {self.job}")
+
+
+def _at(values: Any, key: str) -> Any:
+    """What stands under a dotted key."""
+    for part in key.split("."):
+        values = values[part]
+    return values

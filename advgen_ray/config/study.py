@@ -52,12 +52,16 @@ class ClassifierViewConfig(Config):
     """Counterfactuals that the study's classifiers make, of the variants' sources (S000 figures 2, 5, 6, 10 and 11).
 
     Those trained at ``eps`` make them by ascent, and what they made is the source of counterfactuals again. DVCE
-    explains the standard classifier, with the last of them for its cone.
+    explains the standard classifier, with the last of them for its cone. ``others`` are classifiers from outside the
+    study, one against the rest say, each called after the directory around it, which make them by ascent too.
     """
+
+    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"others"})  # their sets say which they were
 
     eps: tuple[float, ...] = (1.0, 2.0)
     ascent: GenerateByClassifierConfig = GenerateByClassifierConfig()
     dvce: GenerateByClassifierConfig | None = GenerateByClassifierConfig(method=DVCEConfig(), replicates=2)
+    others: tuple[str, ...] = ()
     chain_sources: PositiveInt = 1000  # how many of each ascent's CEs
 
 

@@ -3,18 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 
 from advgen_ray.attacks.eval_mode import eval_mode
 
 
-@torch.no_grad()
 def features(model: nn.Module, x: Tensor, layers: Sequence[str]) -> list[Tensor]:
     """Outputs of the named modules for images ``[N, C, H, W]``, each flattened to ``[N, D]``, in evaluation mode.
 
-    ``layers`` are names as in ``model.named_modules()``: ``"stages.0"``. Raises ValueError for a name that the model
-    lacks, and for a module that a forward pass calls not exactly once.
+    ``layers`` are names as in ``model.named_modules()``: ``"stages.0"``. Gradients flow back to ``x``. Raises
+    ValueError for a name that the model lacks, and for a module that a forward pass calls not exactly once.
     """
     modules = dict(model.named_modules())
     if unknown := [name for name in layers if name not in modules]:
@@ -26,9 +24,11 @@ def features(model: nn.Module, x: Tensor, layers: Sequence[str]) -> list[Tensor]
     return [outputs[name][0].flatten(1) for name in layers]
 
 
-@torch.no_grad()
 def last_hidden(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits ``[N, K]`` and the last hidden layer ``[N, D]``: the input of the model's last linear module."""
+    """Logits ``[N, K]`` and the last hidden layer ``[N, D]``: the input of the model's last linear module.
+
+    Gradients flow back to ``x``.
+    """
     linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
     if not linear:
         raise ValueError("the model has no linear layer whose input could be its last hidden layer")

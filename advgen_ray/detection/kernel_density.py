@@ -36,6 +36,11 @@ class KernelDensity:
             values[rows] = (-(distances / self.bandwidth).square() / 2).logsumexp(dim=1) - math.log(distances.shape[1])
         return values - features.shape[1] * math.log(self.bandwidth * math.sqrt(2 * math.pi))
 
+    def log_densities(self, features: Tensor) -> Tensor:
+        """Log density of ``features [N, D]`` among the training images of every class, ``[N, K]``."""
+        everywhere = torch.ones(len(features), dtype=torch.int64, device=features.device)
+        return torch.stack([self.log_density(features, k * everywhere) for k in range(len(self.by_class))], dim=1)
+
 
 def fit_kernel_density(features: Tensor, y: Tensor, num_classes: int, bandwidth: float) -> KernelDensity:
     """Keep the features ``[n, D]`` of the training images of each label in ``y [n]``; ValueError for an empty class."""
@@ -63,6 +68,7 @@ def choose_bandwidth(
     return max(candidates, key=likelihood)
 
 
+@torch.no_grad()
 def kd_bu(
     model: nn.Module,
     density: KernelDensity,

@@ -50,10 +50,19 @@ def lid(
         )
     minibatches = [stream.generator(item).choice(len(reference), batch_size, replace=False) for item in item_ids]
     chosen = torch.stack([torch.from_numpy(indices) for indices in minibatches]).to(queries.device)
-    distances = pairwise_distances(queries, reference).gather(1, chosen)
+    return _nearest(pairwise_distances(queries, reference).gather(1, chosen), num_neighbors)
+
+
+def lid_among(queries: Tensor, reference: Tensor, num_neighbors: int) -> Tensor:
+    """LID ``[N]`` of ``queries [N, D]`` among all of ``reference [M, D]``, the same for every query."""
+    return _nearest(pairwise_distances(queries, reference), num_neighbors)
+
+
+def _nearest(distances: Tensor, num_neighbors: int) -> Tensor:
     return lid_of_distances(distances.topk(num_neighbors, dim=1, largest=False).values)
 
 
+@torch.no_grad()
 def lid_columns(
     model: nn.Module,
     x: Tensor,

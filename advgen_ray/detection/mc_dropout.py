@@ -22,10 +22,22 @@ def bayesian_uncertainty(
     draw for each element that passes a dropout layer. Raises ValueError for a model without ``nn.Dropout`` of a rate
     above zero, whose uncertainty would be zero everywhere: such a model has its density alone.
     """
-    if not has_dropout(model):
-        raise ValueError("the model has no dropout, so its predictions have no spread: use the kernel density alone")
     if len(item_ids) != len(x):
         raise ValueError(f"every image needs one id, got {len(item_ids)} ids for {len(x)} images")
+    return _spread(model, x, item_ids, stream, num_passes)
+
+
+def shared_mask_uncertainty(model: nn.Module, x: Tensor, stream: Stream, num_passes: int = 50) -> Tensor:
+    """As ``bayesian_uncertainty``, all images under the same ``num_passes`` masks, ``[N]``: a function of ``x`` alone.
+
+    Gradients flow back to ``x``, so that an attack can know it. Raises ValueError for a model without dropout.
+    """
+    return _spread(model, x, ["every image"], stream, num_passes)
+
+
+def _spread(model: nn.Module, x: Tensor, item_ids: Sequence[Item], stream: Stream, num_passes: int) -> Tensor:
+    if not has_dropout(model):
+        raise ValueError("the model has no dropout, so its predictions have no spread: use the kernel density alone")
     with eval_mode(model), _keyed_dropout(model, item_ids, stream):
         passes = torch.stack([model(x).softmax(dim=1) for _ in range(num_passes)])
     return passes.double().var(dim=0, correction=0).sum(dim=1)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -12,9 +13,11 @@ from advgen_ray.attacks.cw import CW
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.external import JSMA, LBFGS, Boundary, DeepFool
 from advgen_ray.attacks.fab import FAB
+from advgen_ray.attacks.highest_logit import HighestLogit
 from advgen_ray.attacks.labels import wrong_classes
 from advgen_ray.attacks.objectives import (
     Objective,
+    class_logit,
     cross_entropy,
     dlr,
     high_energy,
@@ -22,6 +25,7 @@ from advgen_ray.attacks.objectives import (
     margin,
     misclassified,
     targeted_dlr,
+    targeted_margin,
 )
 from advgen_ray.attacks.pgd import PGD
 from advgen_ray.attacks.square import Square
@@ -97,6 +101,9 @@ def _perturb(
     item_ids: Sequence[str],
 ) -> Tensor:
     noise = partial(_noise, stream, item_ids)
+    if config.kind == "highest_logit":
+        ascent = replace(build_pgd(config, noise), keep_best=True)
+        return HighestLogit(ascent, config.num_targets)(model, x, y)
     y_target = None if target is None else _target(model, x, y, target)
     until = misclassified(y) if stops else None
     ball = THREAT_MODELS[config.norm](config.eps)
@@ -141,7 +148,9 @@ def _nearest(
 
 def _objective(config: AttackConfig, model: nn.Module, x: Tensor, y: Tensor, y_target: Tensor | None) -> Objective:
     if y_target is not None:
-        return targeted_dlr(y, y_target)
+        if config.objective == "logit":
+            return class_logit(y_target)
+        return (targeted_margin if config.objective == "margin" else targeted_dlr)(y, y_target)
     if config.objective == "kl":
         with eval_mode(model), torch.no_grad():
             return kl_divergence(model(x))

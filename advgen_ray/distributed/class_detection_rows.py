@@ -1,11 +1,12 @@
-"""The rows of an evaluation of detection by one-vs-rest detectors: what classifier and detectors say under attack."""
+"""The rows of an evaluation of detection under attack: what classifier and detectors say, whomever an attack knew."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from advgen_ray.attacks.detector_objectives import (
     bypass_attack,
@@ -14,19 +15,21 @@ from advgen_ray.attacks.detector_objectives import (
     detector_attack,
     predicted_detector_attack,
 )
-from advgen_ray.attacks.objectives import Objective
+from advgen_ray.attacks.objectives import Objective, high_energy
 from advgen_ray.attacks.pgd import PGD
 from advgen_ray.config.one_vs_rest import DetectionAttackConfig, EvaluateDetectionConfig
 from advgen_ray.data import datasets
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.attacks import THREAT_MODELS
 from advgen_ray.distributed.detector_rows import Detector
+from advgen_ray.distributed.fitted_detectors import fit_detectors
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.models.one_vs_rest import OneVsRest, WithDetectors
 from advgen_ray.rng import Stream
 from advgen_ray.storage.schemas import CLASS_DETECTIONS
 from advgen_ray.training.classifier import keyed
 
+ONE_VS_REST = "one_vs_rest"
 OBJECTIVES: dict[str, Callable[[Tensor], Objective]] = {
     "classifier": classifier_attack,
     "detector": detector_attack,
@@ -36,8 +39,29 @@ OBJECTIVES: dict[str, Callable[[Tensor], Objective]] = {
 }
 
 
+@dataclass(frozen=True)
+class DetectionAttack:
+    """An attack, and the detectors that it knows; "" where it knows of none."""
+
+    attack: DetectionAttackConfig
+    knows: str
+
+
+def detection_attacks(config: EvaluateDetectionConfig) -> list[DetectionAttack]:
+    """What is made: once what looks at the classifier alone, and once against each detector what knows detectors."""
+    detectors = [ONE_VS_REST, *config.fitted.kinds]
+    return [
+        DetectionAttack(attack, knows)
+        for attack in config.attacks
+        for knows in ([""] if attack.kind in attack.OBLIVIOUS else detectors)
+    ]
+
+
 class ClassDetectionRows:
-    """``shard index -> table``: images as they are first, then attack by attack, in shards of ``shard_images``."""
+    """``shard index -> table``: images as they are first, then attack by attack, in shards of ``shard_images``.
+
+    Whatever is made, every detector reads it.
+    """
 
     def __init__(
         self,
@@ -50,39 +74,63 @@ class ClassDetectionRows:
         info = datasets.dataset_info(config.data.name, config.data.root)
         classifier = load_unchanged(config.classifier, classifier_digest, device, info).model
         ones = [load_unchanged(one.uri, one.digest, device).model for one in detectors]
-        self.model = WithDetectors(classifier, OneVsRest(ones)).to(device).eval()
-        self.digest = classifier_digest
-        self.images = datasets.load(config.data.name, config.data.root, config.split).first(config.num_images)
+        split = datasets.load(config.data.name, config.data.root, config.split)
+        self.digest, self.images = classifier_digest, split.first(config.num_images)
+        self.attacks = detection_attacks(config)
+        beside: dict[str, nn.Module] = {ONE_VS_REST: OneVsRest(ones)}
+        if config.fitted.kinds:
+            held_out = split.subset(slice(config.num_images, config.num_images + config.fitted.num_images))
+            train = datasets.load(config.data.name, config.data.root, "train")
+            beside |= fit_detectors(config.fitted, classifier, train, held_out, config.seed, config.batch_size, device)
+        self.models = {name: WithDetectors(classifier, one).to(device).eval() for name, one in beside.items()}
 
     def __call__(self, index: int) -> pa.Table:
         """The rows of one shard, in batches of ``batch_size``."""
         which, part = divmod(index, shards_of_view(self.config))
-        attack = self.config.attacks[which - 1] if which else None
+        attack = self.attacks[which - 1] if which else None
         start = part * self.config.shard_images
         stop = min(start + self.config.shard_images, len(self.images))
         size = self.config.batch_size
         batches = [np.arange(at, min(at + size, stop)) for at in range(start, stop, size)]
-        return pa.concat_tables([self._batch(attack, indices) for indices in batches])
+        return pa.concat_tables([table for indices in batches for table in self._batch(attack, indices)])
 
-    def _batch(self, attack: DetectionAttackConfig | None, indices: np.ndarray) -> pa.Table:
-        image_ids, size = self.images.item_ids(indices), len(indices)
+    def _batch(self, made: DetectionAttack | None, indices: np.ndarray) -> list[pa.Table]:
+        image_ids = self.images.item_ids(indices)
         x, y = self.images.tensor(indices).to(self.device), self.images.targets(indices).to(self.device)
-        found = x if attack is None else self._attacked(attack, x, y, image_ids)
-        distance = torch.zeros(size) if attack is None else THREAT_MODELS[attack.norm](attack.eps).distance(found, x)
-        with torch.no_grad():
-            z_f, z_h = self.model(found).chunk(2, dim=1)
-        predicted, (chosen_logit, chosen) = z_f.argmax(dim=1), z_h.max(dim=1)
+        found, distance = x, torch.zeros(len(x))
+        if made is not None:
+            found = self._attacked(made, x, y, image_ids)
+            distance = THREAT_MODELS[made.attack.norm](made.attack.eps).distance(found, x)
         metrics.came_forward()
-        name = attack.label if attack else ""
+        return [self._table(made, detector, found, distance, image_ids, y) for detector in self.models]
+
+    @torch.no_grad()
+    def _table(
+        self,
+        made: DetectionAttack | None,
+        detector: str,
+        found: Tensor,
+        distance: Tensor,
+        image_ids: Sequence[str],
+        y: Tensor,
+    ) -> pa.Table:
+        size = len(image_ids)
+        z_f, z_h = self.models[detector](found).chunk(2, dim=1)
+        predicted = z_f.argmax(dim=1)
+        chosen = z_h.argmax(dim=1) if detector == ONE_VS_REST else predicted  # the others choose no class
+        attack, knows = (made.attack.label, made.knows) if made else ("", "")
+        view = f"{attack}/{knows or 'classifier'}" if made else "natural"
         columns = {
-            "item_id": [f"{name or 'natural'}/{image_id}" for image_id in image_ids],
-            "attack": [name] * size,
+            "item_id": [f"{detector}/{view}/{image_id}" for image_id in image_ids],
+            "detector": [detector] * size,
+            "attack": [attack] * size,
+            "knows": [knows] * size,
             "image_id": image_ids,
             "label": y.cpu().numpy(),
             "predicted": predicted.cpu().numpy(),
             "predicted_logit": z_h.gather(1, predicted[:, None])[:, 0].cpu().numpy(),
             "chosen": chosen.cpu().numpy(),
-            "chosen_logit": chosen_logit.cpu().numpy(),
+            "chosen_logit": z_h.gather(1, chosen[:, None])[:, 0].cpu().numpy(),
             "distance": distance.cpu().numpy(),
             "seed": np.full(size, self.config.seed),
             "model_digest": [self.digest] * size,
@@ -90,20 +138,28 @@ class ClassDetectionRows:
         }
         return pa.table([pa.array(columns[f.name]).cast(f.type) for f in CLASS_DETECTIONS], schema=CLASS_DETECTIONS)
 
-    def _attacked(self, attack: DetectionAttackConfig, x: Tensor, y: Tensor, image_ids: Sequence[str]) -> Tensor:
+    def _attacked(self, made: DetectionAttack, x: Tensor, y: Tensor, image_ids: Sequence[str]) -> Tensor:
         """Of all starts the best end of each image."""
-        ball, objective = THREAT_MODELS[attack.norm](attack.eps), OBJECTIVES[attack.kind](y)
+        attack, model = made.attack, self.models[made.knows or ONE_VS_REST]
+        ball, objective = THREAT_MODELS[attack.norm](attack.eps), _objective(attack, y)
         noise = Stream(self.config.seed, "attack")
         starts = [None, *(keyed(noise, image_ids, restart) for restart in range(attack.num_restarts))]
         best, value = x, torch.full((len(x),), -torch.inf, device=x.device)
         for start in starts:
-            found = PGD(ball, attack.num_steps, attack.step_size, start, keep_best=True)(self.model, x, objective)
+            found = PGD(ball, attack.num_steps, attack.step_size, start, keep_best=True)(model, x, objective)
             with torch.no_grad():
-                reached = objective(self.model(found))
+                reached = objective(model(found))
             better = reached > value
             best = torch.where(better.view(-1, 1, 1, 1), found, best)
             value = torch.where(better, reached, value)
         return best
+
+
+def _objective(attack: DetectionAttackConfig, y: Tensor) -> Objective:
+    if attack.kind == "high_energy":
+        evading = high_energy(y, attack.energy_weight)
+        return lambda outputs: evading(outputs.chunk(2, dim=1)[0])
+    return OBJECTIVES[attack.kind](y)
 
 
 def shards_of_view(config: EvaluateDetectionConfig) -> int:

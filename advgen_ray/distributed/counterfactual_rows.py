@@ -1,11 +1,11 @@
 """The rows of a set of counterfactuals, by whatever generator: sources in, keys, pictures, distances out."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.config import CounterfactualsConfig
@@ -15,10 +15,18 @@ from advgen_ray.distributed import metrics
 from advgen_ray.distributed.ce_generators import load_generator
 from advgen_ray.distributed.ce_sources import load_sources
 from advgen_ray.distributed.failures import RowsFailed, make_rows
+from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.memory import WithinMemory
 from advgen_ray.distributed.plans import CounterfactualPlan
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import COUNTERFACTUALS, images_to_column
+
+
+class Judge(NamedTuple):
+    """A classifier that took no part in making counterfactuals: where it is, and its digest when the job began."""
+
+    uri: str
+    digest: str
 
 
 class CounterfactualRows:
@@ -34,13 +42,16 @@ class CounterfactualRows:
         config: CounterfactualsConfig,
         result_set: ResultSet,
         device: torch.device,
-        judge: nn.Module | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self.config, self.device = config, device
         inputs: dict[str, Any] = result_set.plan["inputs"]
         generator = load_generator(config, inputs, device)
         self.generator = generator._replace(make=WithinMemory(generator.make))
-        self.judge = self.generator.judge if judge is None else judge
+        self.judge = self.generator.judge
+        if judge:
+            info = dataset_info(config.data.name, config.data.root)
+            self.judge = load_unchanged(judge.uri, judge.digest, device, info).model
         self.sources = load_sources(config, inputs.get("sources"))
         self.plan = plan_of(config)
 

@@ -55,6 +55,42 @@ def layers_of(model: nn.Module, layers: Sequence[str]) -> list[str]:
     return list(layers) or ["stem", *stages, "head"]
 
 
+def as_much_noise(x_adv: Tensor, x: Tensor, image_ids: Sequence[str], stream: Stream) -> Tensor:
+    """``x`` with Gaussian noise of the L2 norm of the attack on each (Feinman et al. 2017 section 4)."""
+    noise = stream.normal(image_ids, x.shape[1:]).to(x.device)
+    size = (x_adv - x).flatten(1).norm(dim=1) / noise.flatten(1).norm(dim=1)
+    return (x + size.view(-1, 1, 1, 1) * noise).clamp(0, 1)
+
+
+class ReferenceImages:
+    """Natural images in batches, and what a classifier's hidden layers make of them."""
+
+    def __init__(self, model: nn.Module, batch_size: int, device: torch.device) -> None:
+        self.model, self.batch_size, self.device = model, batch_size, device
+
+    def density(
+        self, reference: LabelledImages, validation: LabelledImages, bandwidths: Sequence[float]
+    ) -> KernelDensity:
+        """Around ``reference``, of the bandwidth under which the natural ``validation`` images are likeliest."""
+        (hidden, y), (held_out, held_out_y) = self._hidden(reference), self._hidden(validation)
+        bandwidth = choose_bandwidth(hidden, y, held_out, held_out_y, bandwidths)
+        return fit_kernel_density(hidden, y, reference.info.num_classes, bandwidth)
+
+    def features(self, images: LabelledImages, layers: Sequence[str]) -> list[Tensor]:
+        """Of each layer, ``[M, D]``."""
+        by_batch = [features(self.model, x, layers) for x in self.batches(images)]
+        return [torch.cat(layer) for layer in zip(*by_batch, strict=True)]
+
+    def batches(self, images: LabelledImages) -> list[Tensor]:
+        """The images ``[N, C, H, W]``."""
+        return [batch.to(self.device) for batch in images.tensor().split(self.batch_size)]
+
+    def _hidden(self, images: LabelledImages) -> tuple[Tensor, Tensor]:
+        return torch.cat([last_hidden(self.model, x)[1] for x in self.batches(images)]), images.targets().to(
+            self.device
+        )
+
+
 class DetectionRows:
     """``shard index -> table``; the reference and the bandwidth follow from the config, so all actors have the same."""
 
@@ -65,9 +101,12 @@ class DetectionRows:
         train = datasets.load(config.data.name, config.data.root, "train")
         reference = reference_images(train, config.num_reference)
         self.groups = detection_groups(len(self.data), len(config.attacks), config.shard_images)
-        self.density = self._density(reference) if "kd_bu" in config.detectors else None
+        read, validation = ReferenceImages(self.loaded.model, config.batch_size, device), slice(0, None, 2)
+        self.density: KernelDensity | None = None
+        if "kd_bu" in config.detectors:
+            self.density = read.density(reference, self.data.subset(validation), config.bandwidths)
         self.layers = layers_of(self.loaded.model, config.layers) if "lid" in config.detectors else []
-        self.reference = self._features(reference) if self.layers else []
+        self.reference = read.features(reference, self.layers) if self.layers else []
 
     def __call__(self, index: int) -> pa.Table:
         """The rows of one shard, in batches of ``batch_size``: of an attack, attacked images and their noisy twins."""
@@ -86,15 +125,10 @@ class DetectionRows:
         x_adv = perturb_all(self.loaded.model, x, y, self.data.item_ids(indices), passes)
         tables = [self._table("attacked", attack, indices, x_adv, x, y)]
         if self.config.noisy_images:
-            tables.append(self._table("noisy", attack, indices, self._noisy(attack, indices, x_adv, x), x, y))
+            stream = Stream(self.config.seed, f"noise/{self.config.attacks[attack].label}")
+            noisy = as_much_noise(x_adv, x, self.data.item_ids(indices), stream)
+            tables.append(self._table("noisy", attack, indices, noisy, x, y))
         return tables
-
-    def _noisy(self, attack: int, indices: np.ndarray, x_adv: Tensor, x: Tensor) -> Tensor:
-        """The images with Gaussian noise of the L2 norm of the attack on each (Feinman et al. 2017 section 4)."""
-        stream = Stream(self.config.seed, f"noise/{self.config.attacks[attack].label}")
-        noise = stream.normal(self.data.item_ids(indices), x.shape[1:]).to(self.device)
-        size = (x_adv - x).flatten(1).norm(dim=1) / noise.flatten(1).norm(dim=1)
-        return (x + size.view(-1, 1, 1, 1) * noise).clamp(0, 1)
 
     def _table(
         self, view: str, attack_index: int | None, indices: np.ndarray, images: Tensor, x: Tensor, y: Tensor
@@ -150,21 +184,3 @@ class DetectionRows:
             num_neighbors=self.config.num_neighbors,
             batch_size=self.config.num_candidates,
         )
-
-    def _density(self, reference: LabelledImages) -> KernelDensity:
-        """Of the bandwidth under which the natural validation images are likeliest."""
-        validation = self.data.subset(slice(0, None, 2))
-        (hidden, y), (held_out, held_out_y) = self._hidden(reference), self._hidden(validation)
-        bandwidth = choose_bandwidth(hidden, y, held_out, held_out_y, self.config.bandwidths)
-        return fit_kernel_density(hidden, y, self.data.info.num_classes, bandwidth)
-
-    def _hidden(self, images: LabelledImages) -> tuple[Tensor, Tensor]:
-        batches = self._batches(images)
-        return torch.cat([last_hidden(self.loaded.model, x)[1] for x in batches]), images.targets().to(self.device)
-
-    def _features(self, images: LabelledImages) -> list[Tensor]:
-        by_batch = [features(self.loaded.model, x, self.layers) for x in self._batches(images)]
-        return [torch.cat(layer) for layer in zip(*by_batch, strict=True)]
-
-    def _batches(self, images: LabelledImages) -> list[Tensor]:
-        return [batch.to(self.device) for batch in images.tensor().split(self.config.batch_size)]

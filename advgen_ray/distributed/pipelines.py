@@ -4,9 +4,12 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import ray
 import torch
 
@@ -19,6 +22,21 @@ from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
 from advgen_ray.storage.result_set import FAILURES
+
+_came_to: ContextVar[Callable[[float], None] | None] = ContextVar("came_to", default=None)
+
+
+@contextmanager
+def mapped_here(came_to: Callable[[float], None]) -> Iterator[None]:
+    """Inside, maps are made in this process, which is as one actor: pools would start and end with every trial.
+
+    After each shard ``came_to`` is told which share of the shards of its map is there.
+    """
+    token = _came_to.set(came_to)
+    try:
+        yield
+    finally:
+        _came_to.reset(token)
 
 
 def run_map(
@@ -44,16 +62,17 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
     missing = [(which, index) for which, one in enumerate(maps) for index in one.result_set.missing()]
     num_shards = sum(one.result_set.num_shards for one in maps)
     left = Counter(which for which, _ in missing)
-    label = _label(maps)
+    begun, label, came_to = left.copy(), _label(maps), _came_to.get()
     with Progress(name, num_shards, num_shards - len(missing), note, label) as progress:
         for which, one in enumerate(maps):
             if not left[which]:
                 one.result_set.commit(progress.seconds)
         if missing:
-            connect()
+            if not came_to:
+                connect()
             progress.show()
             begin = progress.seconds
-            for report in _reports(name, label, maps, pool, missing):
+            for report in (_reports_here if came_to else _reports)(name, label, maps, pool, missing):
                 _raise_error(name, report)
                 retries = max(0, int(report["attempt"]) - 1)
                 if report["num_failed"]:
@@ -61,10 +80,16 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
                     progress.fail(int(report["num_failed"]), retries)
                     continue
                 progress.add(int(report["num_rows"]), retries)
-                left[int(report["map"])] -= 1
-                if not left[int(report["map"])]:
-                    maps[int(report["map"])].result_set.commit(progress.seconds - begin)
+                which = int(report["map"])
+                left[which] -= 1
+                if not left[which]:
+                    made = maps[which].result_set
+                    # Of a set that a trial before this one began, the time that all of it would have taken here.
+                    share = begun[which] / made.num_shards if came_to else 1.0
+                    made.commit((progress.seconds - begin) / share)
                     begin = progress.seconds  # sets are made one after the other, but for a shard or two
+                if came_to:
+                    came_to(progress.shards_done / num_shards)
     if failed:
         places = [join(one.result_set.uri, FAILURES) for which, one in enumerate(maps) if left[which]]
         raise IncompleteError(
@@ -109,6 +134,19 @@ def _reports(
             print(f"{name}: a GPU is held and torch cannot use it there, it computes on the CPU", flush=True)
             told = True
         yield report
+
+
+def _reports_here(
+    name: str, label: str, maps: Sequence[Map], pool: PoolConfig, missing: list[tuple[int, int]]
+) -> Iterator[dict[str, Any]]:
+    """The same from this process."""
+    actor = ShardActor(maps, pool.cpus_per_actor, uuid4().hex, work=name, output=label)
+    try:
+        for which, index in missing:
+            reports = actor({"map": np.array([which]), "shard": np.array([index])})
+            yield {key: value[0] for key, value in reports.items()}
+    finally:
+        metrics.show("actors", 0)
 
 
 def _gpus_per_actor(pool: PoolConfig) -> float:

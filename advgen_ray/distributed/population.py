@@ -11,10 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from advgen_ray.config.population import PopulationConfig
-from advgen_ray.config.search import ParameterConfig
+from advgen_ray.config.space import ParameterConfig, Value
 from advgen_ray.rng import Stream
-
-Value = float | int | str
 
 
 @dataclass(frozen=True)
@@ -95,6 +93,7 @@ def perturbed(
         return parameter.values[beside[int(generator.integers(len(beside)))]]
     assert parameter.low is not None
     assert parameter.high is not None
+    assert isinstance(value, (int, float))
     moved = float(value) * factors[int(generator.integers(len(factors)))]
     return min(parameter.high, max(parameter.low, moved))
 

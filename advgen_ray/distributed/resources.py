@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from advgen_ray.config import Config, PoolConfig, WorkersConfig
-from advgen_ray.config.counterfactual_search import TrialResourcesConfig
+from advgen_ray.config import Config, PoolConfig, SearchConfig, WorkersConfig
 from advgen_ray.distributed import cluster
 from advgen_ray.errors import UserError
 
@@ -12,11 +11,11 @@ GPU_IF_ANY = "1 where the cluster has any, else 0"
 
 def describe(config: Config) -> dict[str, Any]:
     """The resources of a job, or of each stage of a study, as ``--dry-run`` shows them."""
+    if isinstance(config, SearchConfig):
+        return {"trials_at_once": config.max_concurrent_trials, "trial": describe(config.job_config)}
     asked: dict[str, Any] = {}
     for name in type(config).model_fields:
         value = getattr(config, name)
-        if isinstance(value, TrialResourcesConfig):
-            return _trial(value)  # and no pool: what a trial generates, it generates in its own process
         if isinstance(value, WorkersConfig):
             asked |= _workers(value)
         elif isinstance(value, PoolConfig):
@@ -29,11 +28,6 @@ def describe(config: Config) -> dict[str, Any]:
 def per_worker(workers: WorkersConfig, available: dict[str, float]) -> dict[str, float]:
     """Ray resources of one training worker, given the cluster's totals (``ray.cluster_resources()``)."""
     return _asked(workers.cpus_per_worker, workers.gpus_per_worker, available)
-
-
-def per_trial(trial: TrialResourcesConfig, available: dict[str, float]) -> dict[str, float]:
-    """Ray resources of one trial that computes in its own process, given the cluster's totals."""
-    return _asked(trial.cpus_per_trial, trial.gpus_per_trial, available)
 
 
 def _asked(cpus: int, gpus: float | None, available: dict[str, float]) -> dict[str, float]:
@@ -52,16 +46,6 @@ def check_fits(num_workers: int, resources: dict[str, float], available: dict[st
             )
 
 
-def check_trial_fits(resources: dict[str, float], available: dict[str, float]) -> None:
-    """Raise UserError where a single trial asks for more than a cluster that cannot grow has; others may wait."""
-    for name, amount in resources.items():
-        if amount > available.get(name, 0.0):
-            raise UserError(
-                f"trial: each asks for {amount:g} {name}, the cluster has {available.get(name, 0.0):g}; ask for "
-                "less, or join a larger cluster with --address"
-            )
-
-
 def demand(config: Config, available: dict[str, float]) -> dict[str, float]:
     """What a job holds at once at the least: its workers, its smallest pool; of several stages the largest."""
     asked: dict[str, float] = {}
@@ -77,6 +61,23 @@ def demand(config: Config, available: dict[str, float]) -> dict[str, float]:
             continue
         asked = {key: max(asked.get(key, 0.0), count * each.get(key, 0.0)) for key in {**asked, **each}}
     return asked
+
+
+def own_process(job: Config) -> dict[str, float] | None:
+    """Ray resources of a trial that computes in its own process; None where it waits for workers or actors."""
+    import ray
+
+    return demand(job, ray.cluster_resources()) if fits_one_process(job) else None
+
+
+def fits_one_process(job: Config) -> bool:
+    """Whether a trial of the job may compute in its own process: no workers, and pools of one actor each."""
+    parts = [getattr(job, name) for name in type(job).model_fields]
+    return (
+        not any(isinstance(part, WorkersConfig) for part in parts)
+        and all(part.max_actors == 1 for part in parts if isinstance(part, PoolConfig))
+        and all(fits_one_process(part) for part in parts if isinstance(part, Config))
+    )
 
 
 def room_for_trials(job: Config, name: str, wanted: int) -> int:
@@ -115,11 +116,4 @@ def _pool(pool: PoolConfig) -> dict[str, Any]:
         "actors": f"{pool.min_actors} to {pool.max_actors}",
         "cpus_per_actor": pool.cpus_per_actor,
         "gpus_per_actor": GPU_IF_ANY if pool.gpus_per_actor is None else pool.gpus_per_actor,
-    }
-
-
-def _trial(trial: TrialResourcesConfig) -> dict[str, Any]:
-    return {
-        "cpus_per_trial": trial.cpus_per_trial,
-        "gpus_per_trial": GPU_IF_ANY if trial.gpus_per_trial is None else trial.gpus_per_trial,
     }

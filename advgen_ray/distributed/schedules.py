@@ -4,16 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import ray
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
 
-from advgen_ray.config.counterfactual_search import TrialResourcesConfig
-from advgen_ray.config.search import ParameterConfig
-from advgen_ray.distributed import cluster
-from advgen_ray.distributed.resources import check_trial_fits, per_trial
+from advgen_ray.config.space import ParameterConfig
 
 PROGRESS = "progress"  # the share of its way that a trial has gone, in each of its reports: 1 in the last one only
 TRIAL_CPUS = 0.01  # of a trial that only waits for its own workers or actors, whose CPUs are counted by themselves
@@ -46,7 +42,7 @@ class Schedule:
     num_trials: int = 0  # those given among them, where Optuna proposes
     asha: Asha | None = None
     max_failures: int = 0
-    trial: TrialResourcesConfig | None = None  # of one that computes in its own process
+    own_process: Mapping[str, float] | None = None  # what a trial takes that computes in its own
     seed: int = 0
 
     @property
@@ -55,14 +51,8 @@ class Schedule:
         return len(self.given) if self.proposals == "none" else self.num_trials
 
     def resources(self) -> dict[str, float]:
-        """Of the actor of one trial; raises UserError where a cluster that cannot grow has less."""
-        if self.trial is None:
-            return {"CPU": TRIAL_CPUS}
-        available = ray.cluster_resources()
-        asked = per_trial(self.trial, available)
-        if cluster.is_local():
-            check_trial_fits(asked, available)
-        return asked
+        """Of the actor of one trial."""
+        return {"CPU": TRIAL_CPUS} if self.own_process is None else dict(self.own_process)
 
     def param_space(self, space: Sequence[ParameterConfig]) -> dict[str, Any]:
         """What is drawn for a trial; where nothing is proposed, each of the settings given once."""
@@ -79,7 +69,8 @@ class Schedule:
             num_samples=1 if self.proposals == "none" else self.num_trials,
             search_alg=self._searcher(),
             scheduler=self._scheduler(),
-            reuse_actors=self.trial is not None,  # starting one takes seconds; one that waits for others may be waiting
+            reuse_actors=self.own_process
+            is not None,  # starting one takes seconds; one that waits for others may be waiting
         )
 
     def _searcher(self) -> Any:

@@ -11,7 +11,7 @@ import optuna
 import pyarrow.fs
 from ray import tune
 
-from advgen_ray.config.search import ParameterConfig
+from advgen_ray.config.space import ParameterConfig
 from advgen_ray.distributed import cluster
 from advgen_ray.distributed.schedules import PROGRESS, Parameters, Schedule, settings_of
 from advgen_ray.distributed.search_meter import SearchMeter

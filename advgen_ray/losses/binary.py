@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from advgen_ray.attacks.objectives import BoundAttack, logit
+from advgen_ray.attacks.objectives import BoundAttack, logit, minus_logit
 
 Contrast = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """``contrast(f_data [N], f_out [M]) -> what each logit of the data and of the samples costs``."""
@@ -63,7 +63,7 @@ def binary_at_loss(
         The loss, and as metrics ``data_probability`` and ``out_probability``: the means of D on both sides.
     """
     x_adv = x_out if attack is None else attack(x_out, logit)
-    x = x if data_attack is None else data_attack(x, _minus_logit)
+    x = x if data_attack is None else data_attack(x, minus_logit)
     x = x.detach().requires_grad_(r1 > 0)
     f_data, f_out = logit(model(torch.cat([x, x_adv]))).split([len(x), len(x_adv)])
     costs = contrast(f_data, f_out)
@@ -77,7 +77,3 @@ def binary_at_loss(
         "out_probability": shares[1] * f_out.sigmoid().mean(),
     }
     return BinaryTerms(loss, metrics, f_data, f_out)
-
-
-def _minus_logit(outputs: Tensor) -> Tensor:
-    return -logit(outputs)

@@ -34,10 +34,10 @@ class WithDetectors(nn.Module):
     """A classifier and the detectors of its classes side by side, ``[N, C, H, W] -> [N, 2 K]``: one forward for both.
 
     What integrated detection reads (S004 section 3.2.1), and what attacks on it ascend; ``attacks.detector_objectives``
-    takes the columns apart again.
+    takes the columns apart again. ``detectors`` are ``OneVsRest``, or any model of one logit a class.
     """
 
-    def __init__(self, classifier: nn.Module, detectors: OneVsRest) -> None:
+    def __init__(self, classifier: nn.Module, detectors: nn.Module) -> None:
         super().__init__()
         self.classifier, self.detectors = classifier, detectors
 

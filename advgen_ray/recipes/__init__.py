@@ -11,16 +11,22 @@ from advgen_ray.config.base import ConfigT
 from advgen_ray.errors import UserError
 from advgen_ray.recipes import (
     binary,
+    binary_ablation,
     cifar10,
     cifar10_counterfactuals,
     cifar100,
+    detection,
     digits,
     digits_counterfactuals,
     digits_ratings,
     digits_robust,
+    generative_classifier,
     imagenette,
     mnist,
+    ood,
+    ood_training,
     plane,
+    restoration,
     svhn,
     synthesis,
     tiny_imagenet,
@@ -40,7 +46,13 @@ _MODULES: tuple[ModuleType, ...] = (
     imagenette,
     plane,
     binary,
+    ood_training,
+    ood,
     synthesis,
+    detection,
+    generative_classifier,
+    binary_ablation,
+    restoration,
 )  # the first with a config type is its default
 
 

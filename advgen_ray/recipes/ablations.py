@@ -2,14 +2,10 @@
 
 from typing import Any
 
-from advgen_ray.config import (
-    GenerateConfig,
-    ObjectiveConfig,
-    ParameterConfig,
-    SearchConfig,
-    SearchCounterfactualsConfig,
-)
+from advgen_ray.config import GenerateConfig, ObjectiveConfig, ParameterConfig, SearchConfig
+from advgen_ray.config.counterfactuals import PAPER_POINT
 
+VALIDITY = ObjectiveConfig(metric="validity")
 KINDS = ("gaussian", "boltzmann_hardtanh")
 
 
@@ -19,17 +15,21 @@ def ce_ablation(
     guidance_scale: tuple[float, ...],
     num_steps: tuple[int, ...],
     **settings: Any,
-) -> SearchCounterfactualsConfig:
+) -> SearchConfig:
     """Gaussian and Boltzmann crossed with sigma_CE and w; the exact Boltzmann score by sigma_CE; all three by steps.
 
-    ``settings`` are the search's own.
+    The base's own settings and the paper's are among the trials. ``settings`` are the search's own.
     """
     exact = _choice("neighborhood.kind", (*KINDS, "boltzmann_exact"))
     scale = _choice("neighborhood.sigma_ce", sigma_ce)
-    return SearchCounterfactualsConfig(
-        generation=generation,
+    return SearchConfig(
+        job="generate_counterfactuals",
+        base=generation.model_dump(mode="json"),
+        proposals="grid",
         space=(_choice("neighborhood.kind", KINDS), scale, _choice("guidance_scale", guidance_scale)),
         also=((exact, scale), (exact, _choice("sampler.num_steps", num_steps))),
+        points=({}, PAPER_POINT),
+        objectives=(VALIDITY, _least("l2_mean"), _least("l0_mean")),
         **settings,
     )
 
@@ -48,10 +48,14 @@ def guidance_search(
             ParameterConfig(key="guidance_scale", kind="log_uniform", low=guidance_scale[0], high=guidance_scale[1]),
             ParameterConfig(key="neighborhood.sigma_ce", kind="log_uniform", low=sigma_ce[0], high=sigma_ce[1]),
         ),
-        objectives=(ObjectiveConfig(metric="validity"), ObjectiveConfig(metric="l2_mean", goal="min")),
+        objectives=(VALIDITY, _least("l2_mean")),
         **settings,
     )
 
 
 def _choice(key: str, values: tuple[Any, ...]) -> ParameterConfig:
     return ParameterConfig(key=key, kind="choice", values=values)
+
+
+def _least(metric: str) -> ObjectiveConfig:
+    return ObjectiveConfig(metric=metric, goal="min")

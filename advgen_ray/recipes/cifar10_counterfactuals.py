@@ -9,8 +9,6 @@ from advgen_ray.config import (
     NeighborhoodConfig,
     PoolConfig,
     SearchConfig,
-    SearchCounterfactualsConfig,
-    TrialResourcesConfig,
 )
 from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
@@ -20,6 +18,7 @@ from advgen_ray.recipes.ablations import ce_ablation, guidance_search
 DATA = DataConfig(name="cifar10")
 STUDY = "runs/cifar10"
 POOL = PoolConfig(min_actors=1, max_actors=8, cpus_per_actor=4)
+ONE = PoolConfig(min_actors=1, max_actors=1, cpus_per_actor=4)  # trials of a search are what goes on side by side
 
 
 def cifar10_counterfactuals() -> GenerateConfig:
@@ -115,13 +114,15 @@ def cifar10_gradient_alignment() -> AlignGradientsConfig:
     )
 
 
-def cifar10_ce_ablation() -> SearchCounterfactualsConfig:
+def cifar10_ce_ablation() -> SearchConfig:
     """S002's ablation around S000's w 15 and sigma_CE .2, 1000 steps, 1,800 CEs of each; Boltzmann nearer and sparser.
 
     S000 figure 2 is the published result. A trial is 2,000 CEs of 2,000 evaluations on a GPU of its own.
     """
-    generation = cifar10_counterfactuals_paper_sampler().override(
-        [f"score_model={STUDY}/score_model/model", "num_sources=200", "replicates=1", "shard_images=500"]
+    generation = (
+        cifar10_counterfactuals_paper_sampler()
+        .override([f"score_model={STUDY}/score_model/model", "num_sources=200", "replicates=1", "shard_images=500"])
+        .model_copy(update={"pool": ONE})
     )
     return ce_ablation(
         generation,
@@ -130,7 +131,6 @@ def cifar10_ce_ablation() -> SearchCounterfactualsConfig:
         num_steps=(100, 250, 1000),
         judge=f"{STUDY}/classifiers/judge/model",
         max_concurrent_trials=8,
-        trial=TrialResourcesConfig(cpus_per_trial=4),
         output="runs/cifar10-ce-ablation",
     )
 

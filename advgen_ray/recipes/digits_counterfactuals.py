@@ -10,7 +10,6 @@ from advgen_ray.config import (
     PoolConfig,
     SamplerConfig,
     SearchConfig,
-    SearchCounterfactualsConfig,
 )
 from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
@@ -19,6 +18,7 @@ from advgen_ray.recipes.ablations import ce_ablation, guidance_search
 
 DATA = DataConfig(name="digits")
 DEMO = "runs/demo"
+ONE = PoolConfig(min_actors=1, max_actors=1)  # trials of a search are what goes on side by side
 
 
 def digits_counterfactuals() -> GenerateConfig:
@@ -124,7 +124,7 @@ def digits_counterfactuals_of_robust() -> GenerateConfig:
     )
 
 
-def digits_ce_ablation() -> SearchCounterfactualsConfig:
+def digits_ce_ablation() -> SearchConfig:
     """S002's ablation on the demo's models: neighborhoods by sigma_CE and w, and by steps; 675 CEs of each setting.
 
     Gaussian CEs are nearer at the same sigma_CE; at 95% validity Boltzmann ones are nearer and sparser, as S000 has it.
@@ -132,7 +132,7 @@ def digits_ce_ablation() -> SearchCounterfactualsConfig:
     generation = (
         digits_counterfactuals()
         .override([f"score_model={DEMO}/score_model/model", "num_sources=75", "replicates=1", "shard_images=250"])
-        .model_copy(update={"sampler": SamplerConfig(kind="ancestral", num_steps=40)})
+        .model_copy(update={"sampler": SamplerConfig(kind="ancestral", num_steps=40), "pool": ONE})
     )  # its steps are ablated: plain ones
     return ce_ablation(
         generation,
@@ -146,15 +146,17 @@ def digits_ce_ablation() -> SearchCounterfactualsConfig:
 
 def digits_guidance_search() -> SearchConfig:
     """S000's w and sigma_CE on the demo's models: validity against mean L2, 12 settings of 180 CEs each."""
-    generation = digits_counterfactuals().override(
-        [
-            f"score_model={DEMO}/score_model/model",
-            "num_sources=20",
-            "replicates=1",
-            "shard_images=100",
-            "pool.min_actors=1",
-            "pool.max_actors=1",
-        ]
+    generation = (
+        digits_counterfactuals()
+        .override(
+            [
+                f"score_model={DEMO}/score_model/model",
+                "num_sources=20",
+                "replicates=1",
+                "shard_images=100",
+            ]
+        )
+        .model_copy(update={"pool": ONE})
     )
     return guidance_search(
         generation,

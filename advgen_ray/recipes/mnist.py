@@ -19,7 +19,8 @@ from advgen_ray.config import (
 )
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.config.samplers import HUNDRED_EVALUATIONS
-from advgen_ray.config.search import ParameterConfig, SearchConfig
+from advgen_ray.config.search import SearchConfig
+from advgen_ray.config.space import ParameterConfig
 from advgen_ray.recipes.attacks import energy_view
 from advgen_ray.recipes.comparisons import every_loss
 from advgen_ray.recipes.robust_training import with_loss

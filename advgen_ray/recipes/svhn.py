@@ -9,7 +9,7 @@ from advgen_ray.config import (
     GenerateByClassifierConfig,
     GenerateConfig,
     ScoreEnergiesConfig,
-    SearchCounterfactualsConfig,
+    SearchConfig,
     StudyConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
@@ -65,12 +65,12 @@ def svhn_dvce() -> GenerateByClassifierConfig:
     return _on_svhn(cifar10_counterfactuals.cifar10_dvce(), "counterfactuals-dvce")
 
 
-def svhn_ce_ablation() -> SearchCounterfactualsConfig:
+def svhn_ce_ablation() -> SearchConfig:
     """S002's ablation on SVHN as on CIFAR-10; S000 figure 6: Boltzmann CEs convince a standard model less often."""
     return cifar10_counterfactuals.cifar10_ce_ablation().override(
         [
-            "generation.data.name=svhn",
-            "generation.score_model=runs/svhn/score_model/model",
+            "base.data.name=svhn",
+            "base.score_model=runs/svhn/score_model/model",
             "judge=runs/svhn/classifiers/judge/model",
             "output=runs/svhn-ce-ablation",
         ]

@@ -6,13 +6,15 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from advgen_ray.analysis.ce_ablation import DISTANCES, dominating, nearest_valid
+from advgen_ray.analysis.ce_ablation import DISTANCES, dominating, nearest_valid, with_front
 from advgen_ray.report import numbers
-from advgen_ray.report.ablation_sections import floor_of, setting_sections, written_value
-from advgen_ray.report.ablation_words import KIND, by_kind, setting_name, setting_value, settings_words
+from advgen_ray.report.ablation_sections import floor_of, setting_sections
+from advgen_ray.report.ablation_words import by_kind, written_value
 from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_ablation import Z, front_panel
+from advgen_ray.report.search_page import HOW, ends, objectives_of, parallel_figure
+from advgen_ray.report.search_words import KIND, setting_name, setting_text, settings_text
 
 COLORED_BY = ("guidance_scale", "neighborhood.sigma_ce")
 MARKS = {"base": "The recipe's setting", "paper": "The paper's w and sigma_CE"}
@@ -31,19 +33,24 @@ def ablation_page(trials: pd.DataFrame, base: Mapping[str, Any], config: Mapping
     """The page.
 
     Args:
-        trials: as ``stages.counterfactual_search.trial_table`` makes them.
+        trials: as ``stages.search_results.trial_table`` makes them; the front is that of validity, L2 and L0 here,
+            whatever the search's own objectives.
         base: the recipe's settings by dotted key.
         config: the search's.
         version: of advgen_ray.
     """
-    generation, shown = config["generation"], _shown(trials, base)
+    told, ranked = ends(trials), trials[trials["status"] == "finished"]
+    trials = with_front(ranked.sort_values(list(base), ignore_index=True))
+    data_name, shown, objectives = config["base"]["data"]["name"], _shown(trials, base), objectives_of(config)
     settings = Details("Full config", [("search", yaml.safe_dump(dict(config), sort_keys=False))])
     first = trials.iloc[0]
-    proposed = "a grid" if config["method"] == "grid" else "proposed by Optuna for the three objectives at once"
+    proposed = HOW[config["proposals"]]
+    if config["proposals"] == "optuna":
+        proposed += f" for {', '.join(one.name for one in objectives)} at once"
     return Page(
-        title=f"advgen_ray: ablation of counterfactuals on {generation['data']['name']}",
+        title=f"advgen_ray: ablation of counterfactuals on {data_name}",
         heading="Which settings make counterfactuals near, sparse and convincing?",
-        data_name=generation["data"]["name"],
+        data_name=data_name,
         version=version,
         answer=_answer(trials, base),
         lead=f"{numbers.count(len(trials))} settings, {proposed}; {numbers.count(int(first['count']))} different-class "
@@ -52,8 +59,9 @@ def ablation_page(trials: pd.DataFrame, base: Mapping[str, Any], config: Mapping
         key_figures=_key_figures(trials, base),
         sections=[
             _front_section(trials, base),
+            Section("settings", "Settings and what they lead to", [], [parallel_figure(ranked, shown, objectives)]),
             *setting_sections(trials, base),
-            Section("trials", "Trials", [], [_table(trials, shown), _distances(trials, shown)]),
+            Section("trials", "Trials", told, [_table(trials, shown), _distances(trials, shown)]),
             Section("doubts", "What to keep in mind", list(DOUBTS), []),
             Section("run", "What was run", [], [settings]),
         ],
@@ -70,7 +78,7 @@ def _answer(trials: pd.DataFrame, base: Mapping[str, Any]) -> str:
     ]
     return (
         f"At a validity of {numbers.percent(floor, 0)} or more the nearest counterfactuals come from "
-        f"{settings_words({key: best[key] for key in _shown(trials, base)})}: mean L2 "
+        f"{settings_text({key: best[key] for key in _shown(trials, base)})}: mean L2 "
         f"{numbers.decimal(best['l2_mean'])}"
         f"{', beside ' + ' and '.join(beside) if beside else ''}."
     )
@@ -102,14 +110,14 @@ def _key_figures(trials: pd.DataFrame, base: Mapping[str, Any]) -> list[KeyFigur
             f"L0 {numbers.percent(best['l0_mean'])}" if by == "l2_mean" else f"L2 {numbers.decimal(best['l2_mean'])}"
         )
         detail = (
-            f"{settings_words({key: best[key] for key in shown})}; valid {numbers.percent(best['validity'])}, {other}"
+            f"{settings_text({key: best[key] for key in shown})}; valid {numbers.percent(best['validity'])}, {other}"
         )
         title = f"{title} at {numbers.percent(floor, 0)} validity or more"
         found.append(KeyFigure(title, value, unit, detail, "", None, ""))
     for label, trial in _marked(trials):
         detail = (
             f"valid {numbers.percent(trial['validity'])}, L0 {numbers.percent(trial['l0_mean'])}: "
-            f"{settings_words({key: trial[key] for key in shown})}"
+            f"{settings_text({key: trial[key] for key in shown})}"
         )
         title = label[0].upper() + label[1:]
         found.append(KeyFigure(title, numbers.decimal(trial["l2_mean"]), "L2", detail, "", None, ""))
@@ -148,7 +156,7 @@ def _place(trials: pd.DataFrame, base: Mapping[str, Any], label: str, trial: pd.
         f"validity {numbers.with_interval(trial['validity'], trial['validity_low'], trial['validity_high'])}, mean L2 "
         f"{numbers.decimal(trial['l2_mean'])}, mean L0 {numbers.percent(trial['l0_mean'])}"
     )
-    start = f"{label[0].upper()}{label[1:]} ({settings_words({key: trial[key] for key in base})}): {values}"
+    start = f"{label[0].upper()}{label[1:]} ({settings_text({key: trial[key] for key in base})}): {values}"
     better = dominating(trials, trial)
     if better.empty:
         return f"{start}; on the front."
@@ -156,7 +164,7 @@ def _place(trials: pd.DataFrame, base: Mapping[str, Any], label: str, trial: pd.
     told = ", ".join(written_value(name, best[name]) for name in ("validity", "l2_mean", "l0_mean"))
     return (
         f"{start}; {len(better)} other{'s are' if len(better) > 1 else ' is'} at least as good in all three, the "
-        f"nearest of them {settings_words({key: best[key] for key in _shown(trials, base)})} ({told})."
+        f"nearest of them {settings_text({key: best[key] for key in _shown(trials, base)})} ({told})."
     )
 
 
@@ -166,7 +174,7 @@ def _table(trials: pd.DataFrame, shown: list[str]) -> Table:
         l2, l0 = Z * trial["l2_se"], Z * trial["l0_se"]
         rows.append(
             [
-                *(setting_value(key, trial[key]) for key in shown),
+                *(setting_text(trial[key]) for key in shown),
                 "yes" if trial["on_front"] else "",
                 numbers.with_interval(trial["validity"], trial["validity_low"], trial["validity_high"]),
                 f"{numbers.decimal(trial['l2_mean'])} ± {numbers.decimal(l2)}",
@@ -196,7 +204,7 @@ def _distances(trials: pd.DataFrame, shown: list[str]) -> Table:
 
     rows = [
         [
-            *(setting_value(key, trial[key]) for key in shown),
+            *(setting_text(trial[key]) for key in shown),
             *(written(trial, name) for name in DISTANCES),
             trial["trial"],
         ]

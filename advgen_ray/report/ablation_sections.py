@@ -7,18 +7,15 @@ import pandas as pd
 
 from advgen_ray.analysis.ce_ablation import Change, Effect, effects, nearest_valid, rank_correlations, slice_of
 from advgen_ray.report import numbers
-from advgen_ray.report.ablation_words import (
-    KIND,
-    OBJECTIVES,
-    TITLES,
-    by_kind,
-    setting_name,
-    setting_value,
-    settings_words,
-)
+from advgen_ray.report.ablation_words import OBJECTIVES, by_kind, written_value
 from advgen_ray.report.blocks import Block, Figure, Section, Table
 from advgen_ray.report.plots_ablation import slice_panels
+from advgen_ray.report.search_words import KIND, setting_name, setting_text, settings_text
 
+TITLES = {
+    KIND: "Neighborhood", "neighborhood.sigma_ce": "Neighborhood scale sigma_CE", "guidance_scale": "Guidance w",
+    "sampler.num_steps": "Sampling steps",
+}  # fmt: skip
 FLOORS = (0.95, 0.9, 0.8, 0.5, 0.0)  # of validity: the first that some trial reaches is the one asked for
 BOLTZMANN_CLAIM = (
     "Boltzmann is the paper's form with a hardtanh, exact Boltzmann the score of the diffused density itself. Yeats et "
@@ -35,7 +32,7 @@ def setting_sections(trials: pd.DataFrame, base: Mapping[str, Any]) -> list[Sect
     """One for every setting that varies.
 
     Args:
-        trials: as ``stages.counterfactual_search.trial_table`` makes them.
+        trials: as ``report.ablation_page`` takes them, with their front.
         base: the recipe's settings by dotted key.
     """
     varied = [key for key in base if trials[key].nunique() > 1]
@@ -53,7 +50,7 @@ def _neighborhood_section(trials: pd.DataFrame, base: Mapping[str, Any], found: 
     rows = []
     for label, some in by_kind(trials):
         best = nearest_valid(some, floor)
-        settings = [numbers.MISSING] if best is None else [settings_words({k: best[k] for k in base if k != KIND})]
+        settings = [numbers.MISSING] if best is None else [settings_text({k: best[k] for k in base if k != KIND})]
         values = ("validity", "l2_mean", "l0_mean")
         written = [numbers.MISSING] * 3 if best is None else [written_value(name, best[name]) for name in values]
         rows.append([label, *settings, *written, f"{len(some)}"])
@@ -72,7 +69,7 @@ def _setting_section(trials: pd.DataFrame, base: Mapping[str, Any], key: str, fo
     joined = cut[key].nunique() > 1
     shown = cut if joined else trials
     held = {name: cut.iloc[0][name] for name in others if name != key and trials[name].nunique() > 1}
-    words = f"At {settings_words(held)}" if held else "All else equal"
+    words = f"At {settings_text(held)}" if held else "All else equal"
     caption = (
         f"{words}; {numbers.count(int(cut.iloc[0]['count']))} different-class counterfactuals a point. Dotted: the "
         "recipe's. Bars: 95%, binomial for validity, over sources for distances."
@@ -88,7 +85,7 @@ def _setting_section(trials: pd.DataFrame, base: Mapping[str, Any], key: str, fo
 
 def _told(effect: Effect) -> str:
     """What a setting does, over pairs of trials that differ in nothing else."""
-    name, one, other = setting_name(effect.key), *(setting_value(effect.key, v) for v in (effect.one, effect.other))
+    name, one, other = setting_name(effect.key), *(setting_text(v) for v in (effect.one, effect.other))
     step = (
         f"{other[0].upper()}{other[1:]} in place of {one}" if effect.key == KIND else f"{name}: from {one} to {other}"
     )
@@ -117,11 +114,6 @@ def _correlated(trials: pd.DataFrame, key: str) -> str:
         f"No two trials differ in {setting_name(key)} alone; its rank correlation over {numbers.count(len(trials))} "
         f"trials: {told}."
     )
-
-
-def written_value(measure: str, value: float) -> str:
-    """Fractions in per cent, L2 as a number."""
-    return numbers.decimal(value) if measure == "l2_mean" else numbers.percent(value)
 
 
 def _signed(measure: str, value: float) -> str:

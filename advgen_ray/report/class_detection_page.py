@@ -1,4 +1,4 @@
-"""The page of detection by one-vs-rest detectors: what passes under each attack, integrated beside generative."""
+"""The page of detection under attack: what passes each detector, one-vs-rest detectors first."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,54 +7,37 @@ import pandas as pd
 import yaml
 from matplotlib.axes import Axes
 
-from advgen_ray.analysis.class_detection import METHODS, TPR, WORST, Curve
+from advgen_ray.analysis.class_detection import TPR, TRANSFERRED, WORST, Curve
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Details, Figure, KeyFigure, Panel, Section, Table
 from advgen_ray.report.page import Page
 from advgen_ray.report.style import DASHES, SERIES, WIDE, draw, in_percent
 
+WHAT_THEY_ARE = {
+    "energy": "Energy is E(x), in the direction that its fit found",
+    "KD": "KD the density of the training images of the class predicted",
+    "KD+BU": "KD+BU that density and the uncertainty under dropout",
+    "LID": "LID the local intrinsic dimension of every layer",
+}
+
 
 def class_detection_page(
-    table: pd.DataFrame, curves: Mapping[tuple[str, str], Curve], config: Mapping[str, Any], version: str
+    table: pd.DataFrame,
+    curves: Mapping[tuple[str, str], Curve],
+    names: Mapping[str, str],
+    config: Mapping[str, Any],
+    version: str,
 ) -> Page:
-    """``table`` and ``curves`` are of ``analysis.class_detection``, ``config`` the evaluation's."""
+    """``table`` and ``curves`` are of ``analysis.class_detection``, ``config`` the evaluation's.
+
+    ``names`` says what a reader calls a method that is not called so already.
+    """
+    table = table.replace({"method": dict(names)})
+    curves = {(names.get(method, method), attack): curve for (method, attack), curve in curves.items()}
     found: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
     worst = {row["method"]: row for row in found if row["attack"] == WORST}
     name, count = config["data"]["name"], numbers.count(config["num_images"])
-    cells = [
-        [
-            f"{row['method']}, {row['attack']}",
-            numbers.percent(row["fooled"]),
-            numbers.percent(row["fpr_at_tpr_95"]),
-            f"{row['auc']:.4f}",
-        ]
-        for row in found
-    ]
-    rates = Section(
-        "rates",
-        "What passes",
-        [
-            "Integrated detection lets an input pass where the detector of the class that the classifier predicts "
-            "takes it for its own; generative detection asks the detectors for the class, too. An attacked image "
-            "counts where it passes and is taken for another class than its label (Yin 2022, equations 3.28, 3.29); "
-            "the worst of all attacks is taken image by image."
-        ],
-        [
-            Figure(
-                "True and false positive rate",
-                f"{count} images of the {config['split']} split, one threshold for all detectors.",
-                [_curve_panel(curves, method) for method in METHODS],
-                size="wide",
-            ),
-            Table(
-                "By method and attack",
-                f"Fooled: taken for another class. False positives at the threshold that {numbers.percent(TPR)} of the "
-                "images pass as they are.",
-                ["Method, attack", "fooled", "false positives", "AUC"],
-                cells,
-            ),
-        ],
-    )
+    others = [method for method in worst if method in WHAT_THEY_ARE]
     settings = Details("Full config", [("evaluation", yaml.safe_dump(dict(config), sort_keys=False))])
     told = {method: numbers.percent(row["fpr_at_tpr_95"]) for method, row in worst.items()}
     return Page(
@@ -63,15 +46,80 @@ def class_detection_page(
         data_name=name,
         version=version,
         answer=f"At the threshold that {numbers.percent(TPR)} of {count} images pass, the worst attack on each brings "
-        f"{told['integrated']} past integrated detection and {told['generative']} past generative detection.",
+        f"{told['integrated']} past integrated detection and {told['generative']} past generative detection"
+        f"{''.join(f', {told[method]} past {method}' for method in others)}.",
         lead=f"The classifier is right on {numbers.percent(worst['integrated']['accuracy'])} of the images, the "
         f"detectors on {numbers.percent(worst['generative']['accuracy'])}.",
         key_figures=[
-            KeyFigure(f"{method.capitalize()}: false positives", rate, "", "worst of all attacks", "", None, "")
+            KeyFigure(f"{_capital(method)}: false positives", rate, "", "worst of all attacks", "", None, "")
             for method, rate in told.items()
         ],
-        sections=[rates, Section("run", "What was run", [], [settings])],
+        sections=[_rates(found, curves, others, config), Section("run", "What was run", [], [settings])],
     )
+
+
+def _rates(
+    found: list[dict[str, Any]],
+    curves: Mapping[tuple[str, str], Curve],
+    others: list[str],
+    config: Mapping[str, Any],
+) -> Section:
+    cells = [
+        [
+            f"{_capital(row['method'])}, {row['attack']}",
+            numbers.percent(row["fooled"]),
+            numbers.percent(row["fpr_at_tpr_95"]),
+            f"{row['auc']:.4f}",
+            numbers.percent(row["accuracy"]),
+        ]
+        for row in found
+    ]
+    return Section(
+        "rates",
+        "What passes",
+        [
+            "Integrated detection lets an input pass where the detector of the class that the classifier predicts "
+            "takes it for its own; generative detection asks the detectors for the class, too. An attacked image "
+            "counts where it passes and is taken for another class than its label (Yin 2022, equations 3.28, 3.29); "
+            "the worst of all attacks is taken image by image.",
+            *_of_others(others, config),
+        ],
+        [
+            Figure(
+                "True and false positive rate",
+                f"{numbers.count(config['num_images'])} images of the {config['split']} split, one threshold for all "
+                "detectors.",
+                [_curve_panel(curves, method) for method in dict.fromkeys(row["method"] for row in found)],
+                size="wide",
+            ),
+            Table(
+                "By method and attack",
+                f"Fooled: taken for another class. False positives at the threshold that {numbers.percent(TPR)} of the "
+                "images pass as they are. Accuracy: of the classifier, of generative detection its own, on images as "
+                "they are.",
+                ["Method, attack", "fooled", "false positives", "AUC", "accuracy"],
+                cells,
+            ),
+        ],
+    )
+
+
+def _of_others(others: list[str], config: Mapping[str, Any]) -> list[str]:
+    """What the detectors beside one-vs-rest ones are, and what they met."""
+    if not others:
+        return []
+    fitted = config["fitted"]
+    return [
+        f"{'; '.join(WHAT_THEY_ARE[method] for method in others)}: beside the classifier, each through a logistic "
+        f"regression fitted on {numbers.count(fitted['num_images'])} other images and attacks that know the classifier "
+        "alone.",
+        "Each attack that knows detectors is made once against each of them, and each detector reads all that was "
+        f"made: “{TRANSFERRED}” is the worst of what knew another one, which passes where gradients are masked.",
+    ]
+
+
+def _capital(method: str) -> str:
+    return method[0].upper() + method[1:]
 
 
 def _curve_panel(curves: Mapping[tuple[str, str], Curve], method: str) -> Panel:
@@ -82,7 +130,7 @@ def _curve_panel(curves: Mapping[tuple[str, str], Curve], method: str) -> Panel:
             dash, colour = DASHES[place % len(DASHES)], SERIES[place % len(SERIES)]
             axes.plot(curve.fpr, curve.tpr, linestyle=dash, color=colour, label=attack)
         axes.axhline(TPR, color="0.6", lw=0.6)
-        axes.set(xlabel="attacked images that pass", ylabel="images that pass as they are", title=method)
+        axes.set(xlabel="attacked images that pass", ylabel="images that pass as they are", title=_capital(method))
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         in_percent(axes.xaxis)
         in_percent(axes.yaxis)

@@ -9,7 +9,7 @@ import yaml
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
-from advgen_ray.report.plots_one_vs_rest import auc_panel, logit_panel
+from advgen_ray.report.plots_one_vs_rest import auc_panel, logit_panel, steps_panel
 
 # S004 tables 3.2, 3.4 and 3.5: detectors of the digits 0 and 1, trained in Linf 0.3, by the last iterate.
 PUBLISHED = [
@@ -22,8 +22,13 @@ PUBLISHED = [
 MAX_HISTOGRAMS = 4
 
 
-def one_vs_rest_page(table: pd.DataFrame, rows: pd.DataFrame, config: Mapping[str, Any], version: str) -> Page:
-    """``table`` is of ``detector_auc``, ``rows`` the logits behind it, ``config`` the evaluation's."""
+def one_vs_rest_page(
+    table: pd.DataFrame, rows: pd.DataFrame, ladder: Mapping[str, int], config: Mapping[str, Any], version: str
+) -> Page:
+    """``table`` is of ``detector_auc``, ``rows`` the logits behind it, ``config`` the evaluation's.
+
+    ``ladder`` are attacks that differ in their steps alone, and how many those are; it may be empty.
+    """
     found: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
     weakest = min(found, key=lambda row: row["auc_worst"])
     name, count = config["data"]["name"], table["detector"].nunique()
@@ -42,14 +47,16 @@ def one_vs_rest_page(table: pd.DataFrame, rows: pd.DataFrame, config: Mapping[st
             KeyFigure("Detectors", str(count), "", f"of {name}", "", None, ""),
         ],
         sections=[
-            _of_attacks(table, found, published=name == "mnist"),
+            _of_attacks(table, found, ladder, published=name == "mnist"),
             _of_logits(table, rows),
             Section("run", "What was run", [], [settings]),
         ],
     )
 
 
-def _of_attacks(table: pd.DataFrame, found: list[dict[str, Any]], published: bool) -> Section:
+def _of_attacks(
+    table: pd.DataFrame, found: list[dict[str, Any]], ladder: Mapping[str, int], published: bool
+) -> Section:
     cells = [
         [
             f"class {row['detector']}, {row['attack']}",
@@ -69,7 +76,12 @@ def _of_attacks(table: pd.DataFrame, found: list[dict[str, Any]], published: boo
             "takes the last iterate from the image alone."
         ],
         [
-            Figure("AUC", "Bars are 95% intervals over resampled images.", [auc_panel(table)], size="wide"),
+            Figure(
+                "AUC",
+                "Bars are 95% intervals over resampled images.",
+                [auc_panel(table), *([steps_panel(table, ladder)] if ladder else [])],
+                size="wide",
+            ),
             Table(
                 "AUC by detector and attack",
                 "Passing: worst cases above the threshold that 95% of the class's own images reach.",

@@ -10,9 +10,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from advgen_ray.report import numbers
-from advgen_ray.report.ablation_words import KIND, KINDS, OBJECTIVES, by_kind, setting_name, setting_value
+from advgen_ray.report.ablation_words import OBJECTIVES, by_kind, written_value
 from advgen_ray.report.blocks import Panel
 from advgen_ray.report.plots_pareto import norm_of
+from advgen_ray.report.search_words import KIND, KINDS, setting_name, setting_text
 from advgen_ray.report.style import DASHES, INK, MARKERS, SERIES, SMALL, WIDE, draw, in_percent, legend_above
 
 AXES = {"validity": "validity", "l2_mean": "mean L2", "l0_mean": "mean L0 (share of pixels changed)"}
@@ -63,8 +64,8 @@ def front_panel(trials: pd.DataFrame, distance: str, color_by: str) -> Panel:
 
     front = trials[trials["on_front"]].sort_values("validity", ascending=False)
     told = "; ".join(
-        f"{setting_value(KIND, trial[KIND])}, {setting_name(color_by)} {setting_value(color_by, trial[color_by])}: "
-        f"{numbers.percent(trial['validity'])} valid, {OBJECTIVES[distance]} {_written(distance, trial[distance])}"
+        f"{setting_text(trial[KIND])}, {setting_name(color_by)} {setting_text(trial[color_by])}: "
+        f"{numbers.percent(trial['validity'])} valid, {OBJECTIVES[distance]} {written_value(distance, trial[distance])}"
         for _, trial in front.iterrows()
     )
     alt = f"{len(trials)} trials, {len(front)} of them on the front of validity, L2 and L0. {told}."
@@ -105,7 +106,7 @@ def _slice(trials: pd.DataFrame, key: str, reference: Any, name: str, joined: bo
 
     told = "; ".join(
         f"{label}: "
-        + ", ".join(f"{setting_value(key, row[key])}: {_written(name, row[name])}" for _, row in line.iterrows())
+        + ", ".join(f"{setting_text(row[key])}: {written_value(name, row[name])}" for _, row in line.iterrows())
         for label, line in lines.items()
     )
     alt = f"{OBJECTIVES[name]} by {setting_name(key)}. {told}."
@@ -147,7 +148,7 @@ def _ticks(axes: Axes, key: str, places: Mapping[Any, float]) -> None:
     if len(places) <= MAX_TICKS:
         axes.xaxis.set_major_locator(FixedLocator(list(places.values())))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xticklabels([setting_value(key, value) for value in places])
+        axes.set_xticklabels([setting_text(value) for value in places])
 
 
 def _places(values: Sequence[Any]) -> Mapping[Any, float]:
@@ -166,10 +167,6 @@ def _half_widths(line: pd.DataFrame, name: str) -> np.ndarray:
 
 def _marker(label: str) -> str:
     return MARKERS[list(KINDS.values()).index(label)]
-
-
-def _written(name: str, value: float) -> str:
-    return numbers.percent(value) if name in FRACTIONS else numbers.decimal(value)
 
 
 def _file_name(*parts: str) -> str:

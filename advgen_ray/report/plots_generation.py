@@ -33,9 +33,17 @@ def input_gradient_panel(images: ArrayLike, gradients: Mapping[str, ArrayLike], 
 
 def generated_panel(images: Mapping[str, ArrayLike]) -> Panel:
     """S001 figures H and I: images ``[N, C, H, W]`` in [0, 1] that a classifier generated, one row a class."""
-    rows = {name: colored(one) for name, one in images.items()}
-    alt = f"Generated images, {max(map(len, rows.values()))} in a row; rows: {', '.join(rows)}."
-    return picture_grid("generated", alt, list(rows.values()), list(rows), [])
+    alt = (
+        f"Generated images, {max(len(np.asarray(one)) for one in images.values())} in a row; rows: {', '.join(images)}."
+    )
+    return picture_rows("generated", alt, images)
+
+
+def picture_rows(
+    name: str, alt: str, images: Mapping[str, ArrayLike], column_names: Sequence[str] = (), title: str = ""
+) -> Panel:
+    """Rows of images ``[N, C, H, W]`` in [0, 1], by their names, under what each column is called."""
+    return picture_grid(name, alt, [colored(one) for one in images.values()], list(images), column_names, title)
 
 
 def neighbors_panel(generated: ArrayLike, neighbors: ArrayLike, similarity: ArrayLike) -> Panel:
@@ -104,7 +112,7 @@ def picture_grid(
         for spine in axes.spines.values():
             spine.set_visible(False)
 
-    size = (PICTURE_INCHES * num_columns + 1.2, PICTURE_INCHES * len(rows) + (0.7 if title else 0.4))
+    size = (PICTURE_INCHES * num_columns + 1.2, PICTURE_INCHES * len(rows) + (0.6 if title else 0.4))
     return draw(name, alt, size, paint)
 
 

@@ -1,5 +1,7 @@
 """Pictures of detectors of one class each: their AUC by attack, and the logits behind it."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -31,6 +33,27 @@ def auc_panel(table: pd.DataFrame) -> Panel:
     lowest = table.groupby("attack", sort=False)["auc_worst"].min()
     told = "; ".join(f"{attack}: lowest of the detectors {value:.4f}" for attack, value in lowest.items())
     return draw("one-vs-rest-auc", f"AUC by detector and attack. {told}.", WIDE, paint)
+
+
+def steps_panel(table: pd.DataFrame, num_steps: Mapping[str, int]) -> Panel:
+    """AUC over the steps of attacks that differ in nothing else, ``num_steps`` by their names.
+
+    A detector that keeps its AUC only under few steps has learnt the attack, not the class.
+    """
+    rows = table[table["attack"].isin(num_steps)].assign(steps=lambda one: one["attack"].map(num_steps))
+    worst = rows.pivot(index="steps", columns="detector", values="auc_worst").sort_index()
+    last = rows.groupby("steps")["auc_last"].min()
+
+    def paint(axes: Axes) -> None:
+        axes.plot(worst.index, worst.to_numpy(), color=SKY, lw=0.9)
+        axes.plot([], [], color=SKY, lw=0.9, label="each detector, worst")
+        axes.plot(worst.index, worst.min(axis=1), color=BLUE, marker="o", label="the lowest, worst")
+        axes.plot(last.index, last, color=ORANGE, linestyle="--", marker="_", label="the lowest, last iterate")
+        axes.set(xscale="log", xlabel="steps of PGD", ylabel="AUC")
+        axes.legend(frameon=False, fontsize=8)
+
+    told = "; ".join(f"{steps} steps {value:.4f}" for steps, value in worst.min(axis=1).items())
+    return draw("one-vs-rest-steps", f"Lowest worst-case AUC by steps of the attack: {told}.", WIDE, paint)
 
 
 def logit_panel(rows: pd.DataFrame, detector: int, attack: str) -> Panel:

@@ -1,6 +1,6 @@
 """The page of a search: the front, the settings in parallel coordinates, every trial, and what was run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -8,15 +8,19 @@ import yaml
 
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.one_by_one_section import one_by_one_section
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_parallel import parallel_panel
 from advgen_ray.report.plots_pareto import pareto_panel
 from advgen_ray.report.population_section import population_section
 from advgen_ray.report.search_words import Objective, setting_name, setting_text, settings_text
 
-HOW = {"random": "drawn at random", "grid": "a grid", "optuna": "proposed by Optuna"}
-
-
+HOW = {
+    "random": "drawn at random",
+    "grid": "a grid",
+    "one_by_one": "those of the base but for one at a time",
+    "optuna": "proposed by Optuna",
+}
 BECOMES = {
     "none": ".",
     "asha": "; poor ones stopped by ASHA.",
@@ -25,14 +29,20 @@ BECOMES = {
 
 
 def search_page(
-    trials: pd.DataFrame, config: Mapping[str, Any], version: str, on_the_way: pd.DataFrame | None = None
+    trials: pd.DataFrame,
+    keys: list[str],
+    config: Mapping[str, Any],
+    version: str,
+    on_the_way: pd.DataFrame | None = None,
+    base: Mapping[str, Any] | None = None,
 ) -> Page:
-    """``trials``: as ``stages.search_results.trial_table`` makes them, the best first; ``config``: the search's.
+    """``trials``: as ``stages.search_results.trial_table`` makes them, the best first; ``keys``: the settings;
+    ``config``: the search's.
 
-    ``on_the_way``: of a population, as ``stages.search_results.schedule_table`` makes it.
+    ``on_the_way``: of a population, as ``stages.search_results.schedule_table`` makes it. ``base``: where settings vary
+    one by one, those of the trial that all others differ from; ``values`` of the space are then as trials call them.
     """
-    keys = [parameter["key"] for parameter in config["space"]]
-    objectives = [Objective(one["metric"], one["goal"] == "max") for one in config["objectives"]]
+    objectives = objectives_of(config)
     finished = trials[trials["status"] == "finished"]
     best, first = finished.iloc[0], objectives[0]
     job, data_name = config["job"].replace("_", " "), config["base"]["data"]["name"]
@@ -47,7 +57,7 @@ def search_page(
     lead = f"{numbers.count(len(trials))} trials of {job}, settings {HOW[config['proposals']]}, seed {config['seed']}"
     return Page(
         title=f"advgen_ray: search over {job} on {data_name}",
-        heading="Which settings are worth their cost?",
+        heading="Which settings make the difference?" if base else "Which settings are worth their cost?",
         data_name=data_name,
         version=version,
         answer=f"The best trial by {first.name}, {words}, reaches {first.written(best[first.metric])}.{front}",
@@ -58,12 +68,18 @@ def search_page(
             for value in [finished[one.metric].max() if one.maximize else finished[one.metric].min()]
         ],
         sections=[
-            *([_front(finished, keys, objectives)] if objectives[1:] else []),
+            *([one_by_one_section(finished, config["space"], objectives, base)] if base else []),
+            *([_front(finished, keys, objectives)] if objectives[1:] and not base else []),
             *([population_section(on_the_way, keys, objectives)] if on_the_way is not None else []),
-            Section("settings", "Settings and what they lead to", [], [_parallel(finished, keys, objectives)]),
-            Section("trials", "Trials", _told(trials), [_table(trials, keys, objectives), configs]),
+            *([] if base else [_settings(finished, keys, objectives)]),
+            Section("trials", "Trials", ends(trials), [_table(trials, keys, objectives), configs]),
         ],
     )
+
+
+def objectives_of(config: Mapping[str, Any]) -> list[Objective]:
+    """What is wanted, the first one ranks."""
+    return [Objective(one["metric"], one["goal"] == "max") for one in config["objectives"]]
 
 
 def _front(finished: pd.DataFrame, keys: list[str], objectives: list[Objective]) -> Section:
@@ -81,7 +97,12 @@ def _front(finished: pd.DataFrame, keys: list[str], objectives: list[Objective])
     return Section("front", "The front", [], list(figures))
 
 
-def _parallel(finished: pd.DataFrame, keys: list[str], objectives: list[Objective]) -> Figure:
+def _settings(finished: pd.DataFrame, keys: Sequence[str], objectives: Sequence[Objective]) -> Section:
+    return Section("settings", "Settings and what they lead to", [], [parallel_figure(finished, keys, objectives)])
+
+
+def parallel_figure(finished: pd.DataFrame, keys: Sequence[str], objectives: Sequence[Objective]) -> Figure:
+    """Every trial that came to its end, the best first, as a line."""
     return Figure(
         "Parallel coordinates",
         f"One line a trial, coloured by {objectives[0].name}, the best one thick; what is to be small points down.",
@@ -90,7 +111,8 @@ def _parallel(finished: pd.DataFrame, keys: list[str], objectives: list[Objectiv
     )
 
 
-def _told(trials: pd.DataFrame) -> list[str]:
+def ends(trials: pd.DataFrame) -> list[str]:
+    """How many trials came to their end, and why others did not."""
     counts = trials["status"].value_counts()
     told = [f"{counts.get('finished', 0)} trials came to their end, {counts.get('stopped', 0)} were stopped early."]
     mistakes = [text for text in trials["mistake"] if text]

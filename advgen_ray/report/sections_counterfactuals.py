@@ -1,6 +1,7 @@
 """What the counterfactuals are: pictures, distances, validity by kind, and a classifier made of their distances."""
 
 from advgen_ray.analysis import published
+from advgen_ray.analysis.realism import REAL
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Figure, Section, Table
 from advgen_ray.report.plots_confusion import MAX_DRAWN_CLASSES, confusion_panel
@@ -96,16 +97,36 @@ def _quality(study: Study) -> Table:
             numbers.decimal(row["mean_l2_same_class"]),
             numbers.with_interval(row["validity"], row["validity_low"], row["validity_high"]),
             numbers.percent(row["standard_accuracy"]),
+            _realism(study, str(row["name"])),
         ]
         for _, row in quality.iterrows()
     ]
     return Table(
         "Quality by the way they are made",
         "Different-class counterfactuals of the sources that all kinds share. Validity: the judge predicts the target "
-        "(95% binomial interval). L0 counts pixels changed by more than 0.02.",
-        ["Kind", "n", "mean L2", "median L2", "mean L0", "mean L2, same class", "validity (judge)", "standard model"],
+        "(95% binomial interval). L0 counts pixels changed by more than 0.02. " + _realism_words(study),
+        ["Kind", "n", "mean L2", "median L2", "mean L0", "mean L2, same class", "validity (judge)", "standard model",
+         "Fréchet (judge's logits)"],
         rows,
+    )  # fmt: skip
+
+
+def _realism(study: Study, name: str) -> str:
+    found = study.tables.realism.get(name)
+    return f"{numbers.decimal(found.distance)} ± {numbers.decimal(found.error)}" if found else numbers.MISSING
+
+
+def _realism_words(study: Study) -> str:
+    found = study.tables.realism
+    if not found:
+        return ""
+    count = numbers.count(next(iter(found.values())).count)
+    words = (
+        f"Fréchet: between Gaussians of the judge's logits, of {count} of each kind (the first replicate) and of the "
+        "training images, ± a jackknife standard error over sources. It is a proxy of FID, not to be put beside "
+        "published ones, and what fools the judge is near by it too"
     )
+    return f"{words}; {_realism(study, REAL)} of as many test images." if REAL in found else f"{words}."
 
 
 def distance_classifier_section(study: Study) -> Section | None:

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from advgen_ray.config import TrainBinaryConfig
+from advgen_ray.config import DataConfig, TrainBinaryConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.augment import Augment, auto_augment, flip_and_crop
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.distributed.image_sources import Load
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.train import Session, Task
 from advgen_ray.errors import UserError
@@ -20,7 +21,7 @@ from advgen_ray.models.ema import Ema
 from advgen_ray.models.image_classifier import ImageClassifier
 from advgen_ray.rng import Stream
 from advgen_ray.stages.binary_attacks import ascent_of, descent_of, progression_of, validation_of
-from advgen_ray.stages.p0 import Load, Sides, split_sides
+from advgen_ray.stages.p0 import Sides, split_sides
 from advgen_ray.stages.tracked_training import run_tracked
 from advgen_ray.stages.training import (
     build_trainee,
@@ -58,7 +59,9 @@ def run_all(configs: Sequence[TrainBinaryConfig]) -> list[dict[str, Any]]:
 def task_of(config: TrainBinaryConfig) -> Task:
     """The training of a config, its images read once; raises UserError for what is wrong with them."""
     config = _with_pretrained_digest(config)
-    (data, p0), _ = _sides(config, lambda of, split: datasets.load(of.name, of.root, split, of.download))
+    (data, p0), _ = _sides(config, _load)
+    if config.validation and config.validation.num_test_images:
+        _test_sides(config, _load)
     for images in (data, p0):
         BatchOrder(len(images), config.batch_size, config.seed, num_workers=config.workers.num_workers)
     passes = 2 + config.ascent.last_steps + (config.descent.num_steps if config.descent else 0)
@@ -119,8 +122,30 @@ def train(config: TrainBinaryConfig, session: Session) -> None:
     metrics = {name: last[name] for name in ("data_probability", "out_probability", "k")}
     if trainee.best:
         metrics |= {"worst_case_auc": trainee.best.value, "best_step": float(trainee.best.step)}
+    metrics |= _on_test(config, model, lambda of, split: load_shared(of, split, worker), worker)
     card = describe_model(config.model.kind, architecture, config, metrics, trainee)
     session.finish(model, card | {"ended": trainee.course["ended"], "course_k": trainee.course["k"]})
+
+
+def _on_test(config: TrainBinaryConfig, model: torch.nn.Module, load: Load, worker: Worker) -> dict[str, float]:
+    """What ``validation.num_test_images`` ask for: AUC on images of the test split, those of the data attacked too."""
+    if config.validation is None or not config.validation.num_test_images:
+        return {}
+    measure = validation_of(config, _test_sides(config, load), worker)
+    assert measure is not None
+    return {f"test_{name}": value for name, value in measure.measure(model, attack_data=True).items()}
+
+
+def _test_sides(config: TrainBinaryConfig, load: Load) -> Sides:
+    """The first images of the test split's data and p0, as many as are asked for; raises UserError for fewer."""
+    num_images = config.validation.num_test_images if config.validation else 0
+    data, p0 = split_sides(config, "test", load)
+    for images, name in ((data, "data"), (p0, "p0")):
+        if num_images > len(images):
+            raise UserError(
+                f"validation.num_test_images={num_images}: {name} of the test split has {len(images)} images; lower it"
+            )
+    return data.first(num_images), p0.first(num_images)
 
 
 def describe(config: TrainBinaryConfig, record: Record) -> str:
@@ -147,6 +172,10 @@ def _sides(config: TrainBinaryConfig, load: Load) -> tuple[Sides, Sides]:
         chosen.append((images.subset(rest), images.subset(held_out)))
     (data, held_data), (p0, held_p0) = chosen
     return (data, p0), (held_data, held_p0)
+
+
+def _load(of: DataConfig, split: datasets.Split) -> LabelledImages:
+    return datasets.load(of.name, of.root, split, of.download)
 
 
 def _model(config: TrainBinaryConfig, info: DatasetInfo) -> tuple[type[ImageClassifier], dict[str, Any]]:

@@ -56,8 +56,9 @@ def descent_of(config: TrainBinaryConfig) -> DataAttack | None:
 def validation_of(
     config: TrainBinaryConfig, held_out: tuple[LabelledImages, LabelledImages], worker: Worker
 ) -> WorstCaseAUC | None:
-    """The worst case of the images held out, in the ball that training has; None where none is asked for."""
-    settings, eps = config.validation, config.ascent.eps
+    """The worst case of the images held out, in the ball of training or its own; None where none is asked for."""
+    settings = config.validation
+    eps = (settings and settings.eps) or config.ascent.eps
     if settings is None or eps is None:
         return None
     step_size = settings.step_size or 2.5 * eps / settings.num_steps

@@ -1,4 +1,4 @@
-"""The stage that evaluates detection by one-vs-rest detectors: checks, Ray Data map, rates, page."""
+"""The stage that evaluates detection under attack: checks, Ray Data map, rates, page."""
 
 import json
 from functools import partial
@@ -9,19 +9,28 @@ import torch
 
 from advgen_ray.analysis.class_detection import WORST, curves, table
 from advgen_ray.config.one_vs_rest import EvaluateDetectionConfig
+from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.detection.mc_dropout import has_dropout
 from advgen_ray.distributed.actors import RowMaker
-from advgen_ray.distributed.class_detection_rows import ClassDetectionRows, shards_of_view
+from advgen_ray.distributed.class_detection_rows import ClassDetectionRows, detection_attacks, shards_of_view
+from advgen_ray.distributed.detection_rows import layers_of, reference_images
 from advgen_ray.distributed.detector_rows import Detector
 from advgen_ray.distributed.pipelines import run_map
+from advgen_ray.errors import UserError
 from advgen_ray.report.class_detection_page import class_detection_page
 from advgen_ray.report.page import render
+from advgen_ray.stages.detectors import check_every_class
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images
 from advgen_ray.stages.one_vs_rest_evaluation import detector_of
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, write_atomic
 from advgen_ray.tracking import tracked_run
+from advgen_ray.training.model_directory import LoadedModel
 
 PAGE, SUMMARY = "report.html", "summary.json"
+NUMBERS = [
+    "detector", "attack", "knows", "image_id", "label", "predicted", "predicted_logit", "chosen", "chosen_logit",
+]  # fmt: skip
 
 
 def run(config: EvaluateDetectionConfig) -> dict[str, Any]:
@@ -35,10 +44,8 @@ def run(config: EvaluateDetectionConfig) -> dict[str, Any]:
         if result_set.finished():
             print(f"detection: {config.output} is complete, nothing to compute", flush=True)
         else:
-            run_map("detection", result_set, partial(_load, config, classifier, detectors), config.pool)
-        rows = result_set.read(
-            ["attack", "image_id", "label", "predicted", "predicted_logit", "chosen", "chosen_logit"]
-        ).to_pandas()
+            run_map("detection", result_set, partial(_load, config, classifier.digest, detectors), config.pool)
+        rows = result_set.read(NUMBERS).to_pandas()
         found = table(rows)
         worst = {row["method"]: row for row in found[found["attack"] == WORST].to_dict("records")}
         summary: dict[str, Any] = {
@@ -50,30 +57,54 @@ def run(config: EvaluateDetectionConfig) -> dict[str, Any]:
             "attacks": found.round(6).to_dict("records"),
             "seconds": result_set.manifest["seconds"],
         }
-        page = class_detection_page(found, curves(rows), config.model_dump(mode="json"), version("advgen_ray"))
+        names = {"kd_bu": "KD+BU" if has_dropout(classifier.model) else "KD", "lid": "LID"}
+        page = class_detection_page(found, curves(rows), names, config.model_dump(mode="json"), version("advgen_ray"))
         write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
         write_atomic(join(config.output, PAGE), render(page).encode())
         tracked.log_metrics({name: value for name, value in summary.items() if name.endswith("_95")})
     return summary
 
 
-def prepare(config: EvaluateDetectionConfig) -> tuple[str, list[Detector], ResultSet]:
-    """The classifier's digest, a detector for every class, and the set begun or continued; every input checked."""
+def prepare(config: EvaluateDetectionConfig) -> tuple[LoadedModel, list[Detector], ResultSet]:
+    """The classifier, a detector for every class, and the set begun or continued; every input checked."""
     images = load_images(config.data, config.split, config.num_images, "num_images")
-    classifier = load_classifier(config.classifier, config.data).digest
+    classifier = load_classifier(config.classifier, config.data)
+    fitted_on = _check_fitted(config, images, classifier) if config.fitted.kinds else {}
     detectors = [detector_of(config.detectors, k, images) for k in range(images.info.num_classes)]
     result_set = ResultSet.create(
         config.output,
         kind="class_detections",
         config=config.content(),
         inputs={
-            "classifier": classifier,
+            "classifier": classifier.digest,
             "detectors": {str(one.class_index): one.digest for one in detectors},
             "images": content_digest(images, config.num_images),
+            **fitted_on,
         },
-        num_shards=(1 + len(config.attacks)) * shards_of_view(config),
+        num_shards=(1 + len(detection_attacks(config))) * shards_of_view(config),
     )
     return classifier, detectors, result_set
+
+
+def _check_fitted(config: EvaluateDetectionConfig, images: LabelledImages, classifier: LoadedModel) -> dict[str, str]:
+    """Digests of what the other detectors are fitted on; raises UserError where it does not do."""
+    fitted = config.fitted
+    needed = config.num_images + fitted.num_images
+    if needed > len(images):
+        raise UserError(
+            f"fitted.num_images={fitted.num_images}: with num_images={config.num_images} that is {needed}, the "
+            f"{config.split} split of {config.data.name} has {len(images)}; lower one of them"
+        )
+    train = load_images(config.data, "train", fitted.num_reference, "fitted.num_reference")
+    reference = reference_images(train, fitted.num_reference)
+    if "kd_bu" in fitted.kinds:
+        check_every_class(reference, "fitted.num_reference")
+    try:
+        layers_of(classifier.model, fitted.layers)
+    except ValueError as error:
+        raise UserError(f"fitted.layers: {error}") from None
+    held_out = images.subset(slice(config.num_images, needed))
+    return {"held_out": content_digest(held_out), "reference": content_digest(reference)}
 
 
 def _load(

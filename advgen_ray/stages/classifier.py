@@ -5,16 +5,16 @@ from typing import Any
 
 import torch
 
-from advgen_ray.config import AttackConfig, TrainClassifierConfig
+from advgen_ray.config import TrainClassifierConfig
 from advgen_ray.data.augment import flip_and_crop
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.catalog import DatasetInfo
-from advgen_ray.data.datasets import LabelledImages, dataset_info
-from advgen_ray.distributed.attacks import build_pgd
+from advgen_ray.data.datasets import LabelledImages, dataset_info, load
 from advgen_ray.distributed.train import Session, Task
 from advgen_ray.models.ema import Ema
 from advgen_ray.models.image_classifier import ImageClassifier
 from advgen_ray.rng import Stream
+from advgen_ray.stages.exposure import attack_at, exposure_of, read_outliers
 from advgen_ray.stages.robust_loss import loss_at_epoch
 from advgen_ray.stages.tracked_training import run_tracked
 from advgen_ray.stages.training import (
@@ -29,7 +29,7 @@ from advgen_ray.stages.training import (
 )
 from advgen_ray.stages.training_split import energy_images, split_training, with_exclude_digest
 from advgen_ray.storage.filesystem import join
-from advgen_ray.training.classifier import AttackAt, ObserveEpoch, accuracy, train_classifier
+from advgen_ray.training.classifier import ObserveEpoch, accuracy, train_classifier
 from advgen_ray.training.loop import Record
 from advgen_ray.training.model_directory import CLASSIFIERS
 from advgen_ray.training.observers import EnergyColumns, EnergyRecorder, Validation
@@ -47,6 +47,10 @@ def run(config: TrainClassifierConfig) -> dict[str, Any]:
 def run_all(configs: Sequence[TrainClassifierConfig]) -> list[dict[str, Any]]:
     """Train several classifiers in worker groups they share, which cost as much to start as a small one to train."""
     tasks = [task_of(config, num_images) for config, num_images in zip(configs, check_data(configs), strict=True)]
+    for config in configs:
+        if config.outliers:
+            images = load(config.data.name, config.data.root, "train")
+            read_outliers(config, images, lambda of, split: load(of.name, of.root, split, of.download))
     cards = run_tracked(tasks, configs[0].workers, describe)
     return [
         {"model": f"{config.output}/model", **card["metrics"], "seconds": card["seconds"]}
@@ -59,6 +63,8 @@ def task_of(config: TrainClassifierConfig, num_images: int = 1) -> Task:
     config = with_exclude_digest(config)
     info = dataset_info(config.data.name, config.data.root)
     passes = 1 + (config.attack.num_steps if config.attack.eps else 0)
+    if config.outliers:
+        passes += 1 + (config.outliers.attack.num_steps if config.outliers.attack.eps else 0)
     cost = num_parameters(*_model(config, info)) * config.num_epochs * num_images * passes
     return Task(_name(config), train, config, config.output, cost)
 
@@ -84,6 +90,7 @@ def train(config: TrainClassifierConfig, session: Session) -> None:
         images,
         attack_at(config.attack),
         loss_at_epoch=loss_at_epoch(config, worker),
+        exposure=exposure_of(config, model, images, worker),
         num_epochs=config.num_epochs,
         max_steps=config.max_steps,
         until=session.until(num_steps),
@@ -146,13 +153,6 @@ def describe(config: TrainClassifierConfig, record: Record) -> str:
     )
 
 
-def attack_at(config: AttackConfig) -> AttackAt | None:
-    """The attack of a config at any share of its eps; None at eps 0."""
-    if config.eps == 0:
-        return None
-    return lambda share, start_noise: build_pgd(config, start_noise, share)
-
-
 def _observers(
     config: TrainClassifierConfig, images: LabelledImages, validation_images: LabelledImages, worker: Worker
 ) -> list[ObserveEpoch]:
@@ -203,4 +203,5 @@ def _selection(trainee: Trainee, config: TrainClassifierConfig) -> dict[str, Any
 def _name(config: TrainClassifierConfig) -> str:
     loss = "" if config.loss == "sat" else f" {config.loss}"
     without = f" without {config.exclude.rpartition('/')[2].removesuffix('.json')}" if config.exclude else ""
-    return f"classifier{loss}{without} eps={config.attack.eps:g} seed={config.seed}"
+    beside = " with outliers" if config.outliers else ""
+    return f"classifier{loss}{without}{beside} eps={config.attack.eps:g} seed={config.seed}"

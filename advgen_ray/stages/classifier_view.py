@@ -5,6 +5,8 @@ from typing import Any
 
 from advgen_ray.config import CounterfactualsConfig, GenerateByClassifierConfig, GenerateConfig, StudyConfig
 from advgen_ray.data.datasets import dataset_info
+from advgen_ray.errors import UserError
+from advgen_ray.stages.inputs import unique_names
 
 
 @dataclass(frozen=True)
@@ -12,20 +14,21 @@ class ClassifierViewPlan:
     """The stage configs, each with its place under the study's output; a chain's sources are one of ``ascents``."""
 
     ascents: list[GenerateByClassifierConfig]
+    others: list[GenerateByClassifierConfig]  # by classifiers from outside the study
     dvce: list[GenerateByClassifierConfig]  # one or none
     chains: list[GenerateConfig]
 
     @property
     def sets(self) -> list[CounterfactualsConfig]:
         """Those made of images, which are compared with the diffusion's."""
-        return [*self.ascents, *self.dvce]
+        return [*self.ascents, *self.others, *self.dvce]
 
 
 def plan_of(config: StudyConfig, base: GenerateConfig, root: str) -> ClassifierViewPlan:
     """The plan of a study whose diffusion counterfactuals are made as ``base`` says; empty without such a view."""
     view = config.classifier_view
     if view is None:
-        return ClassifierViewPlan([], [], [])
+        return ClassifierViewPlan([], [], [], [])
     common = {"data": config.data, "split": base.split, "num_sources": config.variant_sources, "pool": base.pool}
 
     def placed(part: Any, name: str, **changes: Any) -> Any:
@@ -36,6 +39,10 @@ def plan_of(config: StudyConfig, base: GenerateConfig, root: str) -> ClassifierV
         return f"{root}/classifiers/eps-{eps}/model"
 
     ascents = [placed(view.ascent, f"by-eps-{eps}", classifier=classifier(eps)) for eps in view.eps]
+    names = unique_names(view.others, "classifier_view.others", depth=1)
+    if taken := [name for name in names if name in (f"eps-{eps}" for eps in config.eps)]:
+        raise UserError(f"classifier_view.others: {taken[0]!r} is a classifier of the study; rename its directory")
+    others = [placed(view.ascent, f"by-{name}", classifier=uri) for name, uri in zip(names, view.others, strict=True)]
     num_classes = dataset_info(config.data.name, config.data.root).num_classes
     chains = [
         placed(
@@ -52,4 +59,4 @@ def plan_of(config: StudyConfig, base: GenerateConfig, root: str) -> ClassifierV
         models = {"score_model": base.score_model, "cone_classifier": classifier(view.eps[-1])}
         method = view.dvce.method.model_dump() | models
         dvce = [placed(view.dvce, "dvce", classifier=classifier(0.0), method=method)]
-    return ClassifierViewPlan(ascents, dvce, chains)
+    return ClassifierViewPlan(ascents, others, dvce, chains)

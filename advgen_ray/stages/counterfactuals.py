@@ -10,7 +10,7 @@ import numpy as np
 from advgen_ray.config import CounterfactualsConfig, DVCEConfig, GenerateByClassifierConfig, GenerateConfig
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.distributed.actors import Map
-from advgen_ray.distributed.counterfactual_rows import CounterfactualRows, plan_of
+from advgen_ray.distributed.counterfactual_rows import CounterfactualRows, Judge, plan_of
 from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.errors import UserError
 from advgen_ray.stages.inputs import (
@@ -24,18 +24,19 @@ from advgen_ray.storage import ResultSet
 from advgen_ray.tracking import Run, tracked_run
 
 
-def run(config: CounterfactualsConfig) -> dict[str, Any]:
+def run(config: CounterfactualsConfig, judge: Judge | None = None) -> dict[str, Any]:
     """Generate what is missing of the set at ``config.output``; returns its summary.
 
-    Raises UserError, before work starts, for a missing or foreign model, too many sources, another set in the
-    same place or a place that cannot be written; IncompleteError where some rows could not be made.
+    ``judge`` is asked about them on the way, for the metrics of the cluster. Raises UserError, before work starts, for
+    a missing or foreign model, too many sources, another set in the same place or a place that cannot be written;
+    IncompleteError where some rows could not be made.
     """
     result_set = prepare(config)
     if result_set.finished():
         print(f"counterfactuals: {config.output} is complete, nothing to compute", flush=True)
         return _summary(result_set)
     with _tracked("counterfactuals", config) as tracked:
-        run_maps("counterfactuals", [_map(config, result_set)], config.pool)
+        run_maps("counterfactuals", [_map(config, result_set, judge)], config.pool)
         summary = _summary(result_set)
         tracked.log_metrics(summary)
     return summary
@@ -56,7 +57,7 @@ def run_all(configs: Sequence[CounterfactualsConfig]) -> list[dict[str, Any]]:
 
 def prepare(config: CounterfactualsConfig) -> ResultSet:
     """The set that the config makes, begun or continued, with every input checked."""
-    inputs = _sources(config) | _models(config)
+    inputs = inputs_of(config)
     return ResultSet.create(
         config.output,
         kind="counterfactuals",
@@ -65,6 +66,11 @@ def prepare(config: CounterfactualsConfig) -> ResultSet:
         num_shards=plan_of(config).num_shards,
         image_shape=dataset_info(config.data.name, config.data.root).image_shape,
     )
+
+
+def inputs_of(config: CounterfactualsConfig) -> dict[str, str]:
+    """The digests of images and models; raises UserError for a missing or foreign model, or too many sources."""
+    return _sources(config) | _models(config)
 
 
 def _sources(config: CounterfactualsConfig) -> dict[str, str]:
@@ -107,8 +113,8 @@ def _models(config: CounterfactualsConfig) -> dict[str, str]:
     return found
 
 
-def _map(config: CounterfactualsConfig, result_set: ResultSet) -> Map:
-    return Map(result_set, partial(CounterfactualRows, config, result_set))
+def _map(config: CounterfactualsConfig, result_set: ResultSet, judge: Judge | None = None) -> Map:
+    return Map(result_set, partial(CounterfactualRows, config, result_set, judge=judge))
 
 
 def _tracked(name: str, config: CounterfactualsConfig) -> AbstractContextManager[Run]:

@@ -67,7 +67,8 @@ def prepare(config: CompareDetectorsConfig) -> ResultSet:
     train = load_images(config.data, "train", config.num_reference, "num_reference")
     loaded = load_classifier(config.classifier, config.data)
     reference = reference_images(train, config.num_reference)
-    _check_reference(config, reference)
+    if "kd_bu" in config.detectors:
+        check_every_class(reference, "num_reference")
     try:
         layers_of(loaded.model, config.layers)
     except ValueError as error:
@@ -85,12 +86,13 @@ def prepare(config: CompareDetectorsConfig) -> ResultSet:
     )
 
 
-def _check_reference(config: CompareDetectorsConfig, reference: LabelledImages) -> None:
+def check_every_class(reference: LabelledImages, key: str) -> None:
+    """Raise UserError, naming ``key``, where a class is missing: it would have no density."""
     missing = sorted(set(range(reference.info.num_classes)) - set(reference.labels.tolist()))
-    if missing and "kd_bu" in config.detectors:
+    if missing:
         name = reference.info.class_names[missing[0]]
         raise UserError(
-            f"num_reference={config.num_reference}: no training image of class {name!r} among them, so that it has no "
+            f"{key}={len(reference)}: no training image of class {name!r} among them, so that it has no "
             "density; raise it"
         )
 

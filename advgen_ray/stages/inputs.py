@@ -4,6 +4,9 @@ import hashlib
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from advgen_ray.config import DataConfig
 from advgen_ray.data import datasets
@@ -14,7 +17,7 @@ from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import local_copy
 from advgen_ray.training import any_classifier
 from advgen_ray.training.loaded_score import LoadedScore
-from advgen_ray.training.model_directory import CLASSIFIERS, ONE_VS_REST, LoadedModel, load_model
+from advgen_ray.training.model_directory import CLASSIFIERS, ONE_VS_REST, LoadedModel, load_model, read_card
 
 
 def load_images(data: DataConfig, split: datasets.Split, num_images: int | None, key: str) -> LabelledImages:
@@ -67,18 +70,27 @@ def load_classifier(uri: str, data: DataConfig) -> LoadedModel:
     return loaded
 
 
-def load_binary(uri: str, data: DataConfig) -> LoadedModel:
-    """The model of binary AT at ``uri``, of one logit; raises UserError unless it is one for images of ``data``."""
-    loaded = load_model(local_copy(uri))
-    architecture: dict[str, Any] = loaded.card["architecture"]
-    if loaded.card["kind"] not in CLASSIFIERS or architecture.get("num_classes") != 1:
-        raise UserError(f"{uri}: holds no binary model; give the output of train_binary")
-    shape = datasets.dataset_info(data.name, data.root).image_shape
-    if tuple(architecture["image_shape"]) != shape:
-        found = tuple(architecture["image_shape"])
-        raise UserError(f"{uri}: made for images {found}, {data.name} has {shape}; give a model of this data set")
+def load_any_model(uri: str, data: DataConfig) -> LoadedModel:
+    """A model whose logits may be raised: a classifier as ``load_classifier`` has it, or a model of binary AT.
+
+    Raises UserError unless it is one, made for images such as ``data``'s.
+    """
+    path = local_copy(uri)
+    if path.is_file() or not is_binary(read_card(path)):
+        return load_classifier(uri, data)
+    loaded = load_model(path)
+    shape, found = datasets.dataset_info(data.name, data.root).image_shape, loaded.card["architecture"]["image_shape"]
+    if tuple(found) != shape:
+        raise UserError(
+            f"{uri}: made for images {tuple(found)}, {data.name} has {shape}; give a model of this data set"
+        )
     _check_trained_on(uri, loaded.card, data)
     return loaded
+
+
+def is_binary(card: dict[str, Any]) -> bool:
+    """Whether a model's card is one of binary AT: one logit."""
+    return card["kind"] in CLASSIFIERS and card["architecture"].get("num_classes") == 1
 
 
 def _check_trained_on(uri: str, card: dict[str, Any], data: DataConfig) -> None:
@@ -96,6 +108,14 @@ def open_counterfactuals(uri: str, data: DataConfig) -> ResultSet:
     if made_from != data.name:
         raise UserError(f"{uri}: made from {made_from}, but data.name is {data.name}; give a set of this data set")
     return result_set
+
+
+def rows_of_images(result_set: ResultSet, columns: list[str], image_ids: list[str]) -> pd.DataFrame:
+    """Some columns of all rows of some images, ``image_id`` among them; one shard in memory at a time."""
+    wanted = pa.array(image_ids)
+    parts = [table.filter(pc.is_in(table["image_id"], value_set=wanted)) for table in result_set.tables(columns)]
+    found: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+    return found
 
 
 def open_energies(uri: str) -> ResultSet:

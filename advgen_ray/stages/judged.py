@@ -1,4 +1,4 @@
-"""A set of counterfactuals as a classifier that took no part in making it sees it."""
+"""A set of counterfactuals as a classifier that took no part in making it sees it, and what that is worth."""
 
 from collections.abc import Callable
 
@@ -6,19 +6,34 @@ import pandas as pd
 import torch
 from torch import nn
 
-from advgen_ray.analysis.ce_ablation import DISTANCES
-from advgen_ray.config import DataConfig
+from advgen_ray.analysis.ce_ablation import DISTANCES, measures
+from advgen_ray.config import CounterfactualsConfig, GenerateConfig
 from advgen_ray.data.datasets import dataset_info
-from advgen_ray.distributed.loading import load_unchanged
+from advgen_ray.diffusion.vp_sde import VPSDE
+from advgen_ray.distributed.ce_generators import evaluations_of
+from advgen_ray.distributed.counterfactual_rows import Judge
+from advgen_ray.distributed.loading import load_unchanged, own_device
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import column_to_images
 
 READ = ["source_id", "source_label", "y_target", *DISTANCES]
+SECONDS = "seconds_per_ce"  # what does not follow from the config alone
 
 
-def load_judge(uri: str, digest: str, data: DataConfig, device: torch.device) -> nn.Module:
-    """The classifier; raises UserError where it is no longer the one of this digest."""
-    return load_unchanged(uri, digest, device, dataset_info(data.name, data.root)).model
+def measured(config: CounterfactualsConfig, judge: Judge) -> dict[str, float]:
+    """The measures of a finished set, its seconds a counterfactual and, of a diffusion, evaluations of the network.
+
+    Raises UserError where the judge is no longer the one of its digest.
+    """
+    device, result_set = own_device(), ResultSet.open(config.output)
+    info = dataset_info(config.data.name, config.data.root)
+    model = load_unchanged(judge.uri, judge.digest, device, info).model
+    manifest = result_set.manifest
+    return {
+        **measures(judged_rows(result_set, model, config.images_at_once, device)),
+        SECONDS: manifest["seconds"] / manifest["num_rows"],
+        **({"network_evaluations": evaluations_of(config, VPSDE())} if isinstance(config, GenerateConfig) else {}),
+    }
 
 
 def judged_rows(result_set: ResultSet, judge: nn.Module, batch_size: int, device: torch.device) -> pd.DataFrame:

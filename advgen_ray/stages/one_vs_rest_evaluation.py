@@ -44,7 +44,7 @@ def run(config: EvaluateOneVsRestConfig) -> dict[str, Any]:
         rows = result_set.read(["detector", "attack", "clean_logit", "last_logit", "worst_logit"]).to_pandas()
         table = detector_auc(rows, config.seed)
         summary = _summary(config, result_set, table)
-        page = one_vs_rest_page(table, rows, config.model_dump(mode="json"), version("advgen_ray"))
+        page = one_vs_rest_page(table, rows, config.ladder, config.model_dump(mode="json"), version("advgen_ray"))
         write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
         write_atomic(join(config.output, PAGE), render(page).encode())
         tracked.log_metrics({"lowest_auc_worst": summary["lowest_auc_worst"]})

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from advgen_ray.analysis.inputs import COUNTERFACTUAL_COLUMNS, ENERGY_COLUMNS, CounterfactualSet, StudyInputs
 from advgen_ray.config import ReportConfig
@@ -19,6 +21,7 @@ from advgen_ray.storage.filesystem import join, local_copy
 from advgen_ray.storage.schemas import column_to_images
 from advgen_ray.training.model_directory import read_card
 
+OUTSIDE = "by-"
 KINDS = {
     "gaussian": "Gaussian",
     "boltzmann_hardtanh": "Boltzmann, hardtanh",
@@ -64,6 +67,7 @@ def read_stored(config: ReportConfig) -> Stored:
         main=sets[main.uri],
         variants=tuple(sets[one.uri] for one in compared),
         held_out=sets[held_out.uri] if held_out else None,
+        judge_logits=_judge_logits(energies, names[-1]),
         chains=tuple(_chained(sets[one.uri], one, {c.identity: sets[c.uri].label for c in compared}) for one in chains),
     )
     records = [_model_record("judge" if name == names[-1] else "classifier", name, cards[name]) for name in names]
@@ -96,6 +100,15 @@ def pictures(result_set: ResultSet, item_ids: Iterable[str]) -> np.ndarray:
     return np.stack([found[item_id] for item_id in wanted])
 
 
+def _judge_logits(energies: ResultSet, judge: str) -> pd.DataFrame:
+    """Of clean images and counterfactuals; one shard in memory at a time."""
+    meant = (pc.field("classifier") == judge) & (pc.field("view") != "attacked")
+    columns = ["classifier", "view", "image_set", "image_id", "logits"]
+    parts = [table.filter(meant).drop_columns(["classifier", "view"]) for table in energies.tables(columns)]
+    found: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+    return found
+
+
 def _card(uri: str) -> dict[str, Any]:
     return read_card(local_copy(uri))
 
@@ -119,7 +132,8 @@ def _made_by(result_set: ResultSet, cards: dict[str, dict[str, Any]]) -> str:
     if "neighborhood" in config:
         return KINDS[config["neighborhood"]["kind"]]
     maker = result_set.plan["inputs"]["classifier"]
-    name = next((name for name, card in cards.items() if card["weights_sha256"] == maker), maker[:8])
+    elsewhere = set_name(result_set).removeprefix(OUTSIDE)  # trained outside the study: called as its set is
+    name = next((name for name, card in cards.items() if card["weights_sha256"] == maker), elsewhere)
     return f"classifier {name}" if config["method"]["kind"] == "ascent" else f"DVCE of {name}"
 
 

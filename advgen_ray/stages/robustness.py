@@ -47,7 +47,7 @@ def run(config: EvaluateRobustnessConfig) -> dict[str, Any]:
     images = load_images(config.data, config.split, config.num_images, "num_images").first(config.num_images)
     loaded = load_classifier(config.classifier, config.data)
     result_set = prepare(config, images, loaded)
-    doubts = _probe(loaded, images)
+    doubts = doubts_of_model(loaded, images)
     with tracked_run("robustness", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
         if result_set.finished():
             print(f"robustness: {config.output} is complete, nothing to compute", flush=True)
@@ -58,7 +58,7 @@ def run(config: EvaluateRobustnessConfig) -> dict[str, Any]:
         rows = result_set.read(["fallen_to", "distance"]).to_pandas()
         attacks = suite_of(config, images.info.num_classes)
         result = worst_case(rows, labels_of(attacks))
-        doubts += _masking(rows["fallen_to"], attacks)
+        doubts += doubts_of_falls(rows["fallen_to"], attacks)
         summary = _summary(config, result_set, result, doubts)
         page = robustness_page(
             result, _fallen(result_set, images), doubts, config.model_dump(mode="json"), version("advgen_ray")
@@ -83,14 +83,15 @@ def prepare(config: EvaluateRobustnessConfig, images: LabelledImages, loaded: Lo
     )
 
 
-def _probe(loaded: LoadedModel, images: LabelledImages) -> list[str]:
+def doubts_of_model(loaded: LoadedModel, images: LabelledImages) -> list[str]:
+    """What makes attacks on it weak or meaningless, seen on its first images."""
     indices = range(min(NUM_PROBED, len(images)))
     found = probe(loaded.model, images.tensor(indices), images.targets(indices))
     return probe_warnings(found, images.info.num_classes)
 
 
-def _masking(fallen_to: pd.Series, attacks: list[SuiteAttack]) -> list[str]:
-    """What the falls of all images together say; the parts of an attack count as one."""
+def doubts_of_falls(fallen_to: pd.Series, attacks: list[SuiteAttack]) -> list[str]:
+    """What the falls of all images together say of masked gradients; the parts of an attack count as one."""
     whole = list({attack.name.partition("/")[0]: attack for attack in attacks}.items())
     numbers = {"": STANDING, CLEAN: MISCLASSIFIED} | {name: index for index, (name, _) in enumerate(whole)}
     fallen_by = torch.tensor([numbers[name] for name in fallen_to])

@@ -1,24 +1,25 @@
 """The stage that searches the settings of a job: Ray Tune over the job itself, trials tracked, ending in a page."""
 
-import itertools
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from advgen_ray.config import SearchConfig, TrainClassifierConfig, TrainScoreModelConfig
+from advgen_ray.config import CounterfactualsConfig, SearchConfig, TrainClassifierConfig, TrainScoreModelConfig
 from advgen_ray.distributed import cluster
+from advgen_ray.distributed.counterfactual_rows import Judge
 from advgen_ray.distributed.population import Round, first_round
-from advgen_ray.distributed.resources import room_for_trials
+from advgen_ray.distributed.resources import own_process, room_for_trials
 from advgen_ray.distributed.schedules import PROGRESS, Asha, Schedule
 from advgen_ray.distributed.tune import Trial, run_search
 from advgen_ray.errors import UserError
 from advgen_ray.stages.claims import claim
+from advgen_ray.stages.counterfactuals import inputs_of
 from advgen_ray.stages.inputs import load_classifier
 from advgen_ray.stages.population import run_population
 from advgen_ray.stages.search_results import ended_trials, metrics_of, schedule_table, store, summarize, trial_table
-from advgen_ray.stages.search_trial import run_trial
+from advgen_ray.stages.search_trial import run_trial, told_of
 from advgen_ray.stages.training import check_data
 from advgen_ray.stages.trials import Follower, Tell
 from advgen_ray.tracking import tracked_run
@@ -35,22 +36,24 @@ def run(config: SearchConfig) -> dict[str, Any]:
     job: Any = config.job_config
     if isinstance(job, (TrainClassifierConfig, TrainScoreModelConfig)):
         check_data([job])
-    judge = load_classifier(config.judge, job.data).digest if config.judge else ""
-    claim(config, config.output, PLAN, "search", {"judge": judge} if judge else None)
+    if isinstance(job, CounterfactualsConfig):
+        inputs_of(job)
+    judge = Judge(config.judge, load_classifier(config.judge, job.data).digest) if config.judge else None
+    claim(config, config.output, PLAN, "search", {"judge": judge.digest} if judge else None)
     cluster.connect()
     at_once = room_for_trials(job, config.job, config.max_concurrent_trials)
     with tracked_run("search", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
         changes = config.scheduler == "pbt"
         follower = Follower(
-            config.digest(), config.output, config.size, _tell(config), lambda trial: trial.id, settings_change=changes
+            config.digest(), config.output, config.size, _tell(config), config.trial_name, settings_change=changes
         )
         rounds: list[Round] = []
         if changes:
-            begin = first_round(config.space, config.num_trials, config.seed, _grid(config))
+            begin = first_round(config.space, config.num_trials, config.seed, config.given())
             rounds = run_population(config, begin, at_once, follower)
             trials = ended_trials(config, rounds)
         else:
-            schedule = schedule_of(config, at_once)
+            schedule = schedule_of(config, at_once, own_process(job))
             trials = run_search(partial(run_trial, config, judge), config.space, schedule, config.output, follower)
         table = trial_table(trials, config)
         _refuse_nothing(table, trials, config)
@@ -58,33 +61,25 @@ def run(config: SearchConfig) -> dict[str, Any]:
         summary = summarize(table, config, on_the_way)
         store(table, summary, config, on_the_way)
         tracked.log_metrics({metric: table.iloc[0][metric] for metric in metrics_of(config)})
-        tracked.log_metrics({f"num_{status}": number for status, number in summary["trials"].items()})
-    return {key: value for key, value in summary.items() if key != "front"}
+        counts = {f"num_{status}": number for status, number in summary["trials"].items()}
+        tracked.log_metrics({**counts, "num_on_front": int(table["on_front"].sum())})
+    untold = {"effects", "seconds_per_ce"} | (set() if config.objectives[1:] else {"front"})
+    return {key: value for key, value in summary.items() if key not in untold}
 
 
-def schedule_of(config: SearchConfig, at_once: int) -> Schedule:
-    """The search in Tune's terms: the base's own settings are tried first where the space holds them."""
-    base = config.base_settings()
-    held = all(one.holds(base[one.key]) for one in config.space) and config.proposals == "optuna"
+def schedule_of(config: SearchConfig, at_once: int, own_process: Mapping[str, float] | None = None) -> Schedule:
+    """The search in Tune's terms; ``own_process`` is what a trial takes that computes in its own."""
     return Schedule(
         {objective.metric: objective.goal for objective in config.objectives},
         at_once,
-        given=_grid(config) or ([base] if held else []),
-        proposals="none" if config.proposals == "grid" else config.proposals,
+        given=config.given(),
+        proposals=config.drawn,
         num_trials=config.num_trials,
         asha=Asha(config.grace, config.reduction_factor) if config.scheduler == "asha" else None,
         max_failures=config.max_failures,
+        own_process=own_process,
         seed=config.seed,
     )
-
-
-def _grid(config: SearchConfig) -> list[dict[str, Any]]:
-    """Every combination of values; none where settings are drawn."""
-    if config.proposals != "grid":
-        return []
-    keys = [parameter.key for parameter in config.space]
-    combinations = itertools.product(*(parameter.values for parameter in config.space))
-    return [dict(zip(keys, values, strict=True)) for values in combinations]
 
 
 def _refuse_nothing(table: pd.DataFrame, trials: list[Trial], config: SearchConfig) -> None:
@@ -95,8 +90,12 @@ def _refuse_nothing(table: pd.DataFrame, trials: list[Trial], config: SearchConf
 
 def _tell(config: SearchConfig) -> Tell:
     def tell(report: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        values = {metric: report[metric] for metric in metrics_of(config) if report.get(metric) is not None}
-        words = "  ".join(f"{metric.removeprefix('validation_')} {value:.4g}" for metric, value in values.items())
+        values = {metric: report[metric] for metric in told_of(config) if report.get(metric) is not None}
+        words = "  ".join(
+            f"{metric.removeprefix('validation_')} {values[metric]:.4g}"
+            for metric in metrics_of(config)
+            if metric in values
+        )
         return {"step": round(100 * report[PROGRESS]), **values}, f"{report[PROGRESS]:.0%}  {words}"
 
     return tell

@@ -1,19 +1,21 @@
 """One trial of a search: the job itself with the trial's settings, which tells on its way how good it is."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any
 
-from advgen_ray.analysis.ce_ablation import measures
-from advgen_ray.config import Config, GenerateConfig, SearchConfig, TrainClassifierConfig, TrainScoreModelConfig
-from advgen_ray.config.search import GENERATIONS, METRICS, TRAININGS
-from advgen_ray.diffusion.vp_sde import VPSDE
-from advgen_ray.distributed.ce_generators import evaluations_of
-from advgen_ray.distributed.loading import own_device
+from advgen_ray.config import Config, SearchConfig, TrainClassifierConfig, TrainScoreModelConfig
+from advgen_ray.config.searchable import METRICS, TRAININGS
+from advgen_ray.distributed.counterfactual_rows import Judge
+from advgen_ray.distributed.pipelines import mapped_here
+from advgen_ray.distributed.resources import fits_one_process
 from advgen_ray.distributed.schedules import PROGRESS, Parameters
 from advgen_ray.distributed.tune import Report
 from advgen_ray.errors import UserError
 from advgen_ray.stages import (
     binary,
+    calibration,
     class_detection,
     classifier,
     classifier_images,
@@ -21,19 +23,23 @@ from advgen_ray.stages import (
     detectors,
     distance_classifier,
     energies,
+    explanation,
     gradient_alignment,
     one_vs_rest,
     one_vs_rest_evaluation,
+    ood,
+    restoration,
     robustness,
+    robustness_comparison,
     score_model,
     synthesis,
 )
-from advgen_ray.stages.judged import judged_rows, load_judge
-from advgen_ray.storage import ResultSet
+from advgen_ray.stages.judged import measured
 from advgen_ray.storage.filesystem import join, local_copy
 from advgen_ray.tracking import told_instead
 from advgen_ray.training.model_directory import read_card
 
+REPORT_SECONDS = 30.0  # between two reports of a map that goes on
 RUNS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "train_classifier": classifier.run,
     "train_score_model": score_model.run,
@@ -47,15 +53,24 @@ RUNS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "evaluate_robustness": robustness.run,
     "evaluate_one_vs_rest": one_vs_rest_evaluation.run,
     "evaluate_detection": class_detection.run,
+    "evaluate_ood": ood.run,
     "compare_detectors": detectors.run,
+    "calibrate_classifier": calibration.run,
+    "compare_robustness": robustness_comparison.run,
     "generate_from_classifier": classifier_images.run,
     "synthesize": synthesis.run,
+    "restore_images": restoration.run,
+    "explain_predictions": explanation.run,
 }
 
 
-def run_trial(config: SearchConfig, judge_digest: str, settings: Parameters, trial_id: str, report: Report) -> None:
-    """Run the job of a trial, or what is left of it, and report the objectives; raises UserError as the job does."""
-    job = config.trial_config(settings).override([f"output={join(config.output, 'trials', trial_id)}"])
+def run_trial(config: SearchConfig, judge: Judge | None, settings: Parameters, trial_id: str, report: Report) -> None:
+    """Run the job of a trial, or what is left of it, and report what it is measured by.
+
+    Raises UserError as the job does, and where the judge is no longer the one of its digest.
+    """
+    place = join(config.output, "trials", config.trial_name(settings, trial_id))
+    job: Any = config.trial_config(settings).override([f"output={place}"])
     wanted = [objective.metric for objective in config.objectives]
 
     def hear(metrics: Mapping[str, float], step: int) -> None:
@@ -64,26 +79,39 @@ def run_trial(config: SearchConfig, judge_digest: str, settings: Parameters, tri
                 {PROGRESS: share_of_way(job, metrics, step), **{key: metrics[key] for key in wanted if key in metrics}}
             )
 
-    with told_instead(hear):
-        summary = RUNS[config.job](job)
-    found = _measured(config, job, summary, judge_digest)
+    here = mapped_here(_now_and_then(report)) if fits_one_process(job) else nullcontext()
+    with told_instead(hear), here:
+        summary = counterfactuals.run(job, judge) if judge else RUNS[config.job](job)
+    found = measured(job, judge) if judge else _measured(config, summary)
     missing = [metric for metric in wanted if metric not in found]
     if missing:
         raise UserError(f"objectives: {missing[0]!r}: {config.job} ends in {', '.join(found)}")
-    report({PROGRESS: 1.0, **{metric: found[metric] for metric in wanted}})
+    report({PROGRESS: 1.0, **{metric: found[metric] for metric in told_of(config) if metric in found}})
 
 
-def _measured(config: SearchConfig, job: Any, summary: Mapping[str, Any], judge_digest: str) -> dict[str, float]:
+def told_of(config: SearchConfig) -> list[str]:
+    """What a finished trial reports: all that it is measured by, or the objectives among the numbers of a summary."""
+    return list(METRICS.get(config.job) or [objective.metric for objective in config.objectives])
+
+
+def _measured(config: SearchConfig, summary: Mapping[str, Any]) -> dict[str, float]:
     """The numbers that a finished job is measured by."""
     if config.job in TRAININGS:
         return kept_record(config.job, read_card(local_copy(summary["model"])))
-    if config.job in GENERATIONS:
-        device = own_device()
-        judge = load_judge(config.judge, judge_digest, job.data, device)
-        rows = judged_rows(ResultSet.open(job.output), judge, job.images_at_once, device)
-        spent = {"network_evaluations": evaluations_of(job, VPSDE())} if isinstance(job, GenerateConfig) else {}
-        return {**measures(rows), **spent}
     return dict(_numbers(summary))
+
+
+def _now_and_then(report: Report) -> Callable[[float], None]:
+    """Reports of a long map in a trial's own process."""
+    told, far = time.monotonic(), 0.0
+
+    def came_to(share: float) -> None:
+        nonlocal told, far
+        if far < share < 1 and time.monotonic() - told > REPORT_SECONDS:
+            told, far = time.monotonic(), share
+            report({PROGRESS: share})
+
+    return came_to
 
 
 def kept_record(job: str, card: Mapping[str, Any]) -> dict[str, float]:

@@ -9,10 +9,10 @@ from advgen_ray.data.datasets import dataset_info
 from advgen_ray.detection.features import last_hidden
 from advgen_ray.distributed.synthesis_rows import Synthesizer
 from advgen_ray.errors import UserError
-from advgen_ray.stages.inputs import load_binary, load_classifier, unique_names
+from advgen_ray.stages.inputs import is_binary, load_any_model, load_classifier, unique_names
 from advgen_ray.storage.filesystem import local_copy
 from advgen_ray.training.foreign_inception import load_fid_inception
-from advgen_ray.training.model_directory import ONE_VS_REST, read_card
+from advgen_ray.training.model_directory import ONE_VS_REST
 
 
 def synthesizers_of(config: SynthesizeConfig) -> list[Synthesizer]:
@@ -22,12 +22,9 @@ def synthesizers_of(config: SynthesizeConfig) -> list[Synthesizer]:
 
 
 def _synthesizer(name: str, uri: str, config: SynthesizeConfig) -> Synthesizer:
-    path = local_copy(uri)
-    if path.is_file() or read_card(path)["architecture"].get("num_classes") != 1:
-        loaded = load_classifier(uri, config.data)
-        return Synthesizer(name, uri, loaded.digest, loaded.card["architecture"]["num_classes"], None)
-    binary = load_binary(uri, config.data)
-    return Synthesizer(name, uri, binary.digest, 1, binary.card.get("training", {}).get("class_index"))
+    loaded = load_any_model(uri, config.data)
+    class_index = loaded.card.get("training", {}).get("class_index") if is_binary(loaded.card) else None
+    return Synthesizer(name, uri, loaded.digest, loaded.card["architecture"]["num_classes"], class_index)
 
 
 def judge_digest(config: SynthesizeConfig, models: Mapping[str, str]) -> str:

@@ -14,8 +14,8 @@ Tell = Callable[[Mapping[str, Any]], tuple[dict[str, Any], str]]
 class Follower:
     """Tells of every trial on one line a report, and records it as a run under the search's.
 
-    ``name`` gives what a trial is called: its directory under ``output/trials``. Where ``settings_change`` on the way
-    they are recorded as metrics, by step; MLflow's parameters are for good.
+    ``name`` gives what a trial is called by its settings and id: its directory under ``output/trials``. Where
+    ``settings_change`` on the way they are recorded as metrics, by step; MLflow's parameters are for good.
     """
 
     def __init__(
@@ -24,11 +24,12 @@ class Follower:
         output: str,
         num_trials: int,
         tell: Tell,
-        name: Callable[[Trial], str],
+        name: Callable[[Mapping[str, Any], str], str],
         settings_change: bool = False,
     ) -> None:
         self.digest, self.output, self.num_trials = digest, output, num_trials
-        self.tell, self.name, self.settings_change = tell, name, settings_change
+        self.tell, self.settings_change = tell, settings_change
+        self.name = lambda trial: name(trial.parameters, trial.id)
         self.runs = SideBySide()
         self.num_ended = 0
 

@@ -11,9 +11,9 @@ from advgen_ray.storage.descriptions import config_digest
 from advgen_ray.storage.schemas import SCHEMAS, ImageShape, column_to_images
 
 # Columns by what their values may be; a column that a kind does not have is not looked at.
-IMAGES = ("x_ce", "x_adv", "x_start", "x_generated")
-SIGNED_IMAGES = ("gradient",)  # any finite values
-FRACTIONS = ("l0", "linf", "confidence", "label_confidence", "position")
+IMAGES = ("x_ce", "x_adv", "x_start", "x_generated", "x_worst", "x_restored")
+SIGNED_IMAGES = ("gradient", "attribution")  # any finite values
+FRACTIONS = ("l0", "linf", "confidence", "label_confidence", "position", "bright_share", "attribution_share")
 NOT_NEGATIVE = (
     "l1", "l2", "attack_distance", "distance", "source_index", "source_label", "label", "y_target", "replicate",
     "start",
@@ -47,6 +47,8 @@ def row_problems(table: pa.Table, plan: dict[str, Any], image_shape: ImageShape 
             yield str(error)
     if "fallen_to" in columns:
         yield from _falls_beyond_the_rules(table, float(plan["config"]["eps"]))
+    if "worst_score" in columns:
+        yield from _worse_than_the_rules(table, float(plan["config"]["attack"]["eps"]))
     if "energy_path" in columns:
         yield from _path_to_elsewhere(table)
     if "logits" in columns:
@@ -85,6 +87,21 @@ def _falls_beyond_the_rules(table: pa.Table, eps: float) -> Iterator[str]:
     attacked = ~np.isin(fallen_to, ["", "clean"])
     if (distance[~attacked] != 0).any():
         yield "column distance is not zero for an image that no attack changed"
+    if (distance > eps * (1 + 1e-6)).any():
+        yield f"column distance goes up to {distance.max():g}, beyond eps {eps:g}"
+
+
+def _worse_than_the_rules(table: pa.Table, eps: float) -> Iterator[str]:
+    """Worst cases that are milder than the clean image, outside the ball, or of images that nothing attacks."""
+    clean, worst, distance = (table[name].to_numpy() for name in ("clean_score", "worst_score", "distance"))
+    worst_from = table["worst_from"].to_numpy(zero_copy_only=False)
+    if (worst > clean).any():
+        yield "column worst_score is above clean_score somewhere"
+    unmoved = worst_from == "clean"
+    if ((worst != clean) | (distance != 0))[unmoved].any():
+        yield "columns worst_score and distance are not those of the clean image where worst_from says so"
+    if not unmoved[table["image_set"].to_numpy(zero_copy_only=False) == "in"].all():
+        yield "column worst_from names an attack on images in distribution"
     if (distance > eps * (1 + 1e-6)).any():
         yield f"column distance goes up to {distance.max():g}, beyond eps {eps:g}"
 

@@ -1,18 +1,18 @@
-"""What is measured while a detector is trained: its AUC on held-out images, each sample of p0 at its worst."""
+"""What is measured of a detector: its AUC on images held out, each sample of p0 at its worst, the data perhaps too."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from advgen_ray.attacks.eval_mode import eval_mode
-from advgen_ray.attacks.objectives import logit
+from advgen_ray.attacks.objectives import logit, minus_logit
 from advgen_ray.attacks.worst_logit import Attack, worst_logit
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.rng import Stream
-from advgen_ray.training.classifier import keyed
+from advgen_ray.training.classifier import StartNoise, keyed
 from advgen_ray.training.loop import items_on
 from advgen_ray.training.progressive import auc
 from advgen_ray.training.trainee import Trainee
@@ -41,23 +41,36 @@ class WorstCaseAUC:
         """Measure if it is due."""
         if trainee.step % self.every_steps and not last:
             return {}
-        with trainee.to_keep() as model, eval_mode(model):
-
-            def read(x: Tensor, item_ids: list[str]) -> Tensor:
-                with torch.no_grad():
-                    return logit(model(x))
-
-            def worst(x: Tensor, item_ids: list[str]) -> Tensor:
-                starts = (None, keyed(Stream(self.seed, "validation_attack"), item_ids, 0))
-                return worst_logit(model, x, self.attack, starts)
-
-            f_data = self._all(self.data, read)
-            measured = {
-                "clean_auc": auc(f_data, self._all(self.p0, read)),
-                "worst_case_auc": auc(f_data, self._all(self.p0, worst)),
-            }
+        with trainee.to_keep() as model:
+            measured = self.measure(model)
         trainee.keep_if_best(measured["worst_case_auc"], epoch)
         return measured
+
+    def measure(self, model: nn.Module, *, attack_data: bool = False) -> dict[str, float]:
+        """``clean_auc`` and ``worst_case_auc`` of a model; ``attacked_auc``, on demand, with the data attacked as well.
+
+        There each image of the data is at its lowest logit, each sample of p0 at its highest (S004 section 3.4.4).
+        """
+
+        def read(x: Tensor, item_ids: list[str]) -> Tensor:
+            with torch.no_grad():
+                return logit(model(x))
+
+        def highest(x: Tensor, item_ids: list[str]) -> Tensor:
+            return worst_logit(model, x, self.attack, self._starts(item_ids))
+
+        def lowest(x: Tensor, item_ids: list[str]) -> Tensor:
+            return -worst_logit(model, x, self.attack, self._starts(item_ids), minus_logit)
+
+        with eval_mode(model):
+            f_data, f_out = self._all(self.data, read), self._all(self.p0, highest)
+            measured = {"clean_auc": auc(f_data, self._all(self.p0, read)), "worst_case_auc": auc(f_data, f_out)}
+            if attack_data:
+                measured["attacked_auc"] = auc(self._all(self.data, lowest), f_out)
+        return measured
+
+    def _starts(self, item_ids: list[str]) -> tuple[StartNoise | None, ...]:
+        return None, keyed(Stream(self.seed, "validation_attack"), item_ids, 0)
 
     def _all(self, images: LabelledImages, of: Reading) -> Tensor:
         """A value of every image: workers fill their own places of zeros, so that the sum is exact."""

@@ -27,6 +27,9 @@ AttackAt = Callable[[float, StartNoise], PGD]
 RobustLoss = Callable[[nn.Module, Tensor, Tensor, InnerAttack], LossTerms]
 """``loss(model, x, y, attack)``: one of ``advgen_ray.losses`` with everything else bound."""
 
+Exposure = Callable[[nn.Module, Tensor, Tensor, InnerAttack | None, int, float], LossTerms]
+"""``exposure(model, x, y, attack, step, share)``: a loss that brings images of its own (``training.outliers``)."""
+
 ObserveEpoch = Callable[[Trainee, int, bool], dict[str, float]]
 """``observe(trainee, epoch, last)`` after that many epochs, 0 before the first; what it measured is recorded."""
 
@@ -54,6 +57,7 @@ def train_classifier(
     attack_at: AttackAt | None,
     *,
     loss_at_epoch: Callable[[int], RobustLoss] = lambda epoch: sat_loss,
+    exposure: Exposure | None = None,
     num_epochs: int,
     max_steps: int | None = None,
     until: int | None = None,
@@ -69,9 +73,9 @@ def train_classifier(
 ) -> None:
     """Train in place on the losses of ``loss_at_epoch`` (epochs from 0); without an attack this is standard training.
 
-    ``batch_size`` is global, over all workers. ``max_steps`` ends earlier than ``num_epochs``; ``until`` is a step to
-    pause at. Over the first ``eps_warmup_epochs`` the attack grows linearly from nothing. All draws are keyed by
-    (seed, item, step).
+    An ``exposure`` takes the place of either. ``batch_size`` is global, over all workers. ``max_steps`` ends earlier
+    than ``num_epochs``; ``until`` is a step to pause at. Over the first ``eps_warmup_epochs`` the attack grows linearly
+    from nothing. All draws are keyed by (seed, item, step).
     """
     order = BatchOrder(len(images), batch_size, seed, worker.rank, worker.num_workers)
     start_noise, augmentation = Stream(seed, "attack"), Stream(seed, "augment")
@@ -84,12 +88,12 @@ def train_classifier(
         x, y = items_on(worker, images.tensor(batch.indices), images.targets(batch.indices))
         if augment:
             x = augment(x, item_ids, step, augmentation)
-        if attack_at is None:
-            terms = sat_loss(model, x, y, None)
-        else:
-            share = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
-            attack = BareAttack(trainee.model, attack_at(share, keyed(start_noise, item_ids, step)))
-            terms = loss_at_epoch(step // order.steps_per_epoch)(model, x, y, attack)
+        share = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
+        attack = attack_at and BareAttack(trainee.model, attack_at(share, keyed(start_noise, item_ids, step)))
+        if exposure:
+            return StepTerms(exposure(model, x, y, attack, step, batch.share), len(y), batch.global_size)
+        loss = loss_at_epoch(step // order.steps_per_epoch)
+        terms = loss(model, x, y, attack) if attack else sat_loss(model, x, y, None)
         return StepTerms(terms, len(y), batch.global_size)
 
     def observe(step: int) -> dict[str, float]:

@@ -132,6 +132,8 @@ def test_a_slice_goes_through_the_reference_unless_another_is_longer() -> None:
     shorter = trials[~((trials["sigma"] == 0.1) & (trials["w"] == 4.0))]
     assert set(slice_of(shorter, ("sigma", "w"), "sigma", BASE)["w"]) == {1.0}
     assert slice_of(trials, ("w",), "w", BASE)["w"].tolist() == sorted(trials["w"])
+    unsaid = slice_of(trials.assign(times=None), ("sigma", "w", "times"), "sigma", BASE | {"times": None})
+    assert unsaid["sigma"].tolist() == cut["sigma"].tolist(), "a setting without a value"
 
 
 def test_nearest_among_those_that_convince() -> None:

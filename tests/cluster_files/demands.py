@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from advgen_ray import recipes
-from advgen_ray.config import Config, PoolConfig, WorkersConfig
-from advgen_ray.config.counterfactual_search import TrialResourcesConfig
-from advgen_ray.distributed.resources import per_trial, per_worker
+from advgen_ray.config import Config, PoolConfig, SearchConfig, WorkersConfig
+from advgen_ray.distributed.resources import per_worker
 
 Resources = dict[str, float]
 SOME_GPU = {"GPU": 1.0}  # of a cluster that has any
@@ -33,8 +32,8 @@ def of(name: str, config: Config) -> Iterator[Demand]:
     elif isinstance(config, PoolConfig):
         gpus = 1.0 if config.gpus_per_actor is None else config.gpus_per_actor
         yield Demand(name, config.max_actors, {"CPU": float(config.cpus_per_actor), "GPU": gpus})
-    elif isinstance(config, TrialResourcesConfig):
-        yield Demand(name, 1, per_trial(config, SOME_GPU))
+    elif isinstance(config, SearchConfig):
+        yield from of(name, config.job_config)
     for field in type(config).model_fields:
         value = getattr(config, field)
         for part in value if isinstance(value, tuple) else (value,):

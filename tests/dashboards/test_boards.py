@@ -3,14 +3,20 @@
 import itertools
 import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from advgen_ray.distributed.metrics import COUNTERS, GAUGES, PREFIX, TAGS, exported
 from tests.dashboards.boards import FOLDER, GPU_PANELS, NAMES, RAY_GPU, RAY_OWN, board, metrics_of, queries
 
 COLUMNS = 24
+NOT_IN_THE_SDK = r"templating\.list\.\d+\.definition"  # the query as Grafana's editor shows it
 LABELS_OF_SCRAPES = {"instance", "job", "GpuIndex", "Name", "State", "Source", "Location"}
 
 
@@ -54,6 +60,31 @@ def test_each_is_whole(name: str) -> None:
             assert set(re.findall(r"\$(\w+)", target["expr"])) <= set(variables)
     assert len({board(one)["uid"] for one in NAMES}) == len(NAMES)
     assert "://" not in json.dumps(content), "no address of anybody's"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_grafana_s_own_model_knows_every_field(name: str) -> None:
+    """Read and written by its SDK a board is what it was, panels and queries by the plugins of their types too."""
+    register_default_plugins()
+    content = board(name)
+    again = json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(content)))
+    lost = [place for place in _differences(content, again) if not re.fullmatch(NOT_IN_THE_SDK, place)]
+    assert not lost
+    content["panels"][0]["fieldConfig"]["defaults"]["colour"] = {"mode": "fixed"}
+    again = json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(content)))
+    assert "panels.0.fieldConfig.defaults.colour" in set(_differences(content, again))
+
+
+def _differences(asked: Any, found: Any, place: str = "") -> Iterator[str]:
+    """Where two values of JSON differ, as dotted places; what only ``found`` has is no difference."""
+    if isinstance(asked, list) and isinstance(found, list) and len(asked) == len(found):
+        asked, found = dict(enumerate(asked)), dict(enumerate(found))
+    if not isinstance(asked, dict) or not isinstance(found, dict):
+        if asked != found:
+            yield place
+        return
+    for key, value in asked.items():
+        yield from _differences(value, found.get(key), f"{place}.{key}".lstrip("."))
 
 
 def test_queries_read_what_is_exported_by_labels_that_it_has() -> None:

@@ -147,8 +147,8 @@ def _jobs(folder: Path) -> dict[str, Config]:
             score_model, folder / "counterfactuals", num_sources=NUM_SOURCES, replicates=1, batch_size=25,
             shard_images=50, pool=PoolConfig(min_actors=2, max_actors=2),
         ),
-        "search_counterfactuals": search_config(
-            models, folder / "search_counterfactuals", space=(choice("guidance_scale", 2.0, 4.0),),
+        "search": search_config(
+            models, folder / "search", space=(choice("guidance_scale", 2.0, 4.0),),
             max_concurrent_trials=1,
         ),
         "train_classifier": classifier_config(
@@ -203,7 +203,7 @@ def test_every_alert_rule_loads_and_none_of_a_job_fires(scraped: Scraped) -> Non
 
 def test_the_numbers_are_those_of_the_jobs(scraped: Scraped) -> None:
     last = scraped.last
-    generation = '{work="counterfactuals"}'
+    generation, trial = (f'{{work="counterfactuals", output{op}"trials/.*"}}' for op in ("!~", "=~"))
     made = NUM_SOURCES * NUM_CLASSES
     assert last(f"sum(ray_advgen_rows_done{generation})") == made
     assert last(f"sum(ray_advgen_rows_left{generation})") == last(f"sum(ray_advgen_shards_left{generation})") == 0
@@ -213,7 +213,7 @@ def test_the_numbers_are_those_of_the_jobs(scraped: Scraped) -> None:
     assert max(actors) == 2
     trials = "the base's, the paper's and one more, of 30 counterfactuals each"
     assert last('sum(ray_advgen_trials{status="finished"})') == 3, trials
-    assert last('sum(ray_advgen_counterfactuals_judged_total{work="trial"})') == 90, trials
+    assert last(f"sum(ray_advgen_counterfactuals_judged_total{trial})") == 90, trials
     ((_, running),) = scraped.prometheus.series('sum(ray_advgen_trials{status="running"})', scraped.begin)
     assert max(running) >= 1
     assert last("sum(ray_advgen_steps_left)") == 0

@@ -29,7 +29,9 @@ def test_features_are_the_outputs_of_the_named_layers(model: WideResNet, x: Tens
         hidden = model.stages[0](model.stem((x - model.mean) / model.std))
         assert torch.allclose(first, hidden.flatten(1), atol=1e-6)
         assert torch.allclose(norm, model.norm(model.stages[2](model.stages[1](hidden))).flatten(1), atol=1e-5)
-    assert not first.requires_grad
+    image = x[:1].clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(features(model, image, ["norm"])[0].sum(), image)
+    assert gradient.abs().max() > 0, "an attack sees what a detector sees"
 
 
 def test_last_hidden_is_what_the_head_reads(model: WideResNet, x: Tensor) -> None:

@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import nn
 
 from advgen_ray.config import AscentConfig, CounterfactualsConfig, DVCEConfig, TrainClassifierConfig
 from advgen_ray.diffusion.vp_sde import VPSDE
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.ce_generators import evaluations_of
-from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
+from advgen_ray.distributed.counterfactual_rows import CounterfactualRows, Judge
 from advgen_ray.distributed.progress import Progress
 from advgen_ray.distributed.search_meter import SearchMeter
 from advgen_ray.distributed.session import Session, Task
@@ -42,13 +41,6 @@ class Told(dict[tuple[str, ...], float]):
     def count(self, name: str, amount: float) -> None:
         assert name in metrics.COUNTERS
         self[(name,)] = self.get((name,), 0) + amount
-
-
-class AlwaysFirst(nn.Module):
-    """Takes everything for the first class."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.eye(10)[torch.zeros(len(x), dtype=torch.long)]
 
 
 @pytest.fixture
@@ -141,7 +133,7 @@ def test_a_training_tells_of_steps_speed_accuracies_and_restarts(told: Told, tmp
     again.on_step(5, 60)  # from an older checkpoint
     meter.look(task.progress())
     assert (told[("step", *labels)], told[("steps_left", *labels)]) == (5, 55)
-    again.finish(nn.Linear(1, 1), {"metrics": {"clean_accuracy": 0.9, "pgd_accuracy": 0.8}})
+    again.finish(torch.nn.Linear(1, 1), {"metrics": {"clean_accuracy": 0.9, "pgd_accuracy": 0.8}})
     meter.look(task.progress())
     assert (told[("accuracy", "test", "none", *labels)], told[("accuracy", "test", "pgd", *labels)]) == (0.9, 0.8)
 
@@ -191,28 +183,32 @@ def test_a_search_tells_of_trials_and_of_the_best_each_way(told: Told) -> None:
 def test_counterfactuals_and_evaluations_are_counted_and_judged_where_a_classifier_is(
     told: Told, score_model: str, classifiers: tuple[str, str], tmp_path: Path
 ) -> None:
-    def counted(config: CounterfactualsConfig, judge: nn.Module | None = None) -> Callable[[str], float]:
+    def counted(config: CounterfactualsConfig, judge: Judge | None = None) -> Callable[[str], float]:
         told.clear()
         result_set = counterfactuals.prepare(config)
         made.append(fill(result_set, CounterfactualRows(config, result_set, torch.device("cpu"), judge)))
         assert told[("counterfactuals_total",)] == len(made[-1]) == 30
         return lambda name: told.get((name,), 0)
 
-    made: list[pd.DataFrame] = []
+    def seen(classifier: str) -> int:
+        """How many of the last that were made the classifier takes for their target."""
+        images = np.stack([np.frombuffer(image, np.float32) for image in made[-1]["x_ce"]]).reshape(30, 1, 8, 8)
+        with torch.no_grad():
+            predicted = load_model(Path(classifier)).model.eval()(torch.from_numpy(images.copy())).argmax(1).numpy()
+        return int((predicted == made[-1]["y_target"]).sum())
 
+    made: list[pd.DataFrame] = []
     diffusion = generate_config(score_model, tmp_path / "a", replicates=1)
     by = counted(diffusion)
     assert by("network_evaluations_total") == 30 * evaluations_of(diffusion, VPSDE()) == 30 * 20
     assert by("counterfactuals_judged_total") == 0, "no classifier is loaded"
-    by = counted(diffusion.override([f"output={tmp_path}/judged"]), AlwaysFirst())
-    assert (by("counterfactuals_judged_total"), by("counterfactuals_valid_total")) == (30, 3)
+    judge = Judge(classifiers[1], load_model(Path(classifiers[1])).digest)
+    by = counted(diffusion.override([f"output={tmp_path}/judged"]), judge)
+    assert (by("counterfactuals_judged_total"), by("counterfactuals_valid_total")) == (30, seen(classifiers[1]))
     ascent = by_classifier_config(classifiers[0], tmp_path / "b", method=AscentConfig())
     by = counted(ascent)
-    images = np.stack([np.frombuffer(image, np.float32) for image in made[-1]["x_ce"]]).reshape(30, 1, 8, 8)
-    with torch.no_grad():
-        predicted = load_model(Path(classifiers[0])).model.eval()(torch.from_numpy(images.copy())).argmax(1).numpy()
     assert by("counterfactuals_judged_total") == 30
-    assert by("counterfactuals_valid_total") == (predicted == made[-1]["y_target"]).sum() > 0
+    assert by("counterfactuals_valid_total") == seen(classifiers[0]) > 0
     assert by("network_evaluations_total") == 0, "each image ends at a step of its own"
     dvce = by_classifier_config(classifiers[0], tmp_path / "c", method=DVCEConfig(score_model=score_model, num_steps=5))
     assert counted(dvce)("network_evaluations_total") == 30 * 5 * 2

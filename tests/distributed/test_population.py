@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from advgen_ray.config.population import PopulationConfig
-from advgen_ray.config.search import ParameterConfig
+from advgen_ray.config.space import ParameterConfig
 from advgen_ray.distributed.population import Member, Round, first_round, lineage, next_round, perturbed
 
 EPS = ParameterConfig(key="attack.eps", kind="log_uniform", low=0.01, high=1.0)

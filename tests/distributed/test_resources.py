@@ -6,13 +6,13 @@ from advgen_ray.config import (
     GenerateConfig,
     PoolConfig,
     ReportConfig,
-    SearchCounterfactualsConfig,
+    SearchConfig,
     StudyConfig,
     TrainClassifierConfig,
-    TrialResourcesConfig,
     WorkersConfig,
 )
-from advgen_ray.distributed.resources import check_fits, check_trial_fits, describe, per_trial, per_worker
+from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
+from advgen_ray.distributed.resources import check_fits, describe, own_process, per_worker
 from advgen_ray.errors import UserError
 
 
@@ -45,14 +45,23 @@ def test_more_than_the_cluster_has_is_refused() -> None:
         check_fits(1, {"CPU": 1.0, "GPU": 1.0}, {"CPU": 4.0})
 
 
-def test_a_trial_takes_what_it_is_given_and_no_pool() -> None:
-    trial = TrialResourcesConfig(cpus_per_trial=4, gpus_per_trial=0.5)
-    config = SearchCounterfactualsConfig(trial=trial)
-    assert describe(config) == {"cpus_per_trial": 4, "gpus_per_trial": 0.5}
-    assert per_trial(trial, {"CPU": 8.0}) == {"CPU": 4.0, "GPU": 0.5}
-    unsaid = TrialResourcesConfig()
-    assert per_trial(unsaid, {"CPU": 8.0, "GPU": 2.0}) == {"CPU": 1.0, "GPU": 1.0}
-    assert per_trial(unsaid, {"CPU": 8.0}) == {"CPU": 1.0}
-    check_trial_fits({"CPU": 4.0}, {"CPU": 4.0})
-    with pytest.raises(UserError, match="asks for 8 CPU, the cluster has 4"):
-        check_trial_fits({"CPU": 8.0}, {"CPU": 4.0})
+def test_a_trial_in_its_own_process_takes_what_an_actor_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    def took(pool: PoolConfig, **cluster: float) -> dict[str, float] | None:
+        monkeypatch.setattr("ray.cluster_resources", lambda: cluster)
+        return own_process(GenerateConfig(pool=pool))
+
+    one = PoolConfig(min_actors=1, max_actors=1, cpus_per_actor=4)
+    half = one.model_copy(update={"gpus_per_actor": 0.5})
+    assert took(one, CPU=8.0, GPU=2.0) == {"CPU": 4.0, "GPU": 1.0}
+    assert took(one, CPU=8.0) == {"CPU": 4.0}
+    assert took(half, CPU=8.0) == {"CPU": 4.0, "GPU": 0.5}
+    assert took(PoolConfig(min_actors=1, max_actors=2), CPU=8.0) is None, "its actors are counted by themselves"
+    assert own_process(TrainClassifierConfig()) is None
+    within = ClassifyByDistanceConfig()
+    assert own_process(within) is None, "the pool of its generation is of two"
+    assert own_process(within.override(["generation.pool.max_actors=1"])) == {"CPU": 1.0}
+
+
+def test_a_search_says_what_its_trials_take() -> None:
+    config = SearchConfig(max_concurrent_trials=3)
+    assert describe(config) == {"trials_at_once": 3, "trial": describe(config.job_config)}

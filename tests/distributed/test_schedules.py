@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from ray import tune
 
-from advgen_ray.config import ParameterConfig, TrialResourcesConfig
-from advgen_ray.distributed.schedules import Asha, Schedule, settings_of
+from advgen_ray.config import ParameterConfig
+from advgen_ray.distributed.schedules import TRIAL_CPUS, Asha, Schedule, settings_of
 
 SPACE = (
     ParameterConfig(key="neighborhood.sigma_ce", kind="log_uniform", low=0.01, high=1.0),
@@ -18,7 +18,7 @@ GIVEN = ({"neighborhood.sigma_ce": 0.2, "neighborhood.kind": "b"},)
 
 def _proposals(seed: int) -> list[dict[str, object]]:
     goals: dict[str, Literal["max", "min"]] = {"validity": "max", "l2_mean": "min"}
-    schedule = Schedule(goals, 2, GIVEN, "optuna", 30, trial=TrialResourcesConfig(), seed=seed)
+    schedule = Schedule(goals, 2, GIVEN, "optuna", 30, own_process={"CPU": 1.0}, seed=seed)
     plan = schedule.tune_config()
     searcher = plan.search_alg
     assert searcher is not None
@@ -67,7 +67,9 @@ def test_random_proposals_begin_with_what_is_given_and_follow_from_the_seed() ->
 
 def test_without_a_space_each_setting_is_a_trial_once() -> None:
     given = ({"w": 1.0}, {"w": 4.0, "kind": "a"})
-    schedule = Schedule({}, 3, given, trial=TrialResourcesConfig())
+    schedule = Schedule({}, 3, given, own_process={"CPU": 2.0, "GPU": 0.5})
+    assert schedule.resources() == {"CPU": 2.0, "GPU": 0.5}
+    assert Schedule({}, 3, given).resources() == {"CPU": TRIAL_CPUS}
     assert schedule.param_space(()) == {"given": tune.grid_search([dict(one) for one in given])}
     plan = schedule.tune_config()
     assert (plan.num_samples, plan.search_alg, plan.scheduler, plan.reuse_actors) == (1, None, None, True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from advgen_ray.config.search import ParameterConfig
+from advgen_ray.config.space import ParameterConfig
 from advgen_ray.distributed.schedules import Asha, Schedule
 from advgen_ray.distributed.tune import Report, Trial, run_search
 from advgen_ray.errors import UserError

@@ -7,7 +7,6 @@ from advgen_ray.config import (
     GenerateConfig,
     ReadRatingsConfig,
     SearchConfig,
-    SearchCounterfactualsConfig,
     SimulateBinaryTrainingConfig,
     StudyConfig,
     TrainClassifierConfig,
@@ -84,9 +83,14 @@ def test_paper_scale_is_the_papers():
 @pytest.mark.parametrize("data", ["digits", "cifar10", "svhn"])
 def test_an_ablation_passes_through_its_base_and_the_papers_setting(data: str):
     """S002: sigma_CE, Gaussian against Boltzmann."""
-    config = recipes.find(f"{data}_ce_ablation", SearchCounterfactualsConfig)
+    config = recipes.find(f"{data}_ce_ablation", SearchConfig)
     values = {parameter.key: parameter.values for parameter in config.space}
-    base = config.generation
+    base = config.job_config
+    assert isinstance(base, GenerateConfig)
+    paper = {"neighborhood.kind": "boltzmann_hardtanh", "neighborhood.sigma_ce": 0.2, "guidance_scale": 15.0}
+    first = config.given()[:2]  # of CIFAR-10's the base's own setting is the paper's
+    assert first[0] == config.settings({})
+    assert config.settings(paper) in first
     assert base.neighborhood.sigma_ce in values["neighborhood.sigma_ce"]
     assert base.guidance_scale in values["guidance_scale"]
     assert (0.2 in values["neighborhood.sigma_ce"], 15.0 in values["guidance_scale"]) == (True, True)

@@ -6,12 +6,15 @@ from typing import Any
 import pandas as pd
 
 from advgen_ray.analysis.ce_ablation import DISTANCES, with_front
-from advgen_ray.config import SearchCounterfactualsConfig
+from advgen_ray.config import GenerateConfig
+from advgen_ray.recipes.ablations import ce_ablation
 
 KIND, SIGMA, W, STEPS = "neighborhood.kind", "neighborhood.sigma_ce", "guidance_scale", "sampler.num_steps"
 BASE: dict[str, Any] = {KIND: "boltzmann_hardtanh", SIGMA: 0.1, W: 4.0, STEPS: 40}
 PAPER = {KIND: "boltzmann_hardtanh", SIGMA: 0.2, W: 15.0, STEPS: 40}
-CONFIG = SearchCounterfactualsConfig().model_dump(mode="json")
+CONFIG = ce_ablation(GenerateConfig(), (0.1, 0.2), (1.0, 4.0, 15.0), (10, 20, 80), judge="judge").model_dump(
+    mode="json"
+)
 
 
 def trial(name: str, **settings: Any) -> dict[str, Any]:
@@ -31,6 +34,7 @@ def trial(name: str, **settings: Any) -> dict[str, Any]:
            for what, more in (("mean", 0.0), ("q25", -0.1), ("median", 0.01), ("q75", 0.1))},
         **{f"{key}_se": 0.01 for key in DISTANCES},
         "network_evaluations": 2 * at[STEPS], "seconds_per_ce": 0.02, "base": at == BASE, "paper": at == PAPER,
+        "status": "finished", "mistake": "",
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def test_the_nearest_that_convinces_comes_first_beside_the_recipe_and_the_paper(
 def test_each_setting_says_what_it_does() -> None:
     sections = {section.anchor: section for section in _page(trials()).sections}
     assert list(sections) == [
-        "front", "neighborhood", "sigma-ce", "guidance-scale", "num-steps", "trials", "doubts", "run",
+        "front", "settings", "neighborhood", "sigma-ce", "guidance-scale", "num-steps", "trials", "doubts", "run",
     ]  # fmt: skip
     assert sections["neighborhood"].sentences[0] == (
         "Gaussian in place of Boltzmann, all else equal (6 pairs of trials): validity falls in 0 of 6, 0.0 points on "
@@ -121,6 +121,25 @@ def test_proposals_that_share_nothing_are_told_by_rank() -> None:
     assert "recipe" not in page.answer
 
 
+def test_trials_that_failed_are_told_and_not_shown() -> None:
+    failed = trial("failed", **{SIGMA: 0.3}) | {
+        "status": "failed",
+        "mistake": "the loss is nan",
+        "validity": float("nan"),
+    }
+    page = _page(trials(failed))
+    assert page.lead.startswith("15 settings, a grid")
+    assert {section.anchor: section.sentences for section in page.sections}["trials"] == [
+        "15 trials came to their end, 0 were stopped early.", "1 failed; the first says: the loss is nan.",
+    ]  # fmt: skip
+    assert len(_tables(page)["Every trial"].rows) == 15
+
+
+def test_the_page_says_what_was_proposed_for() -> None:
+    lead = ablation_page(trials(), BASE, CONFIG | {"proposals": "optuna"}, "1").lead
+    assert "proposed by Optuna for validity, mean L2, mean L0 at once" in lead
+
+
 @pytest.mark.parametrize("few", [1, 2])
 def test_one_or_two_trials_are_a_page_too(few: int) -> None:
     html = render(_page(with_front(trials().iloc[:few])))
@@ -131,7 +150,7 @@ def test_one_or_two_trials_are_a_page_too(few: int) -> None:
 def test_the_page_is_whole_and_escaped() -> None:
     page = _page(trials().assign(trial="<b>"))
     names = [panel.name for panel in panels_of(page.sections)]
-    assert len(names) == len(set(names)) == 4 + 3 * 3
+    assert len(names) == len(set(names)) == 4 + 1 + 3 * 3
     html = render(page)
     assert "<b>" not in html
     assert "guidance_scale" in html

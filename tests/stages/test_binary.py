@@ -65,6 +65,18 @@ def _train(config: TrainBinaryConfig) -> KeptSession:
     return session
 
 
+def test_the_model_kept_is_measured_on_the_test_split_in_a_ball_that_may_be_another(tmp_path: Path) -> None:
+    measured = {}
+    for eps in (0.2, 2.0):
+        validation = WorstCaseConfig(num_images=20, num_steps=5, every_steps=12, num_test_images=15, eps=eps)
+        measured[eps] = _train(_config(tmp_path, validation=validation)).card["metrics"]
+    small, large = measured[0.2], measured[2.0]
+    assert small["test_clean_auc"] >= small["test_worst_case_auc"] >= small["test_attacked_auc"]
+    assert large["test_attacked_auc"] < large["test_worst_case_auc"] < small["test_worst_case_auc"]
+    assert large["worst_case_auc"] < small["worst_case_auc"], "while it is trained, too"
+    assert "test_clean_auc" not in _train(_config(tmp_path, num_steps=1)).card["metrics"]
+
+
 def test_it_learns_to_tell_its_class_and_exports_the_best_by_the_worst_case(tmp_path: Path) -> None:
     config = _config(tmp_path, num_steps=160, model=TwoConvConfig(channels=(8, 16), hidden=64))
     config = config.override(["ascent.eps=0.5", "ascent.step_size=0.15", "validation.every_steps=40"])
@@ -147,6 +159,10 @@ def test_a_pretrained_classifier_gives_all_but_its_head(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"class_index": 10}, "class_index=10: digits has classes 0 to 9"),
+        (
+            {"validation": WorstCaseConfig(num_images=20, num_test_images=300)},
+            "validation.num_test_images=300: data of the test split has",
+        ),
         ({"validation": WorstCaseConfig(num_images=5000)}, "validation.num_images=5000: data has"),
         ({"p0": ImageFilesConfig(path="/nowhere")}, "/nowhere"),
         ({"batch_size": 1, "workers": WorkersConfig(num_workers=2)}, "batch_size 1 over"),

@@ -9,21 +9,19 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from advgen_ray.analysis.class_detection import WORST, curves, table
+from advgen_ray.analysis.class_detection import TRANSFERRED, WORST, curves, table
 from advgen_ray.config import (
+    AttackConfig,
     DetectionAttackConfig,
     EvaluateDetectionConfig,
     PoolConfig,
-    TrainBinaryConfig,
-    TwoConvConfig,
 )
-from advgen_ray.data import datasets
+from advgen_ray.config.detectors import FittedDetectorsConfig
 from advgen_ray.distributed.class_detection_rows import ClassDetectionRows
 from advgen_ray.errors import UserError
-from advgen_ray.stages import binary, class_detection
+from advgen_ray.stages import class_detection
 from advgen_ray.stages.class_detection import prepare
-from advgen_ray.training.model_directory import save_model
-from tests.models_on_disk import save_classifier
+from tests.models_on_disk import save_classifier, save_detectors
 
 KINDS = ("classifier", "detector", "combined", "predicted_detector", "bypass")
 ATTACKS = tuple(
@@ -37,12 +35,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained classifier of digits, and an untrained detector of every class."""
     root = tmp_path_factory.mktemp("models")
     save_classifier(root / "classifier", num_steps=60)
-    for k in range(10):
-        config = TrainBinaryConfig(class_index=k, model=TwoConvConfig(channels=(4, 8), hidden=32))
-        kind, architecture = binary._model(config, datasets.dataset_info("digits", ""))
-        torch.manual_seed(k)
-        card = {"kind": "two_conv", "architecture": architecture, "data": {"name": "digits"}}
-        save_model(root / f"class-{k}" / "model", kind(**architecture), card | {"training": {"class_index": k}})
+    save_detectors(root)
     return root
 
 
@@ -62,7 +55,7 @@ def _config(models: Path, output: Path, **changes: Any) -> EvaluateDetectionConf
 
 def _rows(config: EvaluateDetectionConfig) -> pd.DataFrame:
     classifier, detectors, result_set = prepare(config)
-    maker = ClassDetectionRows(config, classifier, detectors, torch.device("cpu"))
+    maker = ClassDetectionRows(config, classifier.digest, detectors, torch.device("cpu"))
     return pd.concat([maker(index).to_pandas() for index in reversed(range(result_set.num_shards))], ignore_index=True)
 
 
@@ -73,7 +66,7 @@ def test_rates_by_hand() -> None:
         + [("one", i, 0, p, logit, 0, 9.0) for i, (p, logit) in enumerate(((0, 8.0), (1, 5.0), (2, 0.0), (0, 6.0)))]
         + [("two", i, 0, p, logit, 1, -1.0) for i, (p, logit) in enumerate(((1, 2.5), (1, -2.0), (0, 7.0), (0, 7.0)))],
         columns=["attack", "image_id", "label", "predicted", "predicted_logit", "chosen", "chosen_logit"],
-    )
+    ).assign(detector="one_vs_rest", knows="one_vs_rest")
     found = curves(rows)
     # Integrated, of "one": those that fool have 5 and 0; 95% of the own images pass at 1, where one of four does.
     one = found["integrated", "one"]
@@ -90,6 +83,88 @@ def test_rates_by_hand() -> None:
     rates = table(rows).set_index(["method", "attack"])
     assert rates.loc[("integrated", WORST), "fooled"] == 0.75
     assert rates.loc[("integrated", "one"), "accuracy"] == 1
+
+
+def test_what_was_made_against_others_is_one_entry_and_the_worst_counts_it() -> None:
+    """Two images: the energy detector withstands the attack that knows it, and not the one that knows LID."""
+    told = [
+        ("energy", "", "", ((0, 1.0), (0, 2.0))),
+        ("energy", "blind", "", ((0, 9.0), (1, -3.0))),
+        ("energy", "sees", "energy", ((1, 0.5), (1, 0.5))),
+        ("energy", "sees", "lid", ((1, 7.0), (0, 9.0))),
+        ("energy", "sees too", "lid", ((1, 3.0), (1, 4.0))),
+        ("lid", "", "", ((0, 1.0), (0, 1.0))),
+        ("lid", "sees", "lid", ((1, 2.0), (0, 9.0))),
+    ]
+    columns = ["detector", "attack", "knows", "image_id", "label", "predicted", "predicted_logit", "chosen"]
+    rows = pd.DataFrame(
+        [
+            (detector, attack, knows, i, 0, p, logit, p, logit)
+            for detector, attack, knows, images in told
+            for i, (p, logit) in enumerate(images)
+        ],
+        columns=[*columns, "chosen_logit"],
+    )
+    found = curves(rows)
+    assert [attack for method, attack in found if method == "energy"] == ["blind", "sees", TRANSFERRED, WORST]
+    assert [attack for method, attack in found if method == "lid"] == ["sees", WORST]
+    assert found["energy", "sees"].fpr_at(1.0) == 0
+    assert found["energy", TRANSFERRED].fpr_at(1.0) == 1, "7 and 4 of the two, image by image"
+    assert found["energy", WORST].fpr_at(0.5) == 1
+    assert found["lid", WORST].fpr[-1] == 0.5
+
+
+def _with_fitted(models: Path, output: Path, **changes: Any) -> EvaluateDetectionConfig:
+    fitted = FittedDetectorsConfig(
+        kinds=("energy", "kd_bu", "lid"),
+        num_images=40,
+        attack=AttackConfig(norm="l2", eps=1.5, num_steps=5),
+        num_reference=200,
+        bandwidths=(0.3, 1.0),
+        num_neighbors=10,
+        num_candidates=60,
+    )
+    kinds: tuple[Any, ...] = ("classifier", "high_energy", "predicted_detector")
+    attacks = tuple(
+        DetectionAttackConfig(kind=kind, norm="l2", eps=1.5, num_steps=5, step_size=0.5, num_restarts=0)
+        for kind in kinds
+    )
+    return _config(models, output, **({"num_images": 20, "attacks": attacks, "fitted": fitted} | changes))
+
+
+def test_every_detector_reads_what_was_made_against_each(models: Path, tmp_path: Path) -> None:
+    config = _with_fitted(models, tmp_path)
+    rows = _rows(config)
+    assert rows["item_id"].is_unique
+    assert len(rows) == 4 * 20 * (1 + 2 + 4)
+    detectors = ["one_vs_rest", "energy", "kd_bu", "lid"]
+    assert set(rows["detector"]) == set(detectors)
+    adaptive = rows[rows["attack"] == config.attacks[2].label]
+    assert set(adaptive["knows"]) == set(detectors)
+    assert set(rows.loc[rows["attack"] != config.attacks[2].label, "knows"]) == {""}
+    others = rows[rows["detector"] != "one_vs_rest"]
+    assert (others["chosen_logit"] == others["predicted_logit"]).all()
+    said = rows.groupby(["attack", "knows", "image_id"])["predicted"].nunique()
+    assert (said == 1).all(), "the classifier says the same whoever stands beside it"
+    fooling = adaptive[adaptive["predicted"] != adaptive["label"]]
+    for detector in detectors:
+        logits = fooling[fooling["detector"] == detector].groupby("knows")["predicted_logit"].mean()
+        assert logits.idxmax() == detector, "nobody raises it as far as who knows it"
+    assert {method for method, _ in curves(rows)} == {"integrated", "generative", "energy", "kd_bu", "lid"}
+
+
+def test_detectors_that_cannot_be_fitted_are_refused(models: Path, tmp_path: Path) -> None:
+    config = _with_fitted(models, tmp_path)
+
+    def changed(**changes: Any) -> EvaluateDetectionConfig:
+        return config.model_copy(update={"fitted": config.fitted.model_copy(update=changes)})
+
+    with pytest.raises(UserError, match=r"fitted\.num_images=390: with num_images=20 that is 410"):
+        prepare(changed(num_images=390))
+    with pytest.raises(UserError, match=r"fitted\.layers: the model has no 'nowhere'"):
+        prepare(changed(layers=("nowhere",)))
+    with pytest.raises(UserError, match=r"fitted\.num_reference=5: no training image of class"):
+        prepare(changed(num_reference=5))
 
 
 def test_rows_hold_what_each_method_reads_and_attacks_stay_in_their_ball(models: Path, tmp_path: Path) -> None:

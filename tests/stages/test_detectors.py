@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from advgen_ray.config import AttackConfig, CompareDetectorsConfig, DataConfig, PoolConfig
+from advgen_ray.config import AttackConfig, CompareDetectorsConfig, PoolConfig
 from advgen_ray.data import datasets
 from advgen_ray.distributed.detection_rows import DetectionRows
 from advgen_ray.errors import UserError
@@ -65,9 +65,8 @@ def test_a_mistake_is_one_line_before_any_work(
 
 def test_a_class_that_the_training_images_lack_is_named(models: Path, tmp_path: Path) -> None:
     root = user_images(tmp_path / "images", labels=np.zeros(12, dtype=np.int64))
-    config = detectors_config("", tmp_path / "out", data=DataConfig(name="npz", root=str(root)))
     with pytest.raises(UserError, match="no training image of class 'b' among them"):
-        detectors._check_reference(config, datasets.load("npz", str(root), "train"))
+        detectors.check_every_class(datasets.load("npz", str(root), "train"), "num_reference")
 
 
 def test_a_finished_set_is_fitted_again_without_a_cluster(

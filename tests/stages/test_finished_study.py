@@ -35,7 +35,7 @@ def store_study(plan: StudyPlan) -> None:
 
 
 def test_the_report_of_a_study_is_asked_for_again_as_the_study_did(tmp_path: Path) -> None:
-    view = ClassifierViewConfig(eps=(0.25, 1.0))
+    view = ClassifierViewConfig(eps=(0.25, 1.0), others=("elsewhere/one_vs_rest/model",))
     study = StudyConfig(eps=(0.0, 0.25, 1.0), classifier_view=view, output=str(tmp_path / "study"))
     plan = StudyPlan(study)
     store_study(plan)

@@ -68,7 +68,7 @@ def test_generation_refuses(
         (
             ["score_model"],
             {},
-            "holds a unet, expected a classifier (wide_resnet, resnet, preact_resnet, two_conv, discriminator)",
+            "holds a unet, expected a classifier (wide_resnet, resnet, preact_resnet, two_conv, discriminator, one_vs",
         ),
         (["a/model"], {"counterfactuals": ("absent",)}, "absent: no result set here"),
         (["a/model"], {"splits": ()}, "nothing to score"),

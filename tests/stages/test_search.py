@@ -91,7 +91,8 @@ def test_a_search_trains_tracks_and_ends_in_a_page(tmp_path: Path) -> None:
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_session")
 def test_a_search_over_counterfactuals_through_pools_of_actors(models: Path, tmp_path: Path) -> None:
-    summary = search.run(_ce_config(models, tmp_path))
+    pools = ["base.pool.max_actors=2"]  # one actor would be the trial's own process
+    summary = search.run(_ce_config(models, tmp_path).override(pools))
     assert summary["trials"] == {"finished": 2}
     rows = json.loads((tmp_path / "trials.json").read_text())
     assert sorted(row["guidance_scale"] for row in rows) == [1.0, 4.0]

@@ -9,72 +9,28 @@ import pandas as pd
 import pytest
 import torch
 
-from advgen_ray.config import LogitAscentConfig, PoolConfig, SynthesizeConfig, TrainBinaryConfig, TwoConvConfig
+from advgen_ray.config import (
+    SynthesizeConfig,
+)
 from advgen_ray.config.synthesis import OwnImagesConfig, UniformNoiseConfig
 from advgen_ray.data import datasets
 from advgen_ray.errors import UserError
 from advgen_ray.job import run_job
-from advgen_ray.models.one_vs_rest import OneVsRest
 from advgen_ray.report.page import render
-from advgen_ray.stages import binary, synthesis
-from advgen_ray.stages.one_vs_rest import card_of
+from advgen_ray.stages import synthesis
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import column_to_images
 from advgen_ray.storage.validate import validate
-from advgen_ray.training.model_directory import load_model, save_model
+from advgen_ray.training.model_directory import load_model
 from tests.classifier_jobs import fill_map
-from tests.models_on_disk import save_classifier, save_score_model
-
-ASCENTS = (
-    LogitAscentConfig(num_steps=4, step_size=0.5),
-    LogitAscentConfig(norm="l2", eps=1.0, num_steps=3, step_size=0.5),
-)
+from tests.small_synthesis import ASCENTS, save_models, synthesis_config
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A robust-shaped classifier, one binary model of the digit 3, ten detectors as one, a judge; little trained."""
     root = tmp_path_factory.mktemp("models")
-    save_classifier(root / "softmax" / "model", num_steps=40)
-    save_classifier(root / "judge" / "model", seed=1, num_steps=40)
-    save_score_model(root / "score" / "model")
-    config = TrainBinaryConfig(class_index=3, model=TwoConvConfig(channels=(4, 8), hidden=32))
-    kind, architecture = binary._model(config, datasets.dataset_info("digits", ""))
-    card = {"kind": "two_conv", "architecture": architecture, "data": {"name": "digits"}}
-    for k in range(10):
-        torch.manual_seed(k)
-        save_model(root / f"class-{k}" / "model", kind(**architecture), card | {"training": {"class_index": k}})
-    detectors = [load_model(root / f"class-{k}" / "model") for k in range(10)]
-    whole = card_of(config=_OfDigits(), detectors=detectors)  # type: ignore[arg-type]
-    save_model(root / "rest" / "model", OneVsRest([one.model for one in detectors]), whole)
+    save_models(root)
     return root
-
-
-class _OfDigits:
-    """As much of a training of detectors as a card tells."""
-
-    training = TrainBinaryConfig(class_index=0)
-
-    def model_dump(self, mode: str) -> dict[str, Any]:
-        return {}
-
-
-def _config(root: Path, output: Path, **changes: Any) -> SynthesizeConfig:
-    values: dict[str, Any] = {
-        "models": tuple(f"{root}/{name}/model" for name in ("softmax", "rest", "class-3")),
-        "ascents": ASCENTS,
-        "num_images": 24,
-        "judge": f"{root}/judge/model",
-        "feature_classifier": f"{root}/judge/model",
-        "num_reference": 300,
-        "num_interpolations": 2,
-        "num_points": 4,
-        "batch_size": 7,
-        "shard_images": 10,
-        "output": str(output),
-        "pool": PoolConfig(max_actors=1),
-    }
-    return SynthesizeConfig(**(values | changes))
 
 
 def _filled(config: SynthesizeConfig) -> dict[str, pd.DataFrame]:
@@ -84,7 +40,7 @@ def _filled(config: SynthesizeConfig) -> dict[str, pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def made(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[SynthesizeConfig, dict[str, pd.DataFrame]]:
-    config = _config(root, tmp_path_factory.mktemp("made"))
+    config = synthesis_config(root, tmp_path_factory.mktemp("made"))
     return config, _filled(config)
 
 
@@ -126,7 +82,7 @@ def test_what_is_stored_is_what_the_models_say(made: tuple[SynthesizeConfig, dic
 
 
 def test_batches_and_shards_decide_nothing(root: Path, tmp_path: Path, made: tuple[SynthesizeConfig, Any]) -> None:
-    other = _filled(_config(root, tmp_path, models=(f"{root}/rest/model",), batch_size=24, shard_images=24))
+    other = _filled(synthesis_config(root, tmp_path, models=(f"{root}/rest/model",), batch_size=24, shard_images=24))
     for ascent in ASCENTS:
         one, two = (_samples(rows, "rest", ascent.folder) for rows in (made[1], other))
         a, b = (np.stack([np.frombuffer(x, "<f4") for x in own["x_generated"]]) for own in (one, two))
@@ -134,7 +90,7 @@ def test_batches_and_shards_decide_nothing(root: Path, tmp_path: Path, made: tup
 
 
 def test_more_ascents_leave_what_there_is(root: Path, tmp_path: Path) -> None:
-    few = _config(root, tmp_path, ascents=ASCENTS[:1], models=(f"{root}/softmax/model",))
+    few = synthesis_config(root, tmp_path, ascents=ASCENTS[:1], models=(f"{root}/softmax/model",))
     _filled(few)
     more = synthesis.prepare(
         few.override(["num_reference=200", "num_interpolations=0"]).model_copy(
@@ -166,7 +122,9 @@ def pd_binary(values: pd.Series) -> Any:
 
 
 def test_images_of_the_data_become_other_classes_evenly(root: Path, tmp_path: Path) -> None:
-    config = _config(root, tmp_path, start=OwnImagesConfig(), ascents=ASCENTS[:1], num_images=200, num_interpolations=0)
+    config = synthesis_config(
+        root, tmp_path, start=OwnImagesConfig(), ascents=ASCENTS[:1], num_images=200, num_interpolations=0
+    )
     rows = _samples(_filled(config.model_copy(update={"models": config.models[:1]})), "softmax")
     test = datasets.load("digits", "", "test")
     assert rows["start_label"].tolist() == test.labels[:200].tolist()
@@ -176,7 +134,7 @@ def test_images_of_the_data_become_other_classes_evenly(root: Path, tmp_path: Pa
 
 
 def test_noise_can_be_smoothed(root: Path, tmp_path: Path) -> None:
-    config = _config(root, tmp_path / "a", start=UniformNoiseConfig(), ascents=ASCENTS[:1])
+    config = synthesis_config(root, tmp_path / "a", start=UniformNoiseConfig(), ascents=ASCENTS[:1])
     config = config.model_copy(update={"models": config.models[:1]})
     rough = _samples(_filled(config), "softmax")
     smooth = _samples(_filled(config.override(["smoothing_sigma=2", f"output={tmp_path}/b"])), "softmax")
@@ -207,7 +165,7 @@ def test_a_mistake_is_one_line_before_any_work(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: list[str], message: str
 ) -> None:
     file, output = tmp_path / "config.yaml", tmp_path / "out"
-    file.write_text(_config(root, output).to_yaml())
+    file.write_text(synthesis_config(root, output).to_yaml())
     words = [word for setting in settings for word in ("--set", setting.replace("{root}", str(root)))]
     assert run_job(SynthesizeConfig, synthesis.run, ["--config", str(file), *words]) == 2
     line = capsys.readouterr().err
@@ -217,7 +175,9 @@ def test_a_mistake_is_one_line_before_any_work(
 
 
 def test_a_detector_in_common_is_no_network_of_features(root: Path, tmp_path: Path) -> None:
-    config = _config(root, tmp_path, models=(f"{root}/softmax/model",), feature_classifier=f"{root}/rest/model")
+    config = synthesis_config(
+        root, tmp_path, models=(f"{root}/softmax/model",), feature_classifier=f"{root}/rest/model"
+    )
     with pytest.raises(UserError, match="no hidden layer in common"):
         synthesis.prepare(config)
 
@@ -250,7 +210,7 @@ def test_a_finished_job_is_shown_again_without_a_cluster(
 def test_actors_store_what_a_plain_loop_stores(
     ray_session: None, root: Path, tmp_path: Path, made: tuple[SynthesizeConfig, Any]
 ) -> None:
-    config = _config(root, tmp_path / "actors", models=(f"{root}/rest/model",), num_interpolations=0)
+    config = synthesis_config(root, tmp_path / "actors", models=(f"{root}/rest/model",), num_interpolations=0)
     summary = synthesis.run(config)
     assert len(summary["samples"]) == 4
     for ascent in ASCENTS:

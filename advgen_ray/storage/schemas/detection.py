@@ -43,15 +43,54 @@ DETECTOR_LOGITS = pa.schema(
 
 CLASS_DETECTIONS = pa.schema(
     [
-        ("item_id", pa.string()),  # "{attack or natural}/{image_id}"
+        (
+            "item_id",
+            pa.string(),
+        ),  # "{detector}/natural/{image_id}", "{detector}/{attack}/{knows or classifier}/{image_id}"
+        ("detector", pa.string()),  # who reads it: "one_vs_rest", "energy", "kd_bu" or "lid"
         ("attack", pa.string()),  # its name; "" for an image as it is
+        ("knows", pa.string()),  # the detector that the attack knew; "" where it knew of none
         ("image_id", pa.string()),
         ("label", pa.int16()),
         ("predicted", pa.int16()),  # by the classifier
         ("predicted_logit", pa.float32()),  # of the detector of that class: what integrated detection reads
-        ("chosen", pa.int16()),  # the class of the largest logit of all detectors
+        ("chosen", pa.int16()),  # the class of the largest logit of all one-vs-rest detectors; else predicted again
         ("chosen_logit", pa.float32()),  # what generative detection reads
         ("distance", pa.float32()),  # from the image, in the attack's norm
+        *PROVENANCE,
+    ]
+)
+
+OOD_SCORES = pa.schema(
+    [
+        ("item_id", pa.string()),  # "{detector}/{image_set}/{image_id}"
+        ("detector", pa.string()),
+        ("image_set", pa.string()),  # "in": images in distribution, which nothing attacks; else out of it
+        ("image_id", pa.string()),
+        ("clean_score", pa.float32()),  # higher: further out of distribution
+        ("worst_score", pa.float32()),  # the lowest of the clean one and of all restarts' best; in: the clean one
+        ("worst_from", pa.string()),  # where that came from: "clean", "image", or "noise-1" and so on
+        ("x_worst", pa.binary()),  # little-endian float32, C * H * W, in [0, 1]: the image at its worst
+        ("distance", pa.float64()),  # from the image, in the attack's norm
+        *PROVENANCE,
+    ]
+)
+
+DISTORTIONS = pa.schema(
+    [
+        ("item_id", pa.string()),  # "{method}/{search}/{image_id}/{target_rank}"
+        ("method", pa.string()),  # "generative" or "integrated"
+        ("search", pa.string()),
+        ("image_id", pa.string()),
+        ("label", pa.int16()),
+        ("target_rank", pa.int16()),  # the how manieth target of the image
+        ("target", pa.int16()),  # the class to pass as; -1: any but the label
+        ("threshold", pa.float32()),  # what the detector's logit must reach
+        ("found", pa.bool_()),  # whether anything was found to pass
+        ("distortion", pa.float32()),  # L2 from the image, in [0, 1] pixel units; the box's diagonal where nothing was
+        ("x_adv", pa.binary()),  # little-endian float32, C * H * W, in [0, 1]; the image itself where nothing was found
+        ("predicted", pa.int16()),  # the class that x_adv is taken for
+        ("predicted_logit", pa.float32()),  # of that class's detector
         *PROVENANCE,
     ]
 )

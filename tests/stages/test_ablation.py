@@ -1,4 +1,4 @@
-"""A search over counterfactuals: what is tried, what is told, and the same answer after a killed driver."""
+"""A search over the generation of counterfactuals: what is told of it, and the same answer after a killed driver."""
 
 import json
 import os
@@ -13,25 +13,27 @@ import numpy as np
 import pytest
 import yaml
 
-from advgen_ray.config import ParameterConfig
+from advgen_ray.config import SearchConfig
 from advgen_ray.distributed.tune import Trial
 from advgen_ray.errors import UserError
-from advgen_ray.stages import counterfactual_search as search
-from advgen_ray.stages.counterfactual_trial import trial_config
+from advgen_ray.stages import search
+from advgen_ray.stages.search_results import store, summarize, trial_table
+from advgen_ray.stages.search_trial import told_of
 from tests.models_on_disk import choice, save_classifier, search_config
 
 ROOT = Path(__file__).parents[2]
 KIND, SIGMA, W = "neighborhood.kind", "neighborhood.sigma_ce", "guidance_scale"
-FIGURES = {
-    **dict.fromkeys(search.MEASURES, 0.5), "count": 27, "num_sources": 3, "network_evaluations": 20,
-    "seconds_per_ce": 0.1, "progress": 1.0,
-}  # fmt: skip
 
 
-def _in_process(run_trial: Any, space: Any, survey: Any, root: str, watcher: Any) -> list[Trial]:
+def _figures(config: SearchConfig, **other: float) -> dict[str, Any]:
+    counts = {"count": 27, "num_sources": 3, "network_evaluations": 20}
+    return {**dict.fromkeys(told_of(config), 0.5), **counts, "progress": 1.0, **other}
+
+
+def _in_process(run_trial: Any, space: Any, schedule: Any, root: str, watcher: Any) -> list[Trial]:
     """In Tune's place: the settings given, one after the other."""
     trials = []
-    for number, settings in enumerate(survey.given):
+    for number, settings in enumerate(schedule.given):
         one = Trial(str(number), settings)
         run_trial(settings, one.id, lambda report, one=one: (one.reports.append(report), watcher.reported(one, report)))
         one.status = "finished"
@@ -49,59 +51,53 @@ def unbroken(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("unbroken")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(search, "run_search", _in_process)
-        assert search.run(search_config(models, output, **SMALL))["num_trials"] == 4
+        patched.setattr("advgen_ray.distributed.cluster.connect", lambda: None)
+        patched.setattr("ray.cluster_resources", lambda: {"CPU": 4.0})
+        summary = search.run(search_config(models, output, **SMALL))
+    assert summary["trials"] == {"finished": 4}
+    assert summary["front"]
+    assert "effects" not in summary, "too much for a terminal"
     return output
 
 
-def test_a_grid_is_every_combination_the_base_and_the_paper_once(models: Path, tmp_path: Path) -> None:
-    config = search_config(models, tmp_path, also=((choice(KIND, "gaussian", "boltzmann_exact"), choice(W, 2.0, 9.0)),))
-    tried = [(one[KIND], one[SIGMA], one[W]) for one in search.planned(config)]
-    assert tried == [
-        ("boltzmann_hardtanh", 0.2, 2.0),  # the base
-        ("boltzmann_hardtanh", 0.2, 15.0),  # the paper
-        *((kind, sigma, 2.0) for kind in ("gaussian", "bounded") for sigma in (0.1, 0.2)),
-        ("gaussian", 0.2, 9.0),  # with w 2 it was there before
-        ("boltzmann_exact", 0.2, 2.0),
-        ("boltzmann_exact", 0.2, 9.0),
-    ]
-
-
-def test_optuna_begins_with_the_base_and_the_paper_where_its_space_holds_them(models: Path, tmp_path: Path) -> None:
-    wide = ParameterConfig(key=W, kind="log_uniform", low=1.0, high=20.0)
-    narrow = ParameterConfig(key=W, kind="log_uniform", low=1.0, high=5.0)
-    sigma = ParameterConfig(key=SIGMA, low=0.05, high=0.5)
-
-    def first(*space: ParameterConfig) -> list[dict[str, Any]]:
-        return search.planned(search_config(models, tmp_path, method="optuna", space=space))
-
-    assert first(wide, sigma) == [{W: 2.0, SIGMA: 0.2}, {W: 15.0, SIGMA: 0.2}]
-    assert first(narrow, sigma) == [{W: 2.0, SIGMA: 0.2}]
-    assert first(sigma) == [{SIGMA: 0.2}], "the paper's w is not the base's, and does not vary"
-    assert first(choice(KIND, "gaussian", "bounded")) == []
-
-
-def test_only_what_came_to_its_end_counts_and_equal_settings_once(models: Path, tmp_path: Path) -> None:
+def test_only_what_came_to_its_end_is_measured_and_equal_settings_once(models: Path, tmp_path: Path) -> None:
     config = search_config(models, tmp_path)
+    best, figures = _figures(config, validity=0.9), _figures(config)
     trials = [
-        Trial("a", {KIND: "gaussian", SIGMA: 0.2}, [{"progress": 0.5}, FIGURES], "finished"),
-        Trial("b", {SIGMA: 0.2, KIND: "gaussian"}, [FIGURES], "finished"),
+        Trial("a", {KIND: "gaussian", SIGMA: 0.2}, [{"progress": 0.5}, figures], "finished"),
+        Trial("b", {SIGMA: 0.2, KIND: "gaussian"}, [figures], "finished"),
         Trial("c", {KIND: "bounded", SIGMA: 0.1}, [{"progress": 0.5}], "failed"),
         Trial("d", {KIND: "bounded", SIGMA: 0.2}, [], "failed"),
-        Trial("e", {KIND: "boltzmann_hardtanh", SIGMA: 0.2}, [FIGURES | {"validity": 0.9}], "finished"),
+        Trial("e", {KIND: "boltzmann_hardtanh", SIGMA: 0.2}, [best], "finished"),
     ]
-    table = search.trial_table(trials, config)
-    assert table[KIND].tolist() == ["boltzmann_hardtanh", "gaussian"]
-    assert table["base"].tolist() == [True, False]
+    table = trial_table(trials, config)
+    assert table[KIND].tolist() == ["boltzmann_hardtanh", "gaussian", "bounded", "bounded"]
+    assert table["status"].tolist() == ["finished", "finished", "failed", "failed"]
+    assert table["base"].tolist() == [True, False, False, False]
     assert not table["paper"].any()
-    assert table["on_front"].tolist() == [True, False]
-    summary = search.summarize(table, trials, config)
-    assert summary["failed"] == sorted(trial_config(config, one.parameters).digest() for one in (trials[2], trials[3]))
+    assert table["on_front"].tolist() == [True, False, False, False]
+    assert table[W].tolist() == [2.0] * 4, "a key that no grid varies"
+    summary = summarize(table, config)
+    assert summary["trials"] == {"finished": 2, "failed": 2}
     assert [row[KIND] for row in summary["front"]] == ["boltzmann_hardtanh"]
     assert summary["paper"] is None
     assert summary["base"]["validity"] == 0.9
     assert [(one["key"], one["num_pairs"]) for one in summary["effects"]] == [(KIND, 1)]
     json.dumps(summary, allow_nan=False)
-    assert search.trial_table(trials[2:4], config).empty
+    store(table, summary, config)
+    stored = json.loads((tmp_path / "trials.json").read_text())
+    assert [row["count"] for row in stored] == [27, 27, None, None]
+    assert "seconds_per_ce" not in stored[0], "what does not follow from the settings is in the summary"
+    assert "2 trials came to their end, 0 were stopped early." in (tmp_path / "report.html").read_text()
+
+
+def test_a_model_or_images_that_are_not_there_are_told_before_any_trial(models: Path, tmp_path: Path) -> None:
+    config = search_config(models, tmp_path / "out")
+    with pytest.raises(UserError, match="num_sources"):
+        search.run(config.override(["base.num_sources=100000"]))
+    with pytest.raises(UserError, match="nowhere"):
+        search.run(config.override(["base.score_model=nowhere"]))
+    assert not (tmp_path / "out").exists()
 
 
 def test_another_search_or_judge_in_the_same_place_is_refused(models: Path, unbroken: Path, tmp_path: Path) -> None:
@@ -121,7 +117,7 @@ def test_every_trial_is_a_run_under_the_searchs(unbroken: Path) -> None:
     client = mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     runs = client.search_runs(experiments, f"tags.output LIKE '{unbroken}%'")
-    (parent,) = [run for run in runs if run.info.run_name == "counterfactual search"]
+    (parent,) = [run for run in runs if run.info.run_name == "search"]
     children = {run.data.tags["trial"]: run for run in runs if run.info.run_name == "trial"}
     trials = json.loads((unbroken / "trials.json").read_text())
     assert children.keys() == {one["trial"] for one in trials}
@@ -140,7 +136,7 @@ def test_a_killed_search_ends_in_what_an_unbroken_one_does(models: Path, unbroke
     killed = search_config(models, tmp_path / "killed", **SMALL)
     config = tmp_path / "config.yaml"
     config.write_text(yaml.safe_dump(killed.model_dump(mode="json")))
-    command = [sys.executable, "jobs/search_counterfactuals.py", "--config", str(config)]
+    command = [sys.executable, "jobs/search.py", "--config", str(config)]
     environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_ADDRESS": "", "PYTHONPATH": str(ROOT)}
     driver = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
     sets = tmp_path / "killed" / "trials"

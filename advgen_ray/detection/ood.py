@@ -1,0 +1,101 @@
+"""How far out of distribution an image looks to a model, and how harmless an attack can make it look.
+
+The positive class is out of distribution (OOD): a detection score is higher for an image that is further out. Scores
+are functions of a model's outputs ``[N, K] -> [N]``, finite for any finite outputs, and differentiable.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from advgen_ray.attacks.apgd import APGD
+from advgen_ray.attacks.eval_mode import eval_mode
+from advgen_ray.attacks.forward import forward
+from advgen_ray.attacks.objectives import Objective, logit
+from advgen_ray.energy.logits import energy_x
+
+DetectionScore = Callable[[Tensor], Tensor]
+Attack = Callable[[Callable[[Tensor], Tensor] | None], APGD]
+"""``attack(start_noise)``: the attack from the noise given or, for None, from the image itself."""
+
+CLEAN, FROM_IMAGE = "clean", "image"
+
+
+def binary_logit(outputs: Tensor) -> Tensor:
+    """Minus the logit of a binary model that tells data from all else (S004 3.3); ``[N, 1]``, else ValueError."""
+    return -logit(outputs)
+
+
+def max_logit(outputs: Tensor) -> Tensor:
+    """Minus the largest logit (Hendrycks et al. 2022)."""
+    return -outputs.amax(dim=1)
+
+
+def msp(outputs: Tensor) -> Tensor:
+    """One minus the largest softmax probability (Hendrycks and Gimpel 2017).
+
+    As the sum of the others, so that neither it nor its gradient is lost where the model is sure to 1e-30.
+    """
+    p = outputs.softmax(dim=1)
+    return p.scatter(1, outputs.argmax(dim=1, keepdim=True), 0.0).sum(dim=1)
+
+
+def energy(outputs: Tensor) -> Tensor:
+    """``E(x) = -logsumexp_k f(x)[k]`` (Liu et al. 2020 at temperature 1)."""
+    return energy_x(outputs)
+
+
+def mahalanobis(outputs: Tensor) -> Tensor:
+    """Half the squared distance to the nearest class (Lee et al. 2018), of outputs of ``GaussianClassifier``."""
+    return max_logit(outputs)
+
+
+SCORES: dict[str, DetectionScore] = {
+    score.__name__: score for score in (binary_logit, max_logit, msp, energy, mahalanobis)
+}
+
+
+def evasion(score: DetectionScore) -> Objective:
+    """What an attack ascends that wants OOD images taken for data: minus the score."""
+    return lambda outputs: -score(outputs)
+
+
+class WorstCase(NamedTuple):
+    """Images at their most harmless ``[N, C, H, W]``, their scores ``[N]``, and where each came from."""
+
+    x: Tensor
+    score: Tensor
+    start: list[str]  # "clean", "image", or "noise-1", ...
+
+
+def detection_scores(model: nn.Module, x: Tensor, score: DetectionScore) -> Tensor:
+    """Scores ``[N]`` of images as they are, in evaluation mode, without a graph."""
+    with eval_mode(model), torch.no_grad():
+        return score(forward(model, x))
+
+
+def worst_case(
+    model: nn.Module,
+    x: Tensor,
+    score: DetectionScore,
+    attack: Attack,
+    start_noises: Sequence[Callable[[Tensor], Tensor] | None],
+) -> WorstCase:
+    """The lowest score of each image ``[N, C, H, W]``: as it is, and at the best iterate from every start.
+
+    The least of all by image, never of means over images: an attack that works on some and another that works on the
+    others work on both. Of equal ones the first.
+    """
+    worst, lowest = x, detection_scores(model, x, score)
+    start = [CLEAN] * len(x)
+    for number, noise in enumerate(start_noises):
+        found = attack(noise)(model, x, evasion(score))
+        reached = detection_scores(model, found, score)
+        lower = reached < lowest
+        worst = torch.where(lower.view(-1, *(1,) * (x.dim() - 1)), found, worst)
+        lowest = torch.where(lower, reached, lowest)
+        name = FROM_IMAGE if noise is None else f"noise-{number}"
+        start = [name if changed else former for changed, former in zip(lower.tolist(), start, strict=True)]
+    return WorstCase(worst, lowest, start)

@@ -1,0 +1,72 @@
+"""Images that a config names by their source, in the shape of the data: read, drawn, or made from the data."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from advgen_ray.config import Config, DataConfig
+from advgen_ray.config.image_sources import (
+    AlteredConfig,
+    ImageFilesConfig,
+    MixtureConfig,
+    NoiseConfig,
+    OtherDataConfig,
+)
+from advgen_ray.data.alterations import ALTERATIONS, smoothed, stretched
+from advgen_ray.data.catalog import DatasetInfo
+from advgen_ray.data.datasets import LabelledImages, Split
+from advgen_ray.data.image_files import read_image_files, resized
+from advgen_ray.errors import UserError
+from advgen_ray.rng import Stream
+from advgen_ray.storage.filesystem import local_copy
+
+Load = Callable[[DataConfig, Split], LabelledImages]
+
+
+def source_images(
+    source: Config, own: LabelledImages, split: Split, seed: int, load: Load, prefix: str
+) -> LabelledImages:
+    """The images of a split of ``source``, in the shape of ``own``, the data of that split; labels mean nothing.
+
+    Files and noise, which have no splits, are cut in ten, of which the last is ``test``. ``prefix`` begins the names of
+    images that no data set names. Raises UserError for what cannot be read.
+    """
+    info = own.info
+    if isinstance(source, OtherDataConfig):
+        other = load(source.data, split)
+        return replace(other, images=resized(other.images, info.image_shape))
+    if isinstance(source, ImageFilesConfig):
+        return _tenth(read_image_files(Path(local_copy(source.path)), info.image_shape), f"{prefix}-files", info, split)
+    if isinstance(source, NoiseConfig):
+        return _tenth(_noise(source, info, seed), f"{prefix}-noise", info, split)
+    if isinstance(source, AlteredConfig):
+        pixels = own.tensor().numpy()
+        altered = ALTERATIONS[source.alteration](pixels, own.item_ids(range(len(own))), seed)
+        return _unlabelled(_eight_bit(altered), f"{prefix}-{source.alteration}", info, split)
+    if isinstance(source, MixtureConfig):
+        parts = [source_images(one, own, split, seed, load, prefix) for one in source.sources]
+        pictures = np.concatenate([resized(part.images, info.image_shape) for part in parts])
+        return _unlabelled(pictures, f"{prefix}-mixture", info, split)
+    raise UserError(f"images of kind {getattr(source, 'kind', source)!r}: not a source that stands alone")
+
+
+def _noise(source: NoiseConfig, info: DatasetInfo, seed: int) -> np.ndarray:
+    uniform = Stream(seed, "p0_noise").uniform(range(source.num_images), info.image_shape).numpy()
+    if source.blur:
+        return _eight_bit(stretched(smoothed(uniform, source.blur)))
+    return (256 * uniform).astype(np.uint8)
+
+
+def _eight_bit(images: np.ndarray) -> np.ndarray:
+    return np.rint(255 * images).astype(np.uint8)
+
+
+def _tenth(pictures: np.ndarray, name: str, info: DatasetInfo, split: Split) -> LabelledImages:
+    cut = len(pictures) - len(pictures) // 10
+    return _unlabelled(pictures[:cut] if split == "train" else pictures[cut:], name, info, split)
+
+
+def _unlabelled(pictures: np.ndarray, name: str, info: DatasetInfo, split: Split) -> LabelledImages:
+    return LabelledImages(pictures, np.zeros(len(pictures), dtype=np.int64), info, name, split)

@@ -1,0 +1,133 @@
+"""The stage that compares classifiers by test radius: robust evaluations in one pool, the worst case, page."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+
+from advgen_ray.analysis.robustness_by_radius import WORST, accuracies, ahead_from, differences, standing
+from advgen_ray.config.robustness_comparison import CompareRobustnessConfig, Evaluation
+from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.distributed.actors import Map
+from advgen_ray.distributed.pipelines import run_maps
+from advgen_ray.distributed.robustness_rows import PROGRESS, RobustnessRows, suite_of
+from advgen_ray.report.page import render
+from advgen_ray.report.robustness_comparison_page import Compared, robustness_comparison_page
+from advgen_ray.stages.claims import claim
+from advgen_ray.stages.inputs import load_classifier, load_images
+from advgen_ray.stages.robustness import doubts_of_falls, doubts_of_model, prepare
+from advgen_ray.storage import ResultSet
+from advgen_ray.storage.filesystem import join, remove_tree, write_atomic
+from advgen_ray.tracking import tracked_run
+from advgen_ray.training.model_directory import ONE_VS_REST, LoadedModel
+
+PLAN, PAGE, SUMMARY = "comparison.json", "report.html", "summary.json"
+
+
+def run(config: CompareRobustnessConfig) -> dict[str, Any]:
+    """Evaluate what is missing under ``config.output``; returns accuracies, differences and from where on one is ahead.
+
+    Raises UserError, before work starts, for a missing or foreign classifier, too many images, another comparison in
+    the same place or a place that cannot be written.
+    """
+    images = load_images(config.data, config.split, config.num_images, "num_images").first(config.num_images)
+    loaded = {name: load_classifier(uri, config.data) for name, uri in config.classifiers.items()}
+    claim(config, config.output, PLAN, "robustness_comparison", {name: one.digest for name, one in loaded.items()})
+    evaluations = list(config.evaluations())
+    sets = [prepare(one.config, images, loaded[one.classifier]) for one in evaluations]
+    doubts = [f"{name}: {line}" for name, one in loaded.items() for line in doubts_of_model(one, images)]
+    with tracked_run(
+        "robustness comparison", config.model_dump(mode="json"), tags={"config_digest": config.digest()}
+    ) as tracked:
+        _evaluate(config, evaluations, sets)
+        rows = _rows(evaluations, sets)
+        doubts += _doubts_of_falls(evaluations, rows, images)
+        stands = standing(rows)
+        table, apart = accuracies(stands), differences(stands, config.compared_with)
+        compared = Compared(table, apart, {name: describe(one) for name, one in loaded.items()})
+        summary = _summary(config, sets, compared, doubts)
+        page = robustness_comparison_page(compared, doubts, config.model_dump(mode="json"), version("advgen_ray"))
+        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
+        write_atomic(join(config.output, PAGE), render(page).encode())
+        tracked.log_metrics(_metrics(table))
+    for doubt in doubts:
+        print(f"warning: {doubt}", flush=True)
+    return summary
+
+
+def describe(loaded: LoadedModel) -> dict[str, Any]:
+    """What a classifier is: its ``parameters``, and ``training_eps``, where its card says in which radius it was."""
+    training: Mapping[str, Any] = loaded.card.get("training") or {}
+    if loaded.card.get("kind") == ONE_VS_REST:
+        eps = training.get("training", {}).get("ascent", {}).get("eps")
+    else:
+        eps = training.get("attack", {}).get("eps")
+    return {"parameters": sum(one.numel() for one in loaded.model.parameters()), "training_eps": eps}
+
+
+def _evaluate(config: CompareRobustnessConfig, evaluations: Sequence[Evaluation], sets: Sequence[ResultSet]) -> None:
+    """All that is missing in one pool of actors."""
+    missing = [(one, made) for one, made in zip(evaluations, sets, strict=True) if not made.finished()]
+    if not missing:
+        print(f"robustness comparison: {config.output} is complete, nothing to compute", flush=True)
+        return
+    maps = [Map(made, partial(RobustnessRows, one.config, made)) for one, made in missing]
+    run_maps("robustness comparison", maps, config.pool)
+    for _, made in missing:
+        remove_tree(join(made.uri, PROGRESS))
+
+
+def _rows(evaluations: Sequence[Evaluation], sets: Sequence[ResultSet]) -> pd.DataFrame:
+    return pd.concat(
+        [
+            made.read(["item_id", "fallen_to"])
+            .to_pandas()
+            .assign(classifier=one.classifier, suite=one.suite, eps=one.eps)
+            for one, made in zip(evaluations, sets, strict=True)
+        ],
+        ignore_index=True,
+    )
+
+
+def _doubts_of_falls(evaluations: Sequence[Evaluation], rows: pd.DataFrame, images: LabelledImages) -> list[str]:
+    """Signs of masked gradients in any of the evaluations, and whose they are."""
+    found = []
+    of = rows.groupby(["classifier", "suite", "eps"], sort=False)["fallen_to"]
+    for one in evaluations:
+        attacks = suite_of(one.config, images.info.num_classes)
+        fallen_to = of.get_group((one.classifier, one.suite, one.eps))
+        found += [f"{one.classifier} at {one.eps:g}: {line}" for line in doubts_of_falls(fallen_to, attacks)]
+    return found
+
+
+def _summary(
+    config: CompareRobustnessConfig, sets: Sequence[ResultSet], compared: Compared, doubts: list[str]
+) -> dict[str, Any]:
+    others = [name for name in config.classifiers if name != config.compared_with]
+    return {
+        "output": config.output,
+        "report": join(config.output, PAGE),
+        "count": int(compared.accuracies["count"].iloc[0]),
+        "norm": config.norm,
+        "reference": config.compared_with,
+        "ahead_from": {name: ahead_from(compared.differences, name) for name in others},
+        "classifiers": [{"classifier": name, **facts} for name, facts in compared.classifiers.items()],
+        "accuracies": _told(compared.accuracies),
+        "differences": _told(compared.differences),
+        "warnings": doubts,
+        "seconds": round(sum(made.manifest["seconds"] for made in sets), 3),
+    }
+
+
+def _told(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table; the radius is a word too, by which a search finds its row."""
+    rows: list[dict[str, Any]] = table.round(6).to_dict("records")  # type: ignore[assignment]
+    return [{**row, "at": f"eps {row['eps']:g}"} for row in rows]
+
+
+def _metrics(table: pd.DataFrame) -> dict[str, float]:
+    worst = table[table["suite"] == WORST]
+    return {f"{row['classifier']}/eps-{row['eps']:g}": float(row["accuracy"]) for _, row in worst.iterrows()}
