@@ -39,8 +39,8 @@ def quality_table(sets: Sequence[SampleSet], train: ReadImages, test: ReadImages
     """One row a set, after rows of model "" for real images ("test images") and for the ``starts`` themselves.
 
     Columns: model, ascent, frechet (distance to ``train`` of all samples), frechet_at_floor (of as many of the first as
-    there are test images, so that it compares with theirs, which is the least that a model can hope for), score and
-    score_deviation (Inception Score), count, floor_count. Of the sets also Proportions: recognized (the model sees the
+    there are test images, so that it compares with theirs), score and score_deviation (Inception Score), count,
+    floor_count. Of the sets also Proportions: recognized (the model sees the
     class asked for), judged_start and judged (the judge does; of no image without a judge, or where none was asked for;
     judged of the starts too); means start_logit, logit, distance; rate in samples a second. Raises ValueError for sets
     of different size.

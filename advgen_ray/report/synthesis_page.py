@@ -113,7 +113,7 @@ def _sample_figure(results: SynthesisResults, config: Mapping[str, Any]) -> Figu
 def _quality_sentences(table: pd.DataFrame, measure: Measure) -> list[str]:
     real, starts = _row(table, "test images"), _row(table, "starts")
     says = [
-        f"The least to hope for is the {measure.fid} of {numbers.count(int(real['count']))} test images: "
+        f"Real images, for comparison: {numbers.count(int(real['count']))} test images have a {measure.fid} of "
         f"{numbers.decimal(real['frechet'])}. The starts themselves have "
         f"{numbers.decimal(starts['frechet_at_floor'])} at that number."
     ]
