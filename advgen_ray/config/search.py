@@ -134,9 +134,8 @@ class SearchConfig(Config):
         if self.proposals == "grid":
             crossed = [one for space in (self.space, *self.also) for one in combinations(space)]
             return different([self.settings(one) for one in (*self.points, *crossed)])
-        base, own = self.settings({}), [{}] if self.proposals == "optuna" else []
-        first = [self.settings(one) for one in (*own, *self.points)]
-        drawn = [parameter.key for parameter in self.space]
+        base, drawn = self.settings({}), [parameter.key for parameter in self.space]
+        first = [*([base] if self.proposals == "optuna" else []), *map(self.settings, self.points)]
         return different([{key: one[key] for key in drawn} for one in first if holds(self.space, one, base)])
 
     def trial_name(self, settings: Mapping[str, Any], trial_id: str) -> str:
