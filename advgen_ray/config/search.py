@@ -102,10 +102,8 @@ class SearchConfig(Config):
         if self.proposals == "one_by_one":
             plain = {one.key: self._value_of_base(one) for one in self.space}
             return [plain, *(plain | {o.key: v} for o in self.space for v in o.values if v != plain[o.key])]
-        base = self.settings({})
-        own = [base] if self.proposals == "optuna" else []
-        first = [*own, *(self.settings(one) for one in self.points)]
-        drawn = [parameter.key for parameter in self.space]
+        base, drawn = self.settings({}), [parameter.key for parameter in self.space]
+        first = [*([base] if self.proposals == "optuna" else []), *map(self.settings, self.points)]
         return different([{key: one[key] for key in drawn} for one in first if holds(self.space, one, base)])
 
     def _value_of_base(self, parameter: ParameterConfig) -> Value:
