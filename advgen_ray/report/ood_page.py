@@ -47,7 +47,7 @@ def ood_page(results: OODResults, config: Mapping[str, Any], version: str) -> Pa
         heading="What is taken for data?",
         data_name=name,
         version=version,
-        answer=f"With every image at its worst within {ball}, {best} tells {of_sets} from {name} with a mean AUROC of "
+        answer=f"With each OOD image at worst within {ball}, {best} tells {of_sets} from {name} with a mean AUROC of "
         f"{numbers.decimal(means['worst'][best])} ({numbers.decimal(means['standard'][best])} where nothing attacks).",
         lead=f"{POSITIVE} {numbers.count(int(table['num_in'].iloc[0]))} test images in distribution, up to "
         f"{numbers.count(int(table['num_out'].max()))} of each set out of it; APGD on the detection score, "
@@ -82,7 +82,7 @@ def _sentences(results: OODResults, compared: Sequence[str]) -> list[str]:
     says = [f"Detectors are compared by the mean over {', '.join(compared)}."]
     seen = {one: sorted(names) for one, names in results.trained_on.items() if names}
     if seen:
-        told = "; ".join(f"{one} on {', '.join(names)}" for one, names in seen.items())
+        told = "; ".join(f"{one} ({', '.join(names)})" for one, names in seen.items())
         says.append(f"{SEEN} marks sets whose source a detector was trained to tell from the data: {told}.")
     if results.skipped:
         told = "; ".join(f"{name} ({reason})" for name, reason in results.skipped.items())
