@@ -98,7 +98,8 @@ def result_of(part: pd.DataFrame) -> Any:
 
 
 def test_batches_and_shards_decide_nothing(models: Path, tmp_path: Path) -> None:
-    changes: dict[str, Any] = {"methods": ("generative",), "classifier": "", "searches": ("fab",)}
+    # Without FAB: between classes of untrained detectors it comes out elsewhere after a change of 1e-7 of the image.
+    changes: dict[str, Any] = {"methods": ("generative",), "classifier": "", "searches": ("radii",)}
     one, _, _ = _stored(_config(models, tmp_path / "a", **changes))
     two, _, _ = _stored(_config(models, tmp_path / "b", **changes, batch_size=12, shard_images=12))
     two = two.set_index("item_id").loc[one["item_id"]].reset_index()
