@@ -21,6 +21,7 @@ from advgen_ray.report.study import RunRecord, Study
 from advgen_ray.report.study_page import result_sections, study_page
 from tests import chromium
 from tests.report.invented_chain import invent_chain
+from tests.report.invented_logits import invent_logits
 
 EPS = (0.0, 0.25, 0.5, 1.0)
 JUDGE = "judge"
@@ -55,7 +56,9 @@ def invent_study(num_sources: int = 40, num_test: int = 120, num_variant: int = 
     floats = energies.select_dtypes("float64").columns
     energies = energies.astype(dict.fromkeys(floats, "float32"))  # as they are stored
     names = tuple(str(d) for d in range(10))
-    inputs = StudyInputs("digits", names, energies, JUDGE, main, sets, held_out, (chain,))
+    meant = energies[(energies["classifier"] == JUDGE) & (energies["view"] != "attacked")]
+    logits = meant[["image_set", "image_id"]].assign(logits=invent_logits(meant))
+    inputs = StudyInputs("digits", names, energies, JUDGE, main, sets, held_out, (chain,), logits)
     return InventedStudy(inputs, images, x_ce, pushed)
 
 

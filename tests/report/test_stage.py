@@ -16,6 +16,7 @@ from advgen_ray.stages import report
 from advgen_ray.stages.report_inputs import pictures
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import COUNTERFACTUALS, ENERGIES, images_to_column
+from tests.report.invented_logits import invent_logits
 
 SHAPE = (1, 8, 8)
 
@@ -42,7 +43,7 @@ def store_set(uri: Path, rows: pd.DataFrame, images: np.ndarray, neighborhood: s
 
 def store(uri, kind, schema, config, inputs, rows, images=None) -> ResultSet:
     filled = {"seed": 0, "model_digest": "f" * 64, "config_digest": "0123456789abcdef"}
-    filled |= {"l1": 1.0, "linf": 0.5} if images is not None else {"item_id": "x", "logits": [[0.0]] * len(rows)}
+    filled |= {"l1": 1.0, "linf": 0.5} if images is not None else {"item_id": "x", "logits": invent_logits(rows)}
     rows = rows.assign(**filled)
     shape = SHAPE if images is not None else None
     result_set = ResultSet.create(str(uri), kind=kind, config=config, inputs=inputs, num_shards=2, image_shape=shape)
@@ -109,6 +110,8 @@ def test_page_and_summary_are_written(finished):
     assert json.loads((output / "summary.json").read_text()) == summary
     html = (output / "report.html").read_text()
     assert "Boltzmann, exact" in html
+    assert "of as many test images" in html, "the floor of the Fréchet distance"
+    assert {"main", "by-eps-1.0", "real images held out"} <= set(summary["realism"])
     assert "score-matching loss" in html
     assert str(output.parent) not in html
     assert summary["elapsed_seconds"]["classifiers"] == 100.0
