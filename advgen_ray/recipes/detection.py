@@ -37,7 +37,7 @@ def digits_distortion() -> MeasureDistortionConfig:
 def mnist_distortion() -> MeasureDistortionConfig:
     """S004 table 3.6: 4.40 past generative detection trained in Linf .3, 3.68 before it; any class but the label.
 
-    500 steps and c up to 8 as in the authors' code, by normalized gradients instead of Adam; CW, which takes longest,
+    c up to 8 as in the authors' code, 200 steps by normalized gradients for their 500 of Adam; CW, which takes longest,
     is left out.
     """
     return MeasureDistortionConfig(
