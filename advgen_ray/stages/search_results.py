@@ -127,7 +127,7 @@ def store(
     The trials hold what follows from the settings, so that a restarted search over sets ends in the same bytes.
     """
     stored = plain(table.drop(columns=SECONDS, errors="ignore"))
-    write_atomic(join(config.output, TRIALS), f"{json.dumps(stored, indent=1)}\n".encode())
+    write_atomic(join(config.output, TRIALS), f"{json.dumps(stored, indent=1, sort_keys=True)}\n".encode())
     write_atomic(join(config.output, SUMMARY), f"{json.dumps(summary, indent=1)}\n".encode())
     best = table.iloc[0]
     job = config.trial_config({key: _value(config, key, best[key]) for key in config.keys})
