@@ -64,7 +64,7 @@ from advgen_ray.config.robustness_comparison import AttackSuiteConfig, CompareRo
 from advgen_ray.config.samplers import FORTY_EVALUATIONS, HUNDRED_EVALUATIONS, PAPER, SamplerConfig
 from advgen_ray.config.search import ObjectiveConfig, SearchConfig
 from advgen_ray.config.space import ParameterConfig
-from advgen_ray.config.study import ClassifierViewConfig, EnergyViewConfig, ReportConfig, StudyConfig
+from advgen_ray.config.study import BinaryViewConfig, ClassifierViewConfig, EnergyViewConfig, ReportConfig, StudyConfig
 from advgen_ray.config.synthesis import LogitAscentConfig, SynthesizeConfig
 
 __all__ = [
@@ -75,6 +75,7 @@ __all__ = [
     "AscentConfig",
     "AttackConfig",
     "AttackSuiteConfig",
+    "BinaryViewConfig",
     "CalibrateClassifierConfig",
     "ClassifierViewConfig",
     "CompareDetectorsConfig",

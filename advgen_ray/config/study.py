@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from advgen_ray.config.base import Config
+from advgen_ray.config.binary import TrainOneVsRestConfig
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.counterfactuals import DVCEConfig, GenerateByClassifierConfig, GenerateConfig
 from advgen_ray.config.detectors import CompareDetectorsConfig
@@ -13,7 +14,10 @@ from advgen_ray.config.jobs import (
     TrainClassifierConfig,
     TrainScoreModelConfig,
 )
+from advgen_ray.config.one_vs_rest import EvaluateOneVsRestConfig
 from advgen_ray.config.parts import DataConfig
+from advgen_ray.config.robustness_comparison import CompareRobustnessConfig
+from advgen_ray.config.synthesis import SynthesizeConfig
 
 
 class ReportConfig(Config):
@@ -35,6 +39,7 @@ class ReportConfig(Config):
     images: str = ""  # what classifiers generate, and their gradients
     recorded: str = ""  # a training whose energies were recorded by epoch
     explorer: str = ""  # a page of every CE beside the report, linked to
+    binary: str = ""  # a page of detectors of one class, likewise
     output: str = "runs/report"
 
 
@@ -65,6 +70,20 @@ class ClassifierViewConfig(Config):
     chain_sources: PositiveInt = 1000  # how many of each ascent's CEs
 
 
+class BinaryViewConfig(Config):
+    """Binary adversarial training beside a study (S004): a detector of every class, on a page of its own.
+
+    What attacks make of the detectors, what their logits ascend to, and how far they classify: the two last beside the
+    study's classifier trained at ``eps``, judged by the study's judge. Models, places and data follow from the study.
+    """
+
+    eps: float = 1.0
+    detectors: TrainOneVsRestConfig = TrainOneVsRestConfig()
+    evaluation: EvaluateOneVsRestConfig = EvaluateOneVsRestConfig()
+    synthesis: SynthesizeConfig = SynthesizeConfig()
+    robustness: CompareRobustnessConfig = CompareRobustnessConfig()
+
+
 class StudyConfig(Config):
     """The whole study: classifiers, score model, counterfactuals, energies, report."""
 
@@ -82,6 +101,7 @@ class StudyConfig(Config):
     energies: ScoreEnergiesConfig = ScoreEnergiesConfig()
     classifier_view: ClassifierViewConfig | None = None
     energy_view: EnergyViewConfig | None = None
+    binary_view: BinaryViewConfig | None = None
     output: str = "runs/study"
 
     @model_validator(mode="after")
@@ -92,7 +112,8 @@ class StudyConfig(Config):
 
     @model_validator(mode="after")
     def _view_of_a_classifier(self) -> Self:
-        viewed = {"energy_view": [self.energy_view.eps] if self.energy_view else []}
+        views = {"energy_view": self.energy_view, "binary_view": self.binary_view}
+        viewed = {name: [view.eps] if view else [] for name, view in views.items()}
         viewed["classifier_view"] = list(self.classifier_view.eps) if self.classifier_view else []
         for name, radii in viewed.items():
             for eps in radii:
@@ -102,10 +123,11 @@ class StudyConfig(Config):
 
     @model_validator(mode="after")
     def _one_data_set(self) -> Self:
-        view, by_classifiers = self.energy_view, self.classifier_view
+        view, by_classifiers, binary = self.energy_view, self.classifier_view, self.binary_view
         parts: tuple[Any, ...] = (self, self.classifier, self.score_model, self.counterfactuals, self.energies)
         parts += (view.attacked, view.detectors, view.images, view.recorded) if view else ()
         parts += tuple(one for one in (by_classifiers.ascent, by_classifiers.dvce) if one) if by_classifiers else ()
+        parts += (binary.detectors.training, binary.evaluation, binary.synthesis, binary.robustness) if binary else ()
         if len({part.data.name for part in parts}) > 1:
             raise ValueError(f"a study has one data set, got {[part.data.name for part in parts]}")
         return self

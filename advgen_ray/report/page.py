@@ -7,6 +7,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from advgen_ray.report.blocks import Figure, GridRow, KeyFigure, Panel, Section
 
+OF_THE_RUN = ("run", "runs", "words")  # anchors
+
 
 @dataclass(frozen=True)
 class Page:
@@ -22,13 +24,19 @@ class Page:
     sections: Sequence[Section]
     teaser: GridRow | None = None  # one source and its counterfactuals, one for each of ``teaser_columns``
     teaser_columns: Sequence[str] = field(default_factory=tuple)
-    explorer: str = ""  # a page of every counterfactual beside this one, linked to
+    explorer: str = ""  # a page of every counterfactual beside this one, linked to under the teaser
+    beside: Sequence[tuple[str, str]] = ()  # titles and addresses of other pages, linked to among the sections
 
 
 def panels_of(sections: Sequence[Section]) -> list[Panel]:
     """Every drawn panel, for keeping as files."""
     figures = [block for section in sections for block in section.blocks if isinstance(block, Figure)]
     return [panel for figure in figures for panel in figure.panels]
+
+
+def own_results(page: Page) -> list[Section]:
+    """A page's sections without those about its run, for a page that has several in it."""
+    return [section for section in page.sections if section.anchor not in OF_THE_RUN]
 
 
 def render(page: Page) -> str:

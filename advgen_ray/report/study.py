@@ -47,6 +47,7 @@ class Study:
     elapsed_seconds: Mapping[str, float]
     version: str  # of advgen_ray
     explorer: str = ""  # a page of every counterfactual beside this one
+    binary: str = ""  # a page of detectors of one class, likewise
 
     def records_of(self, *stages: str) -> list[RunRecord]:
         """The records of some stages, in the order stored."""

@@ -47,4 +47,9 @@ def study_page(study: Study, results: Sequence[Section]) -> Page:
         teaser=grid.rows[0],
         teaser_columns=grid.columns,
         explorer=study.explorer,
+        beside=[
+            (title, address)
+            for title, address in (("Every counterfactual", study.explorer), ("Detectors of one class", study.binary))
+            if address
+        ],
     )

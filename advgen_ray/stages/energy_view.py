@@ -17,14 +17,13 @@ from advgen_ray.config import (
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.report.blocks import Section
+from advgen_ray.report.page import own_results
 from advgen_ray.report.sections_attacks import attack_sections
 from advgen_ray.report.sections_dynamics import dynamics_section, trades_section
 from advgen_ray.stages import classifier_images, detectors, energies
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, list_names, local_copy, read_bytes
 from advgen_ray.training.model_directory import read_card
-
-OWN_SECTIONS = ("run", "runs", "words")  # of each job's own page; the study's page has them once
 
 
 @dataclass(frozen=True)
@@ -73,9 +72,9 @@ def sections(config: ReportConfig) -> list[Section]:
     if config.attacked:
         found += attack_sections(energies.read_attacked(ResultSet.open(config.attacked)))
     if config.detectors:
-        found += _without_own(detectors.read_page(config.detectors).sections)
+        found += own_results(detectors.read_page(config.detectors))
     if config.images:
-        found += _without_own(classifier_images.read_page(config.images).sections)
+        found += own_results(classifier_images.read_page(config.images))
     if config.recorded:
         rows, card = read_recorded(config.recorded)
         class_names = dataset_info(config.data.name, config.data.root).class_names
@@ -88,7 +87,3 @@ def read_recorded(output: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     folder = join(output, "energies")
     tables = [pd.read_parquet(io.BytesIO(read_bytes(join(folder, name)))) for name in list_names(folder)]
     return pd.concat(tables, ignore_index=True), read_card(local_copy(join(output, "model")))
-
-
-def _without_own(page_sections: Any) -> list[Section]:
-    return [section for section in page_sections if section.anchor not in OWN_SECTIONS]

@@ -5,6 +5,7 @@ from typing import get_args
 
 from advgen_ray.config import DataConfig, ReportConfig, TrainClassifierConfig
 from advgen_ray.errors import UserError
+from advgen_ray.stages import binary_view
 from advgen_ray.stages.explorer import PAGE
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import exists, join, read_bytes
@@ -42,6 +43,7 @@ def report_config(output: str) -> ReportConfig:
         **{key: join(root, name) for key, name in VIEW.items() if exists(join(root, name))},
         recorded=next((uri for uri in (join(root, "recorded", loss) for loss in LOSSES) if exists(uri)), ""),
         explorer=PAGE if exists(join(root, PAGE)) else "",
+        binary=binary_view.PAGE if exists(join(root, binary_view.PAGE)) else "",
         output=root,
     )
 

@@ -19,7 +19,7 @@ from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.distributed.plans import DetectorGroup, detector_groups
 from advgen_ray.errors import UserError
 from advgen_ray.report.one_vs_rest_page import one_vs_rest_page
-from advgen_ray.report.page import render
+from advgen_ray.report.page import Page, render
 from advgen_ray.stages.inputs import content_digest
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import exists, join, local_copy, write_atomic
@@ -35,6 +35,11 @@ def run(config: EvaluateOneVsRestConfig) -> dict[str, Any]:
     Raises UserError, before work starts, for missing or foreign detectors, another set in the same place or a place
     that cannot be written.
     """
+    return run_with_page(config)[0]
+
+
+def run_with_page(config: EvaluateOneVsRestConfig) -> tuple[dict[str, Any], Page]:
+    """The same, and the page it has written."""
     detectors, groups, result_set = prepare(config)
     with tracked_run("one_vs_rest", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
         if result_set.finished():
@@ -48,7 +53,7 @@ def run(config: EvaluateOneVsRestConfig) -> dict[str, Any]:
         write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
         write_atomic(join(config.output, PAGE), render(page).encode())
         tracked.log_metrics({"lowest_auc_worst": summary["lowest_auc_worst"]})
-    return summary
+    return summary, page
 
 
 def prepare(config: EvaluateOneVsRestConfig) -> tuple[list[Detector], list[DetectorGroup], ResultSet]:

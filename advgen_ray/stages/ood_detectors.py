@@ -8,12 +8,10 @@ from pydantic import TypeAdapter, ValidationError
 from advgen_ray.config import Config
 from advgen_ray.config.image_sources import OutliersSourceConfig, parts_of
 from advgen_ray.config.ood import EvaluateOODConfig, OODDetectorConfig
-from advgen_ray.data import datasets
 from advgen_ray.distributed.ood_rows import OODDetector
 from advgen_ray.errors import UserError
-from advgen_ray.stages.inputs import load_classifier
-from advgen_ray.storage.filesystem import local_copy
-from advgen_ray.training.model_directory import CLASSIFIERS, ONE_VS_REST, LoadedModel, load_model
+from advgen_ray.stages.inputs import is_binary, load_any_model, load_classifier
+from advgen_ray.training.model_directory import ONE_VS_REST, LoadedModel
 
 SOURCE: TypeAdapter[Any] = TypeAdapter(OutliersSourceConfig)
 
@@ -40,18 +38,10 @@ def check_detector(one: OODDetectorConfig, config: EvaluateOODConfig) -> Checked
 
 
 def _binary(one: OODDetectorConfig, config: EvaluateOODConfig) -> LoadedModel:
-    loaded = load_model(local_copy(one.model))
-    architecture: dict[str, Any] = loaded.card["architecture"]
-    if loaded.card["kind"] not in CLASSIFIERS or architecture["num_classes"] != 1:
+    loaded = load_any_model(one.model, config.data)
+    if not is_binary(loaded.card):
         raise UserError(
             f"detectors: {one.name!r}: {one.model} is no binary model, of one logit; take energy, max_logit or msp"
-        )
-    shape = list(datasets.dataset_info(config.data.name, config.data.root).image_shape)
-    trained_on = loaded.card.get("data", {}).get("name", config.data.name)
-    if list(architecture["image_shape"]) != shape or trained_on != config.data.name:
-        raise UserError(
-            f"{one.model}: trained on {trained_on} {list(architecture['image_shape'])}, but data.name is "
-            f"{config.data.name} {shape}; give a model of this data set"
         )
     return loaded
 

@@ -47,7 +47,7 @@ def run(config: ReportConfig, elapsed_seconds: Mapping[str, float] | None = None
         tables = analyze(stored.inputs)
         elapsed = dict(elapsed_seconds) if elapsed_seconds else stored_seconds(stored.records)
         grids = {one.name: _grid(config, tables, stored_set, one) for stored_set, one in stored.pictured}
-        study = Study(tables, stored.records, grids, elapsed, version("advgen_ray"), config.explorer)
+        study = Study(tables, stored.records, grids, elapsed, version("advgen_ray"), config.explorer, config.binary)
         sections = [*result_sections(study), *energy_view.sections(config)]
         drawings = {panel.name: panel.svg for panel in panels_of(sections)}
         elapsed["report"] = time.monotonic() - begin
@@ -60,6 +60,8 @@ def run(config: ReportConfig, elapsed_seconds: Mapping[str, float] | None = None
     print(f"\n{summary_text(summary)}\n\nreport: {join(config.output, REPORT)}", flush=True)
     if config.explorer:
         print(f"every counterfactual: {join(config.output, config.explorer)}", flush=True)
+    if config.binary:
+        print(f"detectors of one class: {join(config.output, config.binary)}", flush=True)
     return summary
 
 

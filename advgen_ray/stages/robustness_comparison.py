@@ -14,7 +14,7 @@ from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.distributed.robustness_rows import PROGRESS, RobustnessRows, suite_of
-from advgen_ray.report.page import render
+from advgen_ray.report.page import Page, render
 from advgen_ray.report.robustness_comparison_page import Compared, robustness_comparison_page
 from advgen_ray.stages.claims import claim
 from advgen_ray.stages.inputs import load_classifier, load_images
@@ -33,6 +33,11 @@ def run(config: CompareRobustnessConfig) -> dict[str, Any]:
     Raises UserError, before work starts, for a missing or foreign classifier, too many images, another comparison in
     the same place or a place that cannot be written.
     """
+    return run_with_page(config)[0]
+
+
+def run_with_page(config: CompareRobustnessConfig) -> tuple[dict[str, Any], Page]:
+    """The same, and the page it has written."""
     images = load_images(config.data, config.split, config.num_images, "num_images").first(config.num_images)
     loaded = {name: load_classifier(uri, config.data) for name, uri in config.classifiers.items()}
     claim(config, config.output, PLAN, "robustness_comparison", {name: one.digest for name, one in loaded.items()})
@@ -55,7 +60,7 @@ def run(config: CompareRobustnessConfig) -> dict[str, Any]:
         tracked.log_metrics(_metrics(table))
     for doubt in doubts:
         print(f"warning: {doubt}", flush=True)
-    return summary
+    return summary, page
 
 
 def describe(loaded: LoadedModel) -> dict[str, Any]:

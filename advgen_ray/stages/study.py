@@ -13,16 +13,20 @@ from advgen_ray.config import (
     NeighborhoodConfig,
     ReportConfig,
     StudyConfig,
+    TrainBinaryConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
 )
 from advgen_ray.distributed.cluster import connect
 from advgen_ray.stages import (
+    binary,
+    binary_view,
     classifier,
     classifier_view,
     counterfactuals,
     energies,
     explorer,
+    one_vs_rest,
     report,
     score_model,
 )
@@ -42,7 +46,8 @@ def run(config: StudyConfig) -> dict[str, Any]:
     plan = StudyPlan(config)
     ensure_writable(config.output)
     view = stages_of(plan.view) if plan.view else []
-    clock = StageClock(config.output, num_stages=5 + bool(plan.by_classifiers.chains) + len(view))
+    more = bool(plan.by_classifiers.chains) + len(view) + bool(plan.binary)
+    clock = StageClock(config.output, num_stages=5 + more)
     with tracked_run("study", config.model_dump(mode="json"), tags={"config_digest": config.digest()}):
         connect()  # while the tracker starts in its own thread
         clock.run("trainings", plan.train)
@@ -52,9 +57,13 @@ def run(config: StudyConfig) -> dict[str, Any]:
         clock.run("energies", lambda: energies.run(plan.energies))
         for name, stage in view:
             clock.run(name, stage)
+        if binary_plan := plan.binary:
+            clock.run("detectors of one class", lambda: binary_view.run(binary_plan))
         clock.run("explorer", lambda: explorer.run(plan.explorer))
         clock.run("report", lambda: report.run(plan.report, elapsed_seconds=clock.seconds))
     names = {"report": report.REPORT, "explorer": explorer.PAGE, "summary": report.SUMMARY}
+    if plan.binary:
+        names["binary"] = binary_view.PAGE
     return {page: join(config.output, name) for page, name in names.items()}
 
 
@@ -91,6 +100,7 @@ class StudyPlan:
             output=f"{root}/energies",
         )
         self.view = plan_of(config, root)
+        self.binary = binary_view.plan_of(config, root)
         self.report = ReportConfig(
             data=config.data,
             classifiers=classifiers[:-1],
@@ -106,6 +116,7 @@ class StudyPlan:
             images=self.view.images.output if self.view else "",
             recorded=self.view.recorded.output if self.view else "",
             explorer=explorer.PAGE,
+            binary=binary_view.PAGE if self.binary else "",
             output=root,
         )
         self.explorer = ExploreCounterfactualsConfig(
@@ -127,7 +138,9 @@ class StudyPlan:
         configs: list[TrainingConfig] = [*self.trainings, self.score_model]
         counts = check_data(configs)[:-1]
         tasks = [*map(classifier.task_of, self.trainings, counts), score_model.task_of(self.score_model)]
-        for workers, group in groupby(zip(configs, tasks, strict=True), key=lambda pair: pair[0].workers):
+        of_detectors = one_vs_rest.trainings_of(self.binary.detectors) if self.binary else []
+        tasks += map(binary.task_of, of_detectors)
+        for workers, group in groupby(zip([*configs, *of_detectors], tasks, strict=True), lambda pair: pair[0].workers):
             run_tracked([task for _, task in group], workers, _describe)
 
     @property
@@ -158,6 +171,8 @@ class StageClock:
 def _describe(config: Config, record: Record) -> str:
     if isinstance(config, TrainClassifierConfig):
         return classifier.describe(config, record)
+    if isinstance(config, TrainBinaryConfig):
+        return binary.describe(config, record)
     assert isinstance(config, TrainScoreModelConfig)
     return score_model.describe(config, record)
 

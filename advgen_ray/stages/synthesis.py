@@ -25,11 +25,11 @@ from advgen_ray.stages.inputs import content_digest, load_images, unique_names
 from advgen_ray.stages.synthesis_inputs import feature_digest, judge_digest, synthesizers_of
 from advgen_ray.stages.synthesis_view import SynthesisSets, results_of
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import join, read_bytes, write_atomic
+from advgen_ray.storage.filesystem import join, write_atomic
 from advgen_ray.tracking import tracked_run
 from advgen_ray.training.model_directory import versions
 
-PAGE, SUMMARY, CONFIG = "report.html", "summary.json", "config.json"
+PAGE, SUMMARY = "report.html", "summary.json"
 FEATURES, INTERPOLATIONS, SAMPLES = "features", "interpolations", "samples"
 OF_COMPARISON = ("num_reference", "num_interpolations", "num_points", "ascents")  # samples are the same without them
 
@@ -40,6 +40,11 @@ def run(config: SynthesizeConfig) -> dict[str, Any]:
     Raises UserError, before work starts, for a model, judge or network of features that is missing or does not fit the
     images or took part, too few starts, another set in the same place or a place that cannot be written.
     """
+    return run_with_page(config)[0]
+
+
+def run_with_page(config: SynthesizeConfig) -> tuple[dict[str, Any], Page]:
+    """The same, and the page it has written."""
     maps = prepare(config)
     with tracked_run("synthesis", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
         missing = [one for one in maps if not one.result_set.finished()]
@@ -51,18 +56,10 @@ def run(config: SynthesizeConfig) -> dict[str, Any]:
         results = results_of(config, sets)
         page = synthesis_page(results, config.model_dump(mode="json"), versions()["advgen_ray"])
         summary = _summary(config, sets, results.table.to_dict("records"), results.measure.prefix)
-        write_atomic(join(config.output, CONFIG), config.model_dump_json(indent=1).encode())
         write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
         write_atomic(join(config.output, PAGE), render(page).encode())
         tracked.log_metrics({name: value for name, value in summary.items() if isinstance(value, float)})
-    return summary
-
-
-def read_page(uri: str) -> Page:
-    """The page of a finished job, from what is stored and the images; raises UserError where there is none."""
-    config = SynthesizeConfig.parse(json.loads(read_bytes(join(uri, CONFIG))))
-    results = results_of(config, open_sets(config))
-    return synthesis_page(results, config.model_dump(mode="json"), versions()["advgen_ray"])
+    return summary, page
 
 
 def prepare(config: SynthesizeConfig) -> list[Map]:

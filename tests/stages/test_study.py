@@ -41,7 +41,7 @@ def test_one_data_set_for_all(plan: StudyPlan):
         resolve(recipes.find("digits_study", StudyConfig), None, ["energies.data.name=mnist"])
 
 
-@pytest.mark.parametrize(("changes", "groups"), [([], [7]), (["score_model.workers.num_workers=3"], [6, 1])])
+@pytest.mark.parametrize(("changes", "groups"), [([], [17]), (["score_model.workers.num_workers=3"], [6, 1, 10])])
 def test_trainings_with_the_same_workers_share_groups(
     monkeypatch: pytest.MonkeyPatch, changes: list[str], groups: list[int]
 ):
@@ -54,14 +54,19 @@ def test_trainings_with_the_same_workers_share_groups(
     assert [len(tasks) for tasks, _ in seen] == groups
     assert [task.output for tasks, _ in seen for task in tasks] == [
         *(one.output for one in plan.trainings), plan.score_model.output,
+        *(f"out/binary/one_vs_rest/class-{k}" for k in range(10)),
     ]  # fmt: skip
-    assert seen[-1][1] == plan.score_model.workers
+    assert seen[1 if changes else 0][1] == plan.score_model.workers
 
 
 def test_every_training_is_told_of_in_its_own_words(plan: StudyPlan):
     record = {"step": 3, "epoch": 1, "loss": 0.5, "seconds": 1.0, "train_accuracy": 0.25}
     assert study._describe(plan.score_model, record).startswith("step 3/1500  loss 0.5000")
     assert study._describe(plan.judge, record).startswith("epoch 1/20  loss 0.500  accuracy 0.250")
+    assert plan.binary is not None
+    of_both = {"k": 10.0, "data_probability": 0.75, "out_probability": 0.25}
+    told = study._describe(plan.binary.detectors.training, record | of_both)
+    assert told.startswith("step 3/250  loss 0.5000  K 10.0  D 0.750 / 0.250")
 
 
 def test_variants_differ_from_the_main_set_in_the_neighborhood_alone(plan: StudyPlan):
