@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from advgen_ray.analysis.ood_metrics import ood_estimates
 from advgen_ray.detection.energy_detector import auroc
 
 NUM_RESAMPLES = 500
@@ -25,7 +26,7 @@ def detector_auc(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         attacked = of_detector[of_detector["attack"] != ""]
         for attack, others in attacked.groupby("attack", sort=False):
             worst = others["worst_logit"].to_numpy(dtype=np.float64)
-            low, high = _interval(own, worst, np.random.default_rng([seed, len(found)]))
+            estimate = ood_estimates(worst, own, NUM_RESAMPLES, [seed, len(found)])["auroc"]
             found.append(
                 {
                     "detector": int(str(detector)),
@@ -33,17 +34,9 @@ def detector_auc(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
                     "num_own": len(own),
                     "num_others": len(others),
                     **{f"auc_{name}": auroc(others[column], own) for name, column in READINGS.items()},
-                    "low": low,
-                    "high": high,
+                    "low": estimate.low,
+                    "high": estimate.high,
                     "passing_at_tpr_95": float(np.mean(worst >= threshold)),
                 }
             )
     return pd.DataFrame(found)
-
-
-def _interval(own: np.ndarray, others: np.ndarray, generator: np.random.Generator) -> tuple[float, float]:
-    values = [
-        auroc(generator.choice(others, len(others)), generator.choice(own, len(own))) for _ in range(NUM_RESAMPLES)
-    ]
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)

@@ -4,6 +4,7 @@ The positive class is out of distribution (OOD), a higher score says so, ties co
 AUROC one half. Where a metric is also read with the other class as the positive one, its name says which.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +46,9 @@ def ood_metrics(in_scores: ArrayLike, out_scores: ArrayLike) -> dict[str, float]
     return {name: float(values[0]) for name, values in ranking.metrics(*ones).items()}
 
 
-def ood_estimates(in_scores: ArrayLike, out_scores: ArrayLike, num_resamples: int, seed: int) -> dict[str, Estimate]:
+def ood_estimates(
+    in_scores: ArrayLike, out_scores: ArrayLike, num_resamples: int, seed: int | Sequence[int]
+) -> dict[str, Estimate]:
     """The metrics with percentile bootstrap intervals: images of both sides drawn anew with replacement."""
     ranking, generator = _Ranking(in_scores, out_scores), np.random.default_rng(seed)
     drawn: dict[str, list[Array]] = {name: [] for name in METRICS}
