@@ -1,8 +1,8 @@
 """Lists of attacks that the recipes of several data sets share, as the papers' figures name them."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from advgen_ray.config import AttackConfig
+from advgen_ray.config import AttackConfig, AttackSuiteConfig
 
 Norm = Literal["l1", "l2", "linf"]
 STEPS = (1, 2, 5, 10, 20, 40)
@@ -71,4 +71,24 @@ def energy_view(norm: Norm, eps: float, step_size: float, num_queries: int = 100
         *ladder(norm, eps, step_size, "high_energy"),
         *lambda_sweep(norm, eps, step_size),
         *every_attack(norm, eps, step_size, num_queries=num_queries),
+    )
+
+
+def adaptive_suites(norm: Norm, eps: float, num_steps: int, num_restarts: int = 2) -> tuple[AttackSuiteConfig, ...]:
+    """The dissertation's attack, every target of it, ours on the calibrated margin, PGD's on cross-entropy.
+
+    Beside 3.47 and 3.48's one candidate: each wrong class's logit in turn, from the image and from noise; and APGD on
+    each ``d_k + c_k - d_y - c_y`` in turn, from several starts, an image lost at the first iterate that is taken for
+    another class.
+    """
+    ball: dict[str, Any] = {"norm": norm, "eps": eps, "num_steps": num_steps}
+    steps = ball | {"step_size": 2.5 * eps / num_steps}
+    each = [AttackConfig(name=f"logits-from-{s}", objective="logit", targeted=True, start=s, **steps)
+            for s in ("image", "uniform")]  # fmt: skip
+    margin = AttackConfig(kind="apgd", objective="margin", targeted=True, num_restarts=num_restarts, **ball)
+    return (
+        AttackSuiteConfig(name="s004", attacks=(AttackConfig(kind="highest_logit", start="image", **steps),)),
+        AttackSuiteConfig(name="every_logit", attacks=tuple(each)),
+        AttackSuiteConfig(name="targeted_margin", attacks=(margin,)),
+        AttackSuiteConfig(name="cross_entropy", attacks=(AttackConfig(num_restarts=num_restarts, **steps),)),
     )

@@ -1,7 +1,5 @@
 """The generative robust classifier of S004 section 3.4: its training, its constants, its radii."""
 
-from typing import Any, Literal
-
 from advgen_ray.config import (
     AttackConfig,
     AttackSuiteConfig,
@@ -18,10 +16,10 @@ from advgen_ray.config import (
     WorkersConfig,
 )
 from advgen_ray.config.binary import AscentFromP0Config, DescentFromDataConfig, WorstCaseConfig
+from advgen_ray.recipes.attacks import Norm, adaptive_suites
 from advgen_ray.recipes.binary import TWO_AT_A_TIME, digits_binary, mnist_one_vs_rest
 from advgen_ray.recipes.cifar10 import cifar10_classifier
 
-Norm = Literal["l2", "linf"]
 CIFAR10, CIFAR10_STEPS = DataConfig(name="cifar10"), 40  # of a class: 5,000 images in batches of 128
 DIGITS_EPS, DIGITS_STEPS = 0.5, 10
 
@@ -29,26 +27,6 @@ DIGITS_EPS, DIGITS_STEPS = 0.5, 10
 def _suites(norm: Norm, eps: float, num_steps: int) -> tuple[AttackSuiteConfig, ...]:
     """``adaptive_suites`` from several starts, and AutoAttack."""
     return (*adaptive_suites(norm, eps, num_steps), AttackSuiteConfig(name="autoattack", attacks="standard"))
-
-
-def adaptive_suites(norm: Norm, eps: float, num_steps: int, num_restarts: int = 2) -> tuple[AttackSuiteConfig, ...]:
-    """The dissertation's attack, every target of it, ours on the calibrated margin, PGD's on cross-entropy.
-
-    Beside 3.47 and 3.48's one candidate: each wrong class's logit in turn, from the image and from noise; and APGD on
-    each ``d_k + c_k - d_y - c_y`` in turn, from several starts, an image lost at the first iterate that is taken for
-    another class.
-    """
-    ball: dict[str, Any] = {"norm": norm, "eps": eps, "num_steps": num_steps}
-    steps = ball | {"step_size": 2.5 * eps / num_steps}
-    each = [AttackConfig(name=f"logits-from-{s}", objective="logit", targeted=True, start=s, **steps)
-            for s in ("image", "uniform")]  # fmt: skip
-    margin = AttackConfig(kind="apgd", objective="margin", targeted=True, num_restarts=num_restarts, **ball)
-    return (
-        AttackSuiteConfig(name="s004", attacks=(AttackConfig(kind="highest_logit", start="image", **steps),)),
-        AttackSuiteConfig(name="every_logit", attacks=tuple(each)),
-        AttackSuiteConfig(name="targeted_margin", attacks=(margin,)),
-        AttackSuiteConfig(name="cross_entropy", attacks=(AttackConfig(num_restarts=num_restarts, **steps),)),
-    )
 
 
 def digits_generative_classifier() -> TrainOneVsRestConfig:
