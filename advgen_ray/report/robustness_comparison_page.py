@@ -53,7 +53,8 @@ def robustness_comparison_page(
         key_figures=[
             KeyFigure(
                 _words(classifier)[0].upper() + _words(classifier)[1:],
-                numbers.percent(row["accuracy"]), "", f"at {numbers.eps(row['eps'])}", "", None, "",
+                numbers.percent(row["accuracy"]), "",
+                f"stand every attack within {numbers.eps(row['eps'])}", "", None, "",
             )
             for classifier, row in last.iterrows()
         ],

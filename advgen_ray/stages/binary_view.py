@@ -51,7 +51,10 @@ def plan_of(config: StudyConfig, root: str) -> BinaryViewPlan | None:
             view.synthesis, "synthesis", models=(f"{detectors}/model", softmax), judge=judge, feature_classifier=judge
         ),
         robustness=placed(
-            view.robustness, "robustness", classifiers={"one_vs_rest": f"{detectors}/model", "softmax": softmax}
+            view.robustness,
+            "robustness",
+            classifiers={"one_vs_rest": f"{detectors}/model", f"eps-{view.eps}": softmax},
+            reference=f"eps-{view.eps}",
         ),
         eps=view.eps,
         root=root,
