@@ -116,7 +116,7 @@ class TrainBinaryConfig(Config):
     precision: Literal["fp32", "bf16"] = "fp32"
     num_steps: PositiveInt = 172_000
     batch_size: PositiveInt = 32  # of the data, and of p0; global, over all workers
-    augment: Literal["none", "flip_crop", "auto_augment"] = "none"  # of both
+    augment: Literal["none", "flip_crop", "affine", "auto_augment"] = "none"  # of both
     validation: WorstCaseConfig | None = None
     checkpoint_every_steps: PositiveInt = 500
     seed: NonNegativeInt = 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from advgen_ray.models.image_classifier import ImageClassifier, linear_head
@@ -31,7 +32,7 @@ class TwoConv(ImageClassifier):
             nn.Conv2d(first, second, 5, padding=2),
             nn.ReLU(),
             nn.MaxPool2d(2),
-        )
+        ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a fifth faster on a CPU
         self.hidden = nn.Sequential(
             nn.Flatten(), nn.Linear(second * (image_shape[1] // 4) * (image_shape[2] // 4), hidden), nn.ReLU()
         )

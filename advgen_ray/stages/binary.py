@@ -8,7 +8,7 @@ import torch
 
 from advgen_ray.config import DataConfig, TrainBinaryConfig
 from advgen_ray.data import datasets
-from advgen_ray.data.augment import Augment, auto_augment, flip_and_crop
+from advgen_ray.data.augment import Augment, affine, auto_augment, flip_and_crop
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages
@@ -36,7 +36,12 @@ from advgen_ray.training.loop import Record
 from advgen_ray.training.model_directory import CLASSIFIERS, read_card
 from advgen_ray.training.worker import Worker
 
-AUGMENTS: dict[str, Augment | None] = {"none": None, "flip_crop": flip_and_crop, "auto_augment": auto_augment}
+AUGMENTS: dict[str, Augment | None] = {
+    "none": None,
+    "flip_crop": flip_and_crop,
+    "affine": affine,
+    "auto_augment": auto_augment,
+}
 CONTRASTS = {"log_likelihood": log_likelihood, "energy_difference": energy_difference}
 NUM_RECORDS = 200
 

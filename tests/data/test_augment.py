@@ -2,7 +2,7 @@
 
 import torch
 
-from advgen_ray.data.augment import PADDING, auto_augment, flip, flip_and_crop
+from advgen_ray.data.augment import LARGEST_SHIFT, PADDING, affine, auto_augment, flip, flip_and_crop
 from advgen_ray.rng import Stream
 
 STREAM = Stream(0, "augment")
@@ -11,7 +11,7 @@ STREAM = Stream(0, "augment")
 def test_an_item_alone_and_in_a_batch_is_augmented_alike() -> None:
     images = torch.rand(8, 3, 10, 7)
     ids = [f"item-{i}" for i in range(8)]
-    for augment in (flip, flip_and_crop):
+    for augment in (flip, flip_and_crop, affine):
         together = augment(images, ids, 5, STREAM)
         alone = torch.cat([augment(images[i : i + 1], ids[i : i + 1], 5, STREAM) for i in range(8)])
         assert torch.equal(together, alone)
@@ -63,3 +63,22 @@ def test_auto_augment_is_keyed_and_blanks_a_square() -> None:
 def test_auto_augment_takes_images_of_one_channel() -> None:
     images = torch.rand(20, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     assert auto_augment(images, [str(i) for i in range(20)], 0, STREAM).shape == images.shape
+
+
+def test_affine_moves_a_blob_about_its_place_and_keeps_its_mass() -> None:
+    """A Gaussian in the middle: its centre moves by the shift alone, its spread by stretch, turn and shear."""
+    place = torch.arange(41.0) - 20
+    blob = torch.exp(-(place**2) / (2 * 4**2))
+    images = (blob[:, None] * blob).expand(600, 1, 41, 41)
+    moved = affine(images, [str(i) for i in range(600)], 0, STREAM)
+    mass = moved.sum((1, 2, 3))
+    right, down = ((moved * axis).sum((1, 2, 3)) / mass for axis in (place, place[:, None]))
+    for one in (right, down):
+        assert one.abs().max() < 1.5 * LARGEST_SHIFT * 41
+        assert one.abs().mean() > 0.4 * LARGEST_SHIFT * 41
+        assert one.mean().abs() < 0.15 * LARGEST_SHIFT * 41
+    assert (mass / images[0].sum()).min() > 0.8, "stretched by a tenth each way"
+    assert (mass / images[0].sum()).max() < 1.25
+    slant = (moved * place * place[:, None]).sum((1, 2, 3)) / mass / 4**2
+    assert slant.min() < -0.15, "to the left"
+    assert slant.max() > 0.15, "and to the right"
