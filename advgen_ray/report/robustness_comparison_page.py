@@ -54,7 +54,7 @@ def robustness_comparison_page(
             KeyFigure(
                 _words(classifier)[0].upper() + _words(classifier)[1:],
                 numbers.percent(row["accuracy"]), "",
-                f"stand every attack within {numbers.eps(row['eps'])}", "", None, "",
+                f"stand every attack within eps {numbers.eps(row['eps'])}", "", None, "",
             )
             for classifier, row in last.iterrows()
         ],
