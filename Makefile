@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 test: $(INSTALLED) lint  ## lint, types and the test suite
 	$(PYTEST) -m "not long"
 
-test-long: $(INSTALLED)  ## the tests that take a minute or so each: kills and whole jobs on a real cluster
+test-long: $(INSTALLED)  ## the tests that take half a minute or more: kills, whole jobs on a real cluster, a compiler
 	$(PYTEST) -m long
 
 lint: $(INSTALLED)

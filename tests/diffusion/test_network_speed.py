@@ -63,6 +63,7 @@ def test_the_state_of_a_sampler_stays_in_float32() -> None:
     assert not torch.equal(ends[1], in_bfloat16_too)
 
 
+@pytest.mark.long
 def test_compiled_keeps_what_it_gave_and_takes_batches_of_any_size() -> None:
     weight = torch.randn(64, 64, generator=torch.Generator().manual_seed(1))
 
