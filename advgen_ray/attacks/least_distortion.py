@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from advgen_ray.attacks.checks import check_finite, check_images, check_logits, one_value_a_sample
-from advgen_ray.attacks.cw import CW
+from advgen_ray.attacks.cw import ADAM_BETAS, ADAM_FLOOR, CW
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.fab import FAB
 from advgen_ray.attacks.forward import forward
@@ -58,13 +58,16 @@ class PenalizedDescents:
     ``num_descents`` times ``num_steps`` steps of length ``step_size`` along gradient - 2 c (x_adv - x), from the image.
     ``c`` begins at 0 and is then bisected in [0, ``largest_c``], sample by sample: larger after a descent whose last
     iterate passes, smaller after one whose last does not. The released code has 100 steps of .1, 20 descents and 1 for
-    CIFAR-10; for MNIST 500 steps by Adam, c up to 8 and any class but the label for target.
+    CIFAR-10; for MNIST 500 steps by Adam, c up to 8 and any class but the label for target. ``adam`` takes such steps,
+    ``step_size`` in a pixel: the gradient of an MNIST detector turns at every step, and 100 steps of .1 along it end
+    1.4 from the image, 100 of Adam's .01 end 5.8 from it.
     """
 
     num_steps: int = 100
     step_size: float = 0.1
     num_descents: int = 20
     largest_c: float = 1.0
+    adam: bool = False
 
     def __post_init__(self) -> None:
         for name in ("num_steps", "num_descents", "step_size", "largest_c"):
@@ -93,6 +96,7 @@ class PenalizedDescents:
         self, model: nn.Module, x: Tensor, objective: Objective, passes: Until, c: Tensor
     ) -> tuple[Found, Found]:
         point, nearest, space = x, _nothing(x), Unconstrained()
+        adam = _Adam(x) if self.adam else None
         for step in range(self.num_steps + 1):
             with torch.enable_grad():
                 leaf = point.detach().requires_grad_()
@@ -106,9 +110,28 @@ class PenalizedDescents:
                 values = one_value_a_sample(objective(outputs), len(x))
                 (gradient,) = torch.autograd.grad(values.sum(), leaf)
             uphill = gradient - 2 * per_sample(c, x) * (point - x)
-            point = space.project(point + self.step_size * space.step(uphill, point), x)
+            direction = adam.step(uphill) if adam else space.step(uphill, point)
+            point = space.project(point + self.step_size * direction, x)
             check_finite(point)
         raise AssertionError("the last step returns")
+
+
+class _Adam:
+    """Directions uphill by Adam's moments, each pixel's own: for one descent of one batch."""
+
+    def __init__(self, x: Tensor) -> None:
+        self.first, self.second, self.num_steps = torch.zeros_like(x), torch.zeros_like(x), 0
+
+    def step(self, uphill: Tensor) -> Tensor:
+        """Of about 1 in every pixel whose sign stays."""
+        self.num_steps += 1
+        self.first = torch.lerp(uphill, self.first, ADAM_BETAS[0])
+        self.second = torch.lerp(uphill.square(), self.second, ADAM_BETAS[1])
+        mean, spread = (
+            moment / (1 - beta**self.num_steps)
+            for moment, beta in zip((self.first, self.second), ADAM_BETAS, strict=True)
+        )
+        return mean / (spread.sqrt() + ADAM_FLOOR)
 
 
 def growing_radii(

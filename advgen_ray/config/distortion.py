@@ -16,8 +16,8 @@ class MeasureDistortionConfig(Config):
     The threshold is the one that 95% of the first ``num_natural`` images pass as they are; the first ``num_images`` are
     attacked, each towards ``num_targets`` classes drawn at random, or, for 0, towards whichever other class is nearest:
     the released code has one for CIFAR-10 and 0 for MNIST. ``penalized`` is the dissertation's search of ``bisections``
-    descents of ``steps`` steps (``step_size``, ``largest_c``); ``radii``, ``fab`` and ``cw`` are ours beside it.
-    Integrated detection needs a ``classifier``.
+    descents of ``steps`` steps (``step_size``, ``largest_c``) along normalized gradients or by Adam; ``radii``, ``fab``
+    and ``cw`` are ours beside it. Integrated detection needs a ``classifier``.
     """
 
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "pool", "classifier", "detectors"})
@@ -31,8 +31,9 @@ class MeasureDistortionConfig(Config):
     methods: tuple[Method, ...] = ("generative",)
     num_targets: NonNegativeInt = 1
     tpr: float = Field(0.95, gt=0.0, le=1.0)
+    descent: Literal["normalized", "adam"] = "normalized"
     steps: PositiveInt = 100
-    step_size: PositiveFloat = 0.1
+    step_size: PositiveFloat = 0.1  # L2; of Adam in a pixel
     bisections: PositiveInt = 20
     largest_c: PositiveFloat = 1.0
     searches: tuple[Literal["radii", "fab", "cw"], ...] = ("radii", "fab", "cw")

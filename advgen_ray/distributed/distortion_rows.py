@@ -119,7 +119,9 @@ class DistortionRows:
 
     def _searches(self, model: nn.Module, x: Tensor, passing: Passing) -> Iterator[tuple[str, Found]]:
         config = self.config
-        descents = PenalizedDescents(config.steps, config.step_size, config.bisections, config.largest_c)
+        descents = PenalizedDescents(
+            config.steps, config.step_size, config.bisections, config.largest_c, adam=config.descent == "adam"
+        )
         by_last, by_any = descents(model, x, passing.objective, passing.passes)
         yield "penalized_last", by_last
         yield "penalized", by_any

@@ -44,6 +44,7 @@ def _grey(count: int = 6) -> Tensor:
 Search = Callable[[nn.Module, Tensor, Passing], Found]
 SEARCHES: dict[str, tuple[Search, float]] = {
     "last": (lambda m, x, p: PenalizedDescents(40, 0.03, 12, 64.0)(m, x, p.objective, p.passes)[0], 1.15),
+    "adam": (lambda m, x, p: PenalizedDescents(60, 0.01, 12, 64.0, adam=True)(m, x, p.objective, p.passes)[1], 1.15),
     "every": (lambda m, x, p: PenalizedDescents(40, 0.03, 6, 64.0)(m, x, p.objective, p.passes)[1], 1.08),
     "radii": (lambda m, x, p: growing_radii(m, x, p.objective, p.passes, radii=RADII, num_steps=20), 1.03),
     "fab": (lambda m, x, p: nearest_passing(m, x, p, fab(20)), 1.03),
