@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from advgen_ray.attacks.adam import adam_step
 from advgen_ray.attacks.checks import check_finite, check_images, check_logits
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.forward import forward
@@ -16,7 +17,6 @@ from advgen_ray.attacks.objectives import margin
 SHRINK = 1 - 1e-6  # keeps atanh finite at pixels of exactly 0 and 1
 CHECKS_A_DESCENT = 10
 STALLED = 0.9999  # a descent that keeps more of its loss than this from check to check has ended
-ADAM_BETAS, ADAM_FLOOR = (0.9, 0.999), 1e-8
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,8 @@ class CW:
             nearer = is_adversarial & (distance < best_distance) & (best_distance > within)
             best = torch.where(per_sample(nearer, x), image, best)
             best_distance = torch.where(nearer, distance, best_distance)
-            first = torch.lerp(gradient, first, ADAM_BETAS[0])
-            second = torch.lerp(gradient.square(), second, ADAM_BETAS[1])
-            mean, spread = (m / (1 - beta**step) for m, beta in zip((first, second), ADAM_BETAS, strict=True))
-            w = w - self.learning_rate * mean / (spread.sqrt() + ADAM_FLOOR)
+            downhill, first, second = adam_step(gradient, first, second, step)
+            w = w - self.learning_rate * downhill
             if step % steps_between_checks == 0 or step == self.num_steps:
                 found[rows], farness[rows] = best, best_distance
                 check_finite(loss)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from advgen_ray.attacks.adam import adam_step
 from advgen_ray.attacks.checks import check_finite, check_images, check_logits, one_value_a_sample
-from advgen_ray.attacks.cw import ADAM_BETAS, ADAM_FLOOR, CW
+from advgen_ray.attacks.cw import CW
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.fab import FAB
 from advgen_ray.attacks.forward import forward
@@ -96,7 +97,7 @@ class PenalizedDescents:
         self, model: nn.Module, x: Tensor, objective: Objective, passes: Until, c: Tensor
     ) -> tuple[Found, Found]:
         point, nearest, space = x, _nothing(x), Unconstrained()
-        adam = _Adam(x) if self.adam else None
+        first = second = torch.zeros_like(x)
         for step in range(self.num_steps + 1):
             with torch.enable_grad():
                 leaf = point.detach().requires_grad_()
@@ -110,28 +111,12 @@ class PenalizedDescents:
                 values = one_value_a_sample(objective(outputs), len(x))
                 (gradient,) = torch.autograd.grad(values.sum(), leaf)
             uphill = gradient - 2 * per_sample(c, x) * (point - x)
-            direction = adam.step(uphill) if adam else space.step(uphill, point)
+            direction = space.step(uphill, point)
+            if self.adam:
+                direction, first, second = adam_step(uphill, first, second, step + 1)
             point = space.project(point + self.step_size * direction, x)
             check_finite(point)
         raise AssertionError("the last step returns")
-
-
-class _Adam:
-    """Directions uphill by Adam's moments, each pixel's own: for one descent of one batch."""
-
-    def __init__(self, x: Tensor) -> None:
-        self.first, self.second, self.num_steps = torch.zeros_like(x), torch.zeros_like(x), 0
-
-    def step(self, uphill: Tensor) -> Tensor:
-        """Of about 1 in every pixel whose sign stays."""
-        self.num_steps += 1
-        self.first = torch.lerp(uphill, self.first, ADAM_BETAS[0])
-        self.second = torch.lerp(uphill.square(), self.second, ADAM_BETAS[1])
-        mean, spread = (
-            moment / (1 - beta**self.num_steps)
-            for moment, beta in zip((self.first, self.second), ADAM_BETAS, strict=True)
-        )
-        return mean / (spread.sqrt() + ADAM_FLOOR)
 
 
 def growing_radii(

@@ -106,6 +106,16 @@ def test_batches_and_shards_decide_nothing(models: Path, tmp_path: Path) -> None
     np.testing.assert_allclose(two["distortion"], one["distortion"], rtol=1e-2)
 
 
+def test_the_config_says_whose_steps_a_descent_takes(models: Path, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"methods": ("generative",), "classifier": "", "searches": (), "bisections": 1}
+    one, _, _ = _stored(_config(models, tmp_path / "a", **changes))
+    two, _, _ = _stored(_config(models, tmp_path / "b", **changes, descent="adam", step_size=0.05))
+    far = two.loc[two["found"], "distortion"]
+    assert (far <= 8 * 0.05 * 8 * 1.01).all(), "eight steps of .05 in each of 64 pixels, some 3.2; not .05 in all"
+    assert far.max() > 8 * 0.05, "L2 steps of .05 would end there"
+    assert (one["distortion"] != two["distortion"]).any()
+
+
 def test_any_class_will_do_where_no_target_is_drawn(models: Path, tmp_path: Path) -> None:
     rows, _, _ = _stored(
         _config(models, tmp_path, methods=("generative",), classifier="", num_targets=0, searches=("radii",))
