@@ -15,6 +15,7 @@ from advgen_ray import recipes
 from advgen_ray.config import resolve
 from advgen_ray.config.base import ConfigT
 from advgen_ray.distributed.cluster import check_reachable
+from advgen_ray.distributed.heap import keep_freed_memory
 from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.tracking import check_tracking
 
@@ -39,6 +40,7 @@ def run_job(
             return 0
         if arguments.address:
             os.environ["RAY_ADDRESS"] = arguments.address
+        keep_freed_memory()
         check_reachable()  # before the job writes anything
         check_tracking()
         with _interruptible():

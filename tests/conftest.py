@@ -15,9 +15,11 @@ os.environ["MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"] = "false"  # a slow machine's
 import pytest
 import torch
 
+from advgen_ray.distributed.heap import keep_freed_memory
 from tests.s3_server import SWIFT_HOME, SwiftServer, installed
 
 torch.set_num_threads(1)
+keep_freed_memory()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

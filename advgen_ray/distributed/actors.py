@@ -11,6 +11,7 @@ import torch
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.cluster import enter
 from advgen_ray.distributed.failures import RowsFailed, commonest
+from advgen_ray.distributed.heap import keep_freed_memory
 from advgen_ray.distributed.loading import given_gpu, own_device
 from advgen_ray.errors import UserError
 from advgen_ray.storage import ResultSet
@@ -50,6 +51,7 @@ class ShardActor:
         output: str = "",
     ) -> None:
         torch.set_num_threads(cpus)
+        keep_freed_memory()
         if directory:
             enter(directory)
         self.maps, self.device, self.run = list(maps), own_device(), run

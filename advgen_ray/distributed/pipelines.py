@@ -23,6 +23,8 @@ from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
 from advgen_ray.storage.result_set import FAILURES
 
+MANY_SHARDS = 4  # an actor
+
 _came_to: ContextVar[Callable[[float], None] | None] = ContextVar("came_to", default=None)
 
 
@@ -123,7 +125,7 @@ def _reports(
         compute=ray.data.ActorPoolStrategy(
             min_size=min(pool.min_actors, len(missing)),
             max_size=min(pool.max_actors, len(missing)),
-            max_tasks_in_flight_per_actor=1,  # none waits in the queue of a busy actor while another is idle
+            max_tasks_in_flight_per_actor=_at_hand(len(missing), pool.max_actors),
         ),
         num_cpus=pool.cpus_per_actor,
         num_gpus=gpus,
@@ -147,6 +149,15 @@ def _reports_here(
             yield {key: value[0] for key, value in reports.items()}
     finally:
         metrics.show("actors", 0)
+
+
+def _at_hand(num_shards: int, max_actors: int) -> int:
+    """Shards that an actor holds: the one it makes and, where there are many, the next.
+
+    Ray Data notices what has ended when all its actors have, or a tenth of a second has passed, and twice a shard. With
+    few shards one that lies with a busy actor would be missed by an idle one.
+    """
+    return 2 if num_shards >= MANY_SHARDS * max_actors else 1
 
 
 def _gpus_per_actor(pool: PoolConfig) -> float:
@@ -178,7 +189,7 @@ def _set_up_ray_data() -> None:
     """Our progress lines replace Ray Data's bars and notices, its warnings stay; a pool whose actors are busy grows."""
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    # Ray asks for a queue at every busy actor before it adds another, and here none has one.
+    # Ray asks for a queue at every busy actor before it adds another, and here not each has one.
     context.autoscaling_config.actor_pool_util_upscaling_threshold = 1.0
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)

@@ -15,6 +15,7 @@ from ray.train import Checkpoint
 from torch import nn
 
 from advgen_ray.config import Config
+from advgen_ray.distributed.heap import keep_freed_memory
 from advgen_ray.distributed.legs import Leg
 from advgen_ray.distributed.loading import given_gpu
 from advgen_ray.distributed.train_storage import OWNER, newest
@@ -156,6 +157,7 @@ def run_tasks(tasks: list[Task], cpus_per_worker: int, run: str) -> str | None:
     mistake comes again.
     """
     torch.set_num_threads(cpus_per_worker)
+    keep_freed_memory()
     worker = _worker()
     checkpoint = newest(run)
     for task in tasks:

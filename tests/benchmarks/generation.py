@@ -13,6 +13,7 @@ from advgen_ray.config import GenerateConfig, PoolConfig
 from advgen_ray.data.catalog import CATALOG
 from advgen_ray.distributed.cluster import connect, disconnect
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
+from advgen_ray.distributed.heap import keep_freed_memory
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.models.unet import UNet
 from advgen_ray.recipes.digits import digits_counterfactuals, digits_score_model
@@ -74,6 +75,7 @@ def _through_ray(config: GenerateConfig) -> None:
 
 def _loop(config: GenerateConfig) -> None:
     torch.set_num_threads(CORES)
+    keep_freed_memory()
     result_set: ResultSet = prepare(config)
     rows = CounterfactualRows(config, result_set, torch.device("cpu"))
     for index in range(result_set.num_shards):

@@ -20,6 +20,7 @@ from advgen_ray.config import GenerateConfig, PoolConfig
 from advgen_ray.data.catalog import CATALOG
 from advgen_ray.distributed.cluster import connect, disconnect
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
+from advgen_ray.distributed.heap import keep_freed_memory
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.stages.counterfactuals import prepare
 from advgen_ray.storage import ResultSet
@@ -90,6 +91,7 @@ def _bare_seconds(processes: int, model: Path) -> float:
 @torch.no_grad()
 def _evaluate(model: Path, together: Any, spent: Any) -> None:
     torch.set_num_threads(1)
+    keep_freed_memory()
     info = CATALOG["digits"]
     score_fn = load_score_model(model, info.image_shape, info.num_classes).score_fn
     x_t, y = torch.randn(200, *info.image_shape), torch.arange(200) % info.num_classes
