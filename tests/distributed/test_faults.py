@@ -1,4 +1,4 @@
-"""Files that a killed job has stored are not touched again; the harness in tests/faults kills more and looks at less."""
+"""Files that a killed job stored are not touched again; the harness in tests/faults kills more, looks at less."""
 
 import os
 import random

@@ -33,8 +33,7 @@ print((faults() - before) * resource.getpagesize() / (30 * size))
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
 def test_what_is_freed_is_used_again() -> None:
-    fetched = {
-        how: float(subprocess.check_output([sys.executable, "-c", FAULTS, how], text=True)) for how in ("default", "kept")
-    }
+    ways = ("default", "kept")
+    fetched = {how: float(subprocess.check_output([sys.executable, "-c", FAULTS, how], text=True)) for how in ways}
     assert fetched["kept"] < 0.05, fetched
     assert fetched["default"] > 0.5, fetched
