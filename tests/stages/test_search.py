@@ -16,6 +16,7 @@ from advgen_ray.config import (
     WorkersConfig,
     resolve,
 )
+from advgen_ray.config.searchable import SEARCHABLE
 from advgen_ray.distributed.resources import room_for_trials
 from advgen_ray.distributed.schedules import Asha
 from advgen_ray.distributed.train import Task
@@ -54,6 +55,10 @@ def _ce_config(models: Path, output: Path, **changes: Any) -> SearchConfig:
         "output": str(output),
     }
     return SearchConfig(**(values | changes))
+
+
+def test_every_job_that_a_config_may_name_can_run() -> None:
+    assert search_trial.RUNS.keys() == SEARCHABLE.keys()
 
 
 @pytest.mark.long
