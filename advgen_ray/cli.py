@@ -1,4 +1,4 @@
-"""The `advgen` command: recipes, submit, demo, report, validate; each imports what it needs when it is asked for."""
+"""The `advgen` command: demo, reproduce, recipes, submit, report, validate; each imports what it needs when asked."""
 
 import argparse
 import sys
@@ -38,6 +38,13 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = add("demo", _demo, "Run the whole study on scikit-learn's digits, on this machine.")
     _add_settings(demo)
+    reproduced = add("reproduce", _reproduce, "Run rows of the catalogue of the five documents; ends in one page.")
+    rows = reproduced.add_mutually_exclusive_group(required=True)
+    rows.add_argument("--rows", metavar="ID,ID", help="rows such as A1,C6")
+    rows.add_argument("--all", action="store_true", help="every row")
+    reproduced.add_argument("--scale", choices=("small", "paper"), default="small", help="of data and networks")
+    reproduced.add_argument("--seeds", metavar="N", default="1", help="how often, each under seeds of its own")
+    _add_settings(reproduced)
     shown = add("recipes", _recipes, "List the named configs, or print one as YAML.")
     shown.add_argument("name", nargs="?", help="the recipe to print")
     _add_submit(add("submit", _submit, "Run a job of jobs/ on a started cluster and follow its log."))
@@ -74,11 +81,22 @@ def _demo(arguments: argparse.Namespace) -> int:
     return run_job(StudyConfig, study.run, ["--recipe", "digits_study", *settings])
 
 
+def _reproduce(arguments: argparse.Namespace) -> int:
+    from advgen_ray.config import ReproduceConfig
+    from advgen_ray.job import run_job
+    from advgen_ray.stages import reproduction
+
+    asked = [f"scale={arguments.scale}", f"num_seeds={arguments.seeds}"]
+    asked += [f"rows=[{arguments.rows}]"] if arguments.rows else []
+    settings = [word for assignment in [*asked, *arguments.set] for word in ("--set", assignment)]
+    return run_job(ReproduceConfig, reproduction.run, settings)
+
+
 def _recipes(arguments: argparse.Namespace) -> int:
     import difflib
 
     from advgen_ray import recipes
-    from advgen_ray.submit import JOBS
+    from advgen_ray.config.programs import JOBS
 
     job_of = {config_type: job for job, config_type in JOBS.items()}
     found = recipes.listing()

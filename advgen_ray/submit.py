@@ -11,21 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from advgen_ray import recipes
-from advgen_ray.config import (
-    CompareLossesConfig,
-    CompareSubsetsConfig,
-    Config,
-    ExploreCounterfactualsConfig,
-    MakeRatingPageConfig,
-    ReadRatingsConfig,
-    ReportConfig,
-    SearchConfig,
-    SimulateBinaryTrainingConfig,
-    StudyConfig,
-    ValidateConfig,
-    resolve,
-)
-from advgen_ray.config.searchable import SEARCHABLE
+from advgen_ray.config import resolve
+from advgen_ray.config.programs import JOBS
 from advgen_ray.errors import UserError
 from advgen_ray.tracking.provenance import git_commit
 from advgen_ray.tracking.server import redacted
@@ -33,21 +20,6 @@ from advgen_ray.tracking.server import redacted
 # Gitignore patterns from the working directory's top: data/ must not travel, advgen_ray/data must.
 EXCLUDES = ["/data/", "/runs/", "/.venv/", "/.git/", "/build/", "/dist/", "__pycache__/", "*.egg-info/", ".*_cache/"]
 FORWARDED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME")
-
-# Each program of jobs/ and what it takes.
-JOBS: dict[str, type[Config]] = {
-    "study": StudyConfig,
-    **SEARCHABLE,
-    "search": SearchConfig,
-    "compare_losses": CompareLossesConfig,
-    "compare_subsets": CompareSubsetsConfig,
-    "simulate_binary_training": SimulateBinaryTrainingConfig,
-    "make_rating_page": MakeRatingPageConfig,
-    "read_ratings": ReadRatingsConfig,
-    "explore_counterfactuals": ExploreCounterfactualsConfig,
-    "report": ReportConfig,
-    "validate": ValidateConfig,
-}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import yaml
 
 from advgen_ray import cli, recipes
 from advgen_ray.config import StudyConfig
-from advgen_ray.submit import JOBS
+from advgen_ray.config.programs import JOBS
 
 ROOT = Path(__file__).parent.parent
 

@@ -32,14 +32,16 @@ ALLOWED: dict[str, set[str]] = {
     "counterfactuals": {"diffusion", "energy", "attacks"},
     "detection": {"attacks", "energy", "counterfactuals", "models"},
     "synthesis": {"attacks", "energy", "counterfactuals", "models"},
+    "catalogue": {"config", "recipes"},
     "analysis": {"attacks", "energy", "diffusion", "counterfactuals", "models", "detection", "synthesis"},
     "training": {"losses", "attacks", "diffusion", "data", "models", "config", "energy"},
     "storage": set(),
     "tracking": set(),
-    "report": {"analysis"},
+    "report": {"analysis", "catalogue"},
     # The row makers and the stages turn a config's words into bound functions, so they may name any piece of maths.
     "distributed": {"training", "storage", "tracking", "data", "config"} | MATHS,
-    "stages": {"distributed", "tracking", "analysis", "report", "storage", "training", "data", "config"} | MATHS,
+    "stages": {"distributed", "tracking", "analysis", "report", "catalogue", "storage", "training", "data", "config"}
+    | MATHS,
     "job": {"config", "recipes", "distributed", "tracking"},
     "submit": {"config", "recipes", "tracking"},
     "job_server": {"submit"},

@@ -10,7 +10,7 @@ import pytest
 
 from advgen_ray import recipes
 from advgen_ray.config import resolve
-from advgen_ray.submit import JOBS
+from advgen_ray.config.programs import JOBS
 from advgen_ray.training.foreign_denoisers import DenoiserCard
 
 ROOT = Path(__file__).parent.parent

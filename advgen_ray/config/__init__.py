@@ -54,6 +54,7 @@ from advgen_ray.config.parts import (
     WorkersConfig,
 )
 from advgen_ray.config.ratings import MakeRatingPageConfig, ReadRatingsConfig
+from advgen_ray.config.reproduction import ReproduceConfig
 from advgen_ray.config.restoration import (
     AddedNoiseConfig,
     OcclusionConfig,
@@ -118,6 +119,7 @@ __all__ = [
     "PreActResNetConfig",
     "ReadRatingsConfig",
     "ReportConfig",
+    "ReproduceConfig",
     "ResNetConfig",
     "RestorationAscentConfig",
     "RestoreImagesConfig",

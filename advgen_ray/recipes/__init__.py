@@ -26,6 +26,7 @@ from advgen_ray.recipes import (
     ood,
     ood_training,
     plane,
+    reproduction,
     restoration,
     svhn,
     synthesis,
@@ -53,6 +54,7 @@ _MODULES: tuple[ModuleType, ...] = (
     generative_classifier,
     binary_ablation,
     restoration,
+    reproduction,
 )  # the first with a config type is its default
 
 

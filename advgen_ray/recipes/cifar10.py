@@ -140,6 +140,25 @@ def cifar10_robustness() -> EvaluateRobustnessConfig:
     )
 
 
+def cifar10_older_attacks() -> EvaluateRobustnessConfig:
+    """S004 section 3.1 on S000's model of eps 0.5: what DeepFool and L-BFGS find after PGD; none published."""
+    return EvaluateRobustnessConfig(
+        data=DATA,
+        num_images=1000,
+        classifier="runs/cifar10/classifiers/eps-0.5/model",
+        norm="l2",
+        eps=0.5,
+        attacks=(
+            AttackConfig(eps=0.5, num_steps=40, step_size=0.05),
+            AttackConfig(kind="deepfool", eps=0.5, num_steps=50),
+            AttackConfig(kind="lbfgs", eps=0.5, num_steps=50),
+        ),
+        batch_size=500,
+        output="runs/cifar10/older_attacks",
+        pool=PoolConfig(min_actors=1, max_actors=8, cpus_per_actor=4),
+    )
+
+
 def cifar10_attacked_energies() -> ScoreEnergiesConfig:
     """S003 figures 2b, 3b, S001 figures B, C: Linf 8/255, steps of 2/255; PGD separates; FAB, CW, Square overlap."""
     return ScoreEnergiesConfig(

@@ -1,6 +1,7 @@
 """Scikit-learn's digits: robust training by every loss, compared, searched and attacked, in minutes on two cores."""
 
 from advgen_ray.config import (
+    AttackConfig,
     CompareLossesConfig,
     CompareSubsetsConfig,
     PoolConfig,
@@ -114,4 +115,20 @@ def digits_robustness() -> EvaluateRobustnessConfig:
     """AutoAttack's standard in L2 at 0.5 on the first 100 test scans."""
     return EvaluateRobustnessConfig(
         data=DATA, num_images=100, norm="l2", eps=0.5, shard_images=50, pool=PoolConfig(min_actors=2, max_actors=2)
+    )
+
+
+def digits_older_attacks() -> EvaluateRobustnessConfig:
+    """S004 section 3.1 on the demo's model of eps 0.5: what DeepFool and L-BFGS find after PGD; none published."""
+    attacks = (
+        AttackConfig(eps=0.5, num_steps=40, step_size=0.05),
+        AttackConfig(kind="deepfool", eps=0.5, num_steps=50),
+        AttackConfig(kind="lbfgs", eps=0.5, num_steps=50),
+    )
+    return digits_robustness().model_copy(
+        update={
+            "attacks": attacks,
+            "classifier": "runs/demo/classifiers/eps-0.5/model",
+            "output": "runs/digits/older_attacks",
+        }
     )

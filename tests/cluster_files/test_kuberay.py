@@ -8,7 +8,7 @@ import pytest
 
 from advgen_ray import recipes
 from advgen_ray.config import resolve
-from advgen_ray.submit import JOBS
+from advgen_ray.config.programs import JOBS
 from tests.cluster_files import crd
 from tests.cluster_files.demands import of, unmet
 from tests.cluster_files.kuberay_checks import SPOT, Resource, complaints, container, offer

@@ -8,8 +8,8 @@ import pytest
 
 from advgen_ray import recipes
 from advgen_ray.config import resolve
+from advgen_ray.config.programs import JOBS
 from advgen_ray.errors import UserError
-from advgen_ray.submit import JOBS
 from tests.cluster_files.kuberay_checks import container
 from tests.cluster_files.repository import CLUSTER, IMAGE, ROOT, load, secrets
 

@@ -1,0 +1,11 @@
+"""Every table and figure of the five documents as a row: what it claims, which jobs test it, how they are read."""
+
+from advgen_ray.catalogue import binary_training, counterfactuals, energy_views, robust_classifiers
+from advgen_ray.catalogue.entry import Row
+
+ROWS: tuple[Row, ...] = (
+    *robust_classifiers.ROWS,
+    *energy_views.ROWS,
+    *counterfactuals.ROWS,
+    *binary_training.ROWS,
+)

@@ -1,0 +1,228 @@
+"""Section C: counterfactual examples by diffusion (S000), and what is open in them (S002)."""
+
+from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work, first
+from advgen_ray.catalogue.works import CIFAR10_STUDY, STUDY
+
+YEATS = "Yeats et al. 2024 (S000)"
+R_SQUARED = {2.0: 0.39}  # CIFAR-10; which radius is not said
+SMALL, PAPER = {"study": STUDY}, {"study": CIFAR10_STUDY}
+
+
+def _score_model(found: Summaries) -> Reading:
+    ces = found["study"]["counterfactuals"]
+    figures = [Figure("CEs of another class that a judge takes for it", ces["validity_different_class"])]
+    return Reading(figures, ces["validity_low"] - 0.5)
+
+
+def _guidance(found: Summaries) -> Reading:
+    effect = first(found["search"]["effects"], key="guidance_scale")["changes"]
+    figures = [
+        Figure("validity, with each step of w", effect["validity"]["mean"]),
+        Figure("mean L2, with each step of w", effect["l2_mean"]["mean"]),
+    ]
+    return Reading(figures, min(effect["validity"]["low"], effect["l2_mean"]["low"]))
+
+
+def _whole_set(found: Summaries) -> Reading:
+    ces = found["study"]["counterfactuals"]
+    classes = ces["count"] / (ces["count"] - ces["count_different_class"])
+    figures = [
+        Figure("CEs", ces["count"], 200_000),
+        Figure("CEs of a source and class", ces["count"] / ces["num_sources"] / classes, 2),
+        Figure("L2 to a class that the source is not of", ces["mean_l2_different_class"]),
+        Figure("L2 to its own class", ces["mean_l2_same_class"]),
+    ]
+    return Reading(figures, ces["mean_l2_different_class"] - ces["mean_l2_same_class"])
+
+
+def _by_classifier(found: Summaries) -> Reading:
+    sets = {variant["name"]: variant for variant in found["study"]["variants"]}
+    ours, theirs = sets["main"], [sets[name] for name in sets if name.startswith("by-")]
+    realism = found["study"]["realism"]
+    figures = [
+        Figure(f"{variant['label']}, {what}", value)
+        for variant in (ours, *theirs)
+        for what, value in (
+            ("mean L2", variant["mean_l2"]),
+            ("distance of judge's logits to real images", realism[variant["name"]]["frechet_of_judge_logits"]),
+        )
+    ]
+    return Reading(figures, min(variant["mean_l2"] for variant in theirs) - ours["mean_l2"])
+
+
+def _variants(found: Summaries) -> Reading:
+    sets = {variant["name"]: variant for variant in found["study"]["variants"]}
+    boltzmann, gaussian = sets["main"], sets["variant-gaussian"]
+    figures = [
+        Figure(f"{variant['label']}, {what}", variant[key])
+        for variant in sets.values()
+        for what, key in (("mean L2", "mean_l2"), ("mean L0", "mean_l0"), ("validity", "validity"))
+    ]
+    return Reading(figures, gaussian["mean_l0"] - boltzmann["mean_l0"])
+
+
+def _confidence(found: Summaries) -> Reading:
+    models = found["study"]["confidence_vs_distance"]
+    figures = [Figure(f"r2, eps {model['eps']:g}", model["r2"], R_SQUARED.get(model["eps"])) for model in models]
+    return Reading(figures, models[-1]["r2"] - models[0]["r2"])
+
+
+def _on_counterfactuals(found: Summaries) -> Reading:
+    figures = [
+        Figure(f"eps {model['eps']:g}, {what}", model[key])
+        for model in found["study"]["robust_on_counterfactuals"]
+        for what, key in (
+            ("clean", "clean_accuracy"),
+            ("same-class CEs", "same_class_accuracy"),
+            ("different-class CEs", "different_class_accuracy"),
+            ("source's label seen", "source_label_rate"),
+        )
+    ]
+    return Reading(figures, found["study"]["effect"]["value"])
+
+
+def _chains(found: Summaries) -> Reading:
+    of_data, *of_robust = found["study"]["chains"]
+    figures = [Figure(f"CEs {chain['label']}, mean L2", chain["mean_l2"]) for chain in (of_data, *of_robust)]
+    return Reading(figures, min(chain["mean_l2"] for chain in of_robust) - of_data["mean_l2"])
+
+
+def _by_distance(found: Summaries) -> Reading:
+    accuracy = found["distances"]["accuracy"]
+    return Reading([Figure("accuracy by the nearest CE", accuracy, 0.85)], accuracy - 0.85)
+
+
+def _grid(found: Summaries) -> Reading:
+    models = found["study"]["counterfactuals"]
+    figures = [
+        Figure("same class, mean L2", models["mean_l2_same_class"]),
+        Figure("another class, mean L2", models["mean_l2_different_class"]),
+    ]
+    return Reading(figures, models["mean_l2_different_class"] / models["mean_l2_same_class"] - 1)
+
+
+def _alignment(found: Summaries) -> Reading:
+    standard, *robust = found["alignment"]["classifiers"]
+    figures = [Figure(f"{row['classifier']}, cosine", row["alignment"]) for row in (standard, *robust)]
+    return Reading(figures, min(row["alignment"] for row in robust) - standard["alignment"])
+
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        id="C1",
+        source=f"{YEATS}, section 6",
+        claim="A class-conditional score model is learnt: its counterfactuals show the class that they are asked for.",
+        margin="lower end of the validity's interval above a half",
+        published_on="",
+        small=SMALL,
+        paper=PAPER,
+        read=_score_model,
+    ),
+    Row(
+        id="C2",
+        source=f"{YEATS}, equations 3 to 6, 10 and 11",
+        claim="More guidance makes counterfactuals more often valid, and moves them farther.",
+        margin="lower end of the change of validity between two w, all else equal",
+        published_on="",
+        small={"search": Work("search", "digits_ce_ablation", after=(STUDY,))},
+        paper={"search": Work("search", "cifar10_ce_ablation", after=(CIFAR10_STUDY,))},
+        read=_guidance,
+    ),
+    Row(
+        id="C3",
+        source=f"{YEATS}, section 4",
+        claim="Two counterfactuals of every class are made of each source, and those of its own class stay nearer.",
+        margin="mean L2 to another class less mean L2 to its own",
+        published_on="CIFAR-10 and SVHN, 10,000 sources",
+        unit="number",
+        small=SMALL,
+        paper=PAPER,
+        read=_whole_set,
+    ),
+    Row(
+        id="C4",
+        source=f"{YEATS}, section 7, figures 10 and 11",
+        claim="Counterfactuals by a robust classifier's gradients lie farther from their sources than diffusion's.",
+        margin="mean L2 of the nearest robust classifier's less that of diffusion",
+        published_on="",
+        unit="number",
+        small=SMALL,
+        paper=PAPER,
+        read=_by_classifier,
+    ),
+    Row(
+        id="C5",
+        source=f"{YEATS}, figures 2 and 6",
+        claim="The Boltzmann neighborhood changes fewer pixels than the Gaussian one.",
+        margin="mean L0 of Gaussian less that of Boltzmann counterfactuals",
+        published_on="",
+        unit="number",
+        small=SMALL,
+        paper=PAPER,
+        read=_variants,
+    ),
+    Row(
+        id="C6",
+        source=f"{YEATS}, figure 3",
+        claim="How far counterfactuals lie explains the confidence of robust classifiers more than a standard one's.",
+        margin="r2 at the largest radius less r2 of the standard classifier",
+        published_on="CIFAR-10; .24 on SVHN",
+        unit="number",
+        small=SMALL,
+        paper=PAPER,
+        read=_confidence,
+    ),
+    Row(
+        id="C7",
+        source=f"{YEATS}, figure 4",
+        claim="On counterfactuals of other classes a robust classifier loses more accuracy than a standard one.",
+        margin="the most robust one's loss less the standard one's",
+        published_on="",
+        small=SMALL,
+        paper=PAPER,
+        read=_on_counterfactuals,
+    ),
+    Row(
+        id="C8",
+        source=f"{YEATS}, figure 5",
+        claim="Counterfactuals of a robust classifier's images lie farther from these than those of data from data.",
+        margin="mean L2 of the nearest robust classifier's less that of data's",
+        published_on="",
+        unit="number",
+        small=SMALL,
+        paper=PAPER,
+        read=_chains,
+    ),
+    Row(
+        id="C9",
+        source=f"{YEATS}, section 4",
+        claim="The class whose counterfactuals lie nearest is the class of the image.",
+        margin="accuracy less the published one",
+        published_on="about 85% of 1,000 CIFAR-10 test images",
+        small={"distances": Work("classify_by_distance", "digits_distance_classifier", after=(STUDY,))},
+        paper={"distances": Work("classify_by_distance", "cifar10_distance_classifier", after=(CIFAR10_STUDY,))},
+        read=_by_distance,
+    ),
+    Row(
+        id="C10",
+        source=f"{YEATS}, figures 8 to 15",
+        claim="In a row of the grid the picture of the source's own class changes least.",
+        margin="how many times farther the others lie, less one",
+        published_on="",
+        unit="number",
+        small=SMALL,
+        paper=PAPER,
+        read=_grid,
+    ),
+    Row(
+        id="C11",
+        source="Notes on Yeats et al. (S002), its second question",
+        claim="Gradients of robust classifiers point along the way to counterfactuals, more than a standard one's.",
+        margin="the least robust cosine less the standard classifier's",
+        published_on="",
+        unit="number",
+        small={"alignment": Work("align_gradients", "digits_gradient_alignment", after=(STUDY,))},
+        paper={"alignment": Work("align_gradients", "cifar10_gradient_alignment", after=(CIFAR10_STUDY,))},
+        read=_alignment,
+    ),
+)

@@ -1,0 +1,234 @@
+"""Section B: energy views of a classifier (S003; S001's supplement)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work, first
+from advgen_ray.catalogue.works import CIFAR10, CIFAR10_STUDY, STUDY, of_depths
+
+BEADINI, MIRZA = "Beadini and Masi 2023 (S003)", "Mirza et al. 2024 (S001)"
+OVERLAPPING = ("fab", "square", "cw")
+DETECTED = {"Energy": (0.9838, 0.0162), "KD+BU": (0.9227, 0.0096), "LID": (0.9439, 0.0181)}
+
+DEPTHS = of_depths("digits_classifier", {n: f"runs/digits/wrn-{n}" for n in (10, 16, 22)}, "attack.eps=0")
+CIFAR100_DEPTHS = of_depths("cifar100_sat", {n: f"runs/cifar100/resnet-{n}" for n in (18, 34, 50)}, "attack.eps=0")
+CIFAR10_ATTACKED = Work(
+    "score_energies",
+    "cifar10_attacked_energies",
+    (f"classifiers=[{CIFAR10}/eps-0.0/model]", "output=runs/cifar10/attacked_energies"),
+    (CIFAR10_STUDY,),
+)
+CIFAR10_IMAGES = Work(
+    "generate_from_classifier",
+    "cifar10_classifier_images",
+    ("output=runs/cifar10/classifier_images",),
+    (CIFAR10_STUDY,),
+)
+
+
+def _attacked(found: Summaries) -> Mapping[str, Mapping[str, Any]]:
+    """The standard classifier's rows by attack, clean ones under ""; in a study they lie in a part of it."""
+    groups = found["energies"].get("attacked_energies", found["energies"])["groups"]
+    return {row["attack"]: row for row in groups if row["classifier"] == groups[0]["classifier"]}
+
+
+def _identity(found: Summaries) -> Reading:
+    groups = [row for row in found["study"]["energies"]["groups"] if row["view"] == "clean"]
+    figures, gaps = [], []
+    for model in dict.fromkeys(row["classifier"] for row in groups):
+        train, test = (first(groups, classifier=model, image_set=name)["mean_energy_x"] for name in ("train", "test"))
+        figures += [Figure(f"{model}, E(x), trained on", train), Figure(f"{model}, E(x), new", test)]
+        gaps.append(test - train)
+    return Reading(figures, min(gaps))
+
+
+def _by_steps(found: Summaries) -> Reading:
+    groups = found["steps"]["groups"]
+    figures, falls = [], []
+    for model in dict.fromkeys(row["classifier"] for row in groups):
+        own = [row for row in groups if row["classifier"] == model and row["attack"].startswith("pgd")]
+        few, many = own[0]["mean_energy_x"], min(row["mean_energy_x"] for row in own)
+        figures += [Figure(f"{model}, E(x), fewest steps", few), Figure(f"{model}, E(x), lowest", many)]
+        falls.append(few - many)
+    return Reading(figures, min(falls))
+
+
+def _histograms(found: Summaries) -> Reading:
+    rows = _attacked(found)
+    clean = rows[""]["mean_energy_x"]
+    shown = {name: rows[name]["mean_energy_x"] for name in ("pgd", "trades", "apgd", *OVERLAPPING)}
+    figures = [Figure(f"E(x), {name}", value) for name, value in {"natural": clean, **shown}.items()]
+    return Reading(figures, min(clean - shown["pgd"], *(shown[name] - clean for name in OVERLAPPING)))
+
+
+def _detectors(found: Summaries) -> Reading:
+    rows = found["detectors"]["detectors"]
+    own = {row["detector"]: row for row in rows if row["attack"] == rows[0]["attack"]}
+    figures = [
+        Figure(f"{name}, {what}", row[key], DETECTED.get(name, (None, None))[place])
+        for name, row in own.items()
+        for place, (what, key) in enumerate((("found", "detection_rate"), ("false alarms", "false_positive_rate")))
+    ]
+    youden = {name: row["detection_rate"] - row["false_positive_rate"] for name, row in own.items()}
+    return Reading(figures, youden.pop("Energy") - max(youden.values()))
+
+
+def _evasion(found: Summaries) -> Reading:
+    rows = _attacked(found)
+    steps = [name for name in rows if name.startswith("he-pgd-") and "lambda" not in name]
+    clean, pgd, last = rows[""], rows["pgd"], rows[steps[-1]]
+    figures = [Figure("E(x), natural", clean["mean_energy_x"]), Figure("E(x), PGD", pgd["mean_energy_x"])]
+    figures += [Figure(f"E(x), {name}", rows[name]["mean_energy_x"]) for name in steps]
+    figures += [Figure("accuracy, PGD", pgd["accuracy"]), Figure(f"accuracy, {steps[-1]}", last["accuracy"])]
+    evades = last["mean_energy_x"] - clean["mean_energy_x"]
+    return Reading(figures, evades if last["accuracy"] <= pgd["accuracy"] + 0.05 else -abs(evades))
+
+
+def _gradients(found: Summaries) -> Reading:
+    standard, *robust = found["images"].get("classifier_images", found["images"])["gradients"]
+    figures = [Figure(f"{row['classifier']}, alignment", row["alignment"]) for row in (standard, *robust)]
+    return Reading(figures, sum(row["alignment"] for row in robust) / len(robust) - standard["alignment"])
+
+
+def _subsets(found: Summaries) -> Reading:
+    rates = {row["subset"]: row for row in found["subsets"]["error_rates"]}
+    figures = [
+        Figure(f"without {name}, {what}", row[f"{key}_mean"])
+        for name, row in rates.items()
+        for what, key in (("clean error", "clean_error"), ("adversarial error", "adversarial_error"))
+    ]
+    gap = {name: row["adversarial_error_mean"] for name, row in rates.items()}
+    return Reading(figures, gap["H"] - gap["L"])
+
+
+def _trades(found: Summaries) -> Reading:
+    error = found["losses"]["largest_trades_identity_error"]
+    return Reading([Figure("largest error of the identity", error)], 1e-3 - error)
+
+
+def _images(found: Summaries) -> Reading:
+    rows = found["images"].get("classifier_images", found["images"])["generated"]
+    robust = [row for row in rows if row["eps"] > 0]
+    figures = [
+        Figure(f"{row['classifier']}, {what}", row[key])
+        for row in rows
+        for what, key in (("E(x) of the start", "start_energy_x"), ("E(x) of the image", "energy_x"))
+    ]
+    figures += [Figure(f"{row['classifier']}, seen as its class by a judge", row["judged"]) for row in rows]
+    falls = min(row["start_energy_x"] - row["energy_x"] for row in robust)
+    return Reading(figures, falls if min(row["judged"] for row in robust) > 0.5 else -abs(falls))
+
+
+LOSSES = {"small": {"losses": Work("compare_losses", "digits_losses")},
+          "paper": {"losses": Work("compare_losses", "cifar10_losses")}}  # fmt: skip
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        id="B1",
+        source=f"{BEADINI}, equations 7 and 8",
+        claim="A classifier has an energy E(x) = -logsumexp of its logits, lower where it has seen images: on those it "
+        "was trained on.",
+        margin="the least gap of any classifier, E(x) of test less training images",
+        published_on="",
+        unit="number",
+        small={"study": STUDY},
+        paper={"study": CIFAR10_STUDY},
+        read=_identity,
+    ),
+    Row(
+        id="B2",
+        source=f"{BEADINI}, figure 2b; {MIRZA}, figures A and B",
+        claim="E(x) falls with the steps of PGD, at every depth of the network.",
+        margin="the least fall of E(x) from the fewest steps to the lowest",
+        published_on="",
+        unit="number",
+        small={"steps": Work("score_energies", "digits_energies_by_steps", after=DEPTHS)},
+        paper={
+            "steps": Work(
+                "score_energies",
+                "cifar100_energies_by_steps",
+                ("output=runs/cifar100/energies-by-steps",),
+                CIFAR100_DEPTHS,
+            )
+        },
+        read=_by_steps,
+    ),
+    Row(
+        id="B3",
+        source=f"{BEADINI}, figures 2a and 3a; {MIRZA}, figure C",
+        claim="PGD pushes E(x) below that of natural images; FAB, Square and CW, which stop at the border, do not.",
+        margin="the lesser of PGD's fall and the others' rise over natural E(x)",
+        published_on="",
+        unit="number",
+        small={"energies": STUDY},
+        paper={"energies": CIFAR10_ATTACKED},
+        read=_histograms,
+    ),
+    Row(
+        id="B4",
+        source=f"{BEADINI}, table 1",
+        claim="A threshold on the energy alone finds PGD's images better than the trained detectors KD+BU and LID.",
+        margin="found less false alarms, energy less the better of the two",
+        published_on="CIFAR-10, PGD(8) at Linf 8/255",
+        small={"detectors": Work("compare_detectors", "digits_detectors", ("output=runs/digits/detectors",), (STUDY,))},
+        paper={
+            "detectors": Work(
+                "compare_detectors", "cifar10_detectors", ("output=runs/cifar10/detectors",), (CIFAR10_STUDY,)
+            )
+        },
+        read=_detectors,
+    ),
+    Row(
+        id="B5",
+        source=f"{BEADINI}, equation 11 and figure 3",
+        claim="HE-PGD fools the classifier as PGD does and leaves no image below natural energy.",
+        margin="E(x) of its last step less natural E(x)",
+        published_on="",
+        unit="number",
+        small={"energies": STUDY},
+        paper={"energies": CIFAR10_ATTACKED},
+        read=_evasion,
+    ),
+    Row(
+        id="B6",
+        source=f"{BEADINI}, figure 4",
+        claim="Input gradients of robust classifiers follow the image, those of a standard one do not.",
+        margin="mean alignment of the robust ones less the standard one's",
+        published_on="",
+        unit="number",
+        small={"images": STUDY},
+        paper={"images": CIFAR10_IMAGES},
+        read=_gradients,
+    ),
+    Row(
+        id="B8",
+        source=f"{MIRZA}, A.4, figure F, tables A and B",
+        claim="Correct images of high energy carry more of a classifier's robustness than those of low energy.",
+        margin="adversarial error without the high ones less without the low ones",
+        published_on="",
+        small={"subsets": Work("compare_subsets", "digits_subsets")},
+        paper={"subsets": Work("compare_subsets", "cifar10_subsets")},
+        read=_subsets,
+    ),
+    Row(
+        id="B9",
+        source=f"{MIRZA}, A.5, corollary 1",
+        claim="TRADES' divergence is a conditional and a marginal term of energies, in every record of its training.",
+        margin="a thousandth less the largest error of the identity",
+        published_on="",
+        unit="number",
+        read=_trades,
+        **LOSSES,
+    ),
+    Row(
+        id="B10",
+        source=f"{MIRZA}, A.7, figures G to J",
+        claim="Langevin steps down a robust classifier's energy end in images that another classifier recognizes.",
+        margin="the least fall of E(x) among robust classifiers",
+        published_on="",
+        unit="number",
+        small={"images": STUDY},
+        paper={"images": CIFAR10_IMAGES},
+        read=_images,
+    ),
+)

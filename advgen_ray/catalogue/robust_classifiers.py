@@ -1,0 +1,128 @@
+"""Section A: robust classifiers and attacks (S000 tables 1 and 2, S001 A.3, S003, S004 3.1)."""
+
+from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work
+from advgen_ray.catalogue.works import CIFAR10_STUDY, DEMO, STUDY, SVHN_STUDY
+
+TABLE_1 = {0.0: (0.9308, 0.0575), 0.1: (0.9133, 0.4506), 0.5: (0.8487, 0.5473), 1.0: (0.7623, 0.5453),
+           1.5: (0.6621, 0.5234), 2.0: (0.5837, 0.4753)}  # fmt: skip
+TABLE_2 = {0.0: (0.9675, 0.7746), 0.1: (0.9563, 0.8642), 0.2: (0.9541, 0.8684), 0.4: (0.9309, 0.8543)}
+LEADERBOARD = {"sat": 0.4925, "trades": 0.5308, "mart": 0.5629}  # AutoAttack's, of other networks
+
+
+def _accuracies(found: Summaries, published: dict[float, tuple[float, float]]) -> list[Figure]:
+    """Clean and PGD accuracy of every classifier, the published ones of the same radius beside them."""
+    figures = []
+    for model in found["study"]["classifiers"]:
+        clean, pgd = published.get(model["eps"], (None, None))
+        figures += [
+            Figure(f"eps {model['eps']:g}, clean", model["clean_accuracy"], clean),
+            Figure(f"eps {model['eps']:g}, PGD(8)", model["pgd_accuracy"], pgd),
+        ]
+    return figures
+
+
+def _table_1(found: Summaries) -> Reading:
+    standard, *robust = found["study"]["classifiers"]
+    gain = max(model["pgd_accuracy"] for model in robust) - standard["pgd_accuracy"]
+    return Reading(_accuracies(found, TABLE_1), min(gain, standard["clean_accuracy"] - robust[-1]["clean_accuracy"]))
+
+
+def _table_2(found: Summaries) -> Reading:
+    standard, smallest, *_ = found["study"]["classifiers"]
+    gain = smallest["pgd_accuracy"] - standard["pgd_accuracy"]
+    return Reading(_accuracies(found, TABLE_2), gain - (standard["clean_accuracy"] - smallest["clean_accuracy"]))
+
+
+def _losses(found: Summaries) -> Reading:
+    losses = {row["loss"]: row for row in found["losses"]["losses"]}
+    figures = [
+        Figure(f"{loss}, {what}", row[f"{key}_mean"], LEADERBOARD.get(loss) if key == "pgd_accuracy" else None)
+        for loss, row in losses.items()
+        for what, key in (("clean", "clean_accuracy"), ("under PGD", "pgd_accuracy"))
+    ]
+    best = max(row["pgd_accuracy_mean"] for loss, row in losses.items() if loss != "sat")
+    return Reading(figures, best - losses["sat"]["pgd_accuracy_mean"])
+
+
+def _suite(found: Summaries) -> Reading:
+    summary = found["suite"]
+    figures = [Figure("clean", summary["clean_accuracy"])]
+    figures += [Figure(f"after {row['attack']}", row["accuracy_after"]) for row in summary["attacks"]]
+    return Reading(figures, summary["attacks"][0]["accuracy_after"] - summary["robust_accuracy"])
+
+
+def _older(found: Summaries) -> Reading:
+    summary = found["suite"]
+    figures = [Figure("clean", summary["clean_accuracy"])]
+    figures += [Figure(f"after {row['attack']}", row["accuracy_after"]) for row in summary["attacks"]]
+    return Reading(figures, 0.05 - (summary["attacks"][0]["accuracy_after"] - summary["robust_accuracy"]))
+
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        id="A1",
+        source="Yeats et al. 2024 (S000), table 1",
+        claim="Adversarial training buys accuracy under attack with clean accuracy.",
+        margin="the smaller of the gain under PGD and the loss on clean images",
+        published_on="CIFAR-10, WRN-40-2, L2, PGD(8) at 0.5",
+        small={"study": STUDY},
+        paper={"study": CIFAR10_STUDY},
+        read=_table_1,
+    ),
+    Row(
+        id="A2",
+        source="Yeats et al. 2024 (S000), table 2",
+        claim="The smallest radius of training gains more accuracy under attack than it costs on clean images.",
+        margin="gain under PGD less loss on clean images",
+        published_on="SVHN, WRN-40-2, L2, PGD(8) at 0.2",
+        small={"study": STUDY},
+        paper={"study": SVHN_STUDY},
+        read=_table_2,
+    ),
+    Row(
+        id="A3",
+        source="Mirza et al. 2024 (S001), A.3",
+        claim="Some loss of TRADES, MART, MAIL-TRADES, WEAT-adv and WEAT-nat stands PGD better than standard AT.",
+        margin="the best of them less standard AT, accuracy under PGD",
+        published_on="CIFAR-10, Linf 8/255, AutoAttack's leaderboard: other networks, a stronger attack",
+        small={"losses": Work("compare_losses", "digits_losses")},
+        paper={"losses": Work("compare_losses", "cifar10_losses")},
+        read=_losses,
+    ),
+    Row(
+        id="A4",
+        source="Mirza et al. 2024 (S001), Beadini and Masi 2023 (S003): standard AutoAttack",
+        claim="The worst case over several attacks is below what the first of them leaves.",
+        margin="accuracy after the first attack less the worst case",
+        published_on="",
+        small={
+            "suite": Work(
+                "evaluate_robustness",
+                "digits_robustness",
+                (f"classifier={DEMO}/eps-0.5/model", "output=runs/digits/robustness"),
+                (STUDY,),
+            )
+        },
+        paper={
+            "suite": Work(
+                "evaluate_robustness",
+                "cifar10_robustness",
+                ("classifier=runs/cifar10/sat/model", "output=runs/cifar10/robustness"),
+                (Work("train_classifier", "cifar10_sat", ("output=runs/cifar10/sat",)),),
+            )
+        },
+        read=_suite,
+    ),
+    Row(
+        id="A5",
+        source="Yin 2022 (S004), section 3.1",
+        claim="After PGD the older attacks, by kept libraries, find little more: DeepFool and L-BFGS.",
+        margin="five points less what only they find",
+        published_on="",
+        small={
+            "suite": Work("evaluate_robustness", "digits_older_attacks", after=(STUDY,)),
+        },
+        paper={"suite": Work("evaluate_robustness", "cifar10_older_attacks", after=(CIFAR10_STUDY,))},
+        read=_older,
+    ),
+)

@@ -1,0 +1,13 @@
+"""The catalogue of the five documents, reproduced."""
+
+from advgen_ray.config import ReproduceConfig
+
+
+def small_reproduction() -> ReproduceConfig:
+    """Every row of the catalogue at small scale, one seed: some hours on two cores."""
+    return ReproduceConfig()
+
+
+def paper_reproduction() -> ReproduceConfig:
+    """Every row at the scale of its document: weeks of one GPU; ``--dry-run`` of each job tells its resources."""
+    return ReproduceConfig(scale="paper", output="runs/reproduce-paper")

@@ -1,0 +1,101 @@
+"""The page that a reader of the five documents opens first: every claim, what came out here, what is published."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from advgen_ray.catalogue.results import RowResult
+from advgen_ray.report import numbers
+from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.page import Page
+from advgen_ray.report.plots_catalogue import ours_panel, published_panel, written
+
+VERDICTS = {True: "holds", False: "does not hold", None: "failed"}
+
+
+def catalogue_page(results: Sequence[RowResult], config: Mapping[str, Any], version: str) -> Page:
+    """``config`` is the reproduction's."""
+    by_verdict = {verdict: [one.row.id for one in results if one.holds is verdict] for verdict in VERDICTS}
+    seeds = config["num_seeds"]
+    return Page(
+        title="advgen_ray: the five documents, row by row",
+        heading="What holds?",
+        data_name="each row names its own",
+        version=version,
+        answer=f"Of {len(results)} published claims, {len(by_verdict[True])} hold here at {config['scale']} scale, "
+        f"{len(by_verdict[False])} do not, {len(by_verdict[None])} failed.",
+        lead=f"{seeds} seed{'s' * (seeds > 1)} a row. Published figures stand on data and networks of their own, so "
+        "what is compared is the trend, not the number.",
+        key_figures=[_key(VERDICTS[verdict], ids) for verdict, ids in by_verdict.items()],
+        sections=[
+            Section("rows", "All rows", [], [_overview(results)]),
+            *(_section(one) for one in results),
+            Section("run", "What was run", [], [_settings(config)]),
+        ],
+    )
+
+
+def _key(verdict: str, ids: Sequence[str]) -> KeyFigure:
+    return KeyFigure(verdict.capitalize(), str(len(ids)), "rows", ", ".join(ids) or "none", "", None, "")
+
+
+def _overview(results: Sequence[RowResult]) -> Table:
+    rows = [
+        [one.row.id, one.row.claim, VERDICTS[one.holds], _margin(one), numbers.duration(one.seconds)] for one in results
+    ]
+    caption = "By how much a claim holds is the mean over seeds, below zero where it does not; time is of all its jobs."
+    return Table("Claims", caption, ["Row", "claim", "here", "by how much", "time"], rows, prose=True)
+
+
+def _section(result: RowResult) -> Section:
+    row = result.row
+    says = [row.claim, f"{row.source}. Here it {VERDICTS[result.holds]}: {_margin(result) or result.mistake}."]
+    if result.holds is None:
+        says = [row.claim, f"{row.source}. It failed here: {result.mistake}"]
+    blocks: list[Block] = []
+    if result.figures:
+        ours, published = (of(row.id, result.figures, row.unit) for of in (ours_panel, published_panel))
+        panels = [panel for panel in (ours, published) if panel]
+        beside = f" Right: published, {row.published_on}." if published else ""
+        caption = f"{'Left: here' if published else 'Here'}, the line is the range over seeds.{beside}"
+        blocks = [Figure(f"{row.id} at a glance", caption, panels, size="wide"), _figures(result)]
+    return Section(row.id, row.id, says, [*blocks, _commands(result)])
+
+
+def _margin(result: RowResult) -> str:
+    if result.margin is None:
+        return ""
+    in_points = result.row.unit == "share"
+    mean, low, high = (
+        f"{numbers.signed_points(value)} points" if in_points else numbers.signed(value, 3)
+        for value in (result.margin, min(result.margins), max(result.margins))
+    )
+    spread = f" ({low} to {high} over {len(result.margins)} seeds)" if len(result.margins) > 1 else ""
+    return f"{result.row.margin} {mean}{spread}"
+
+
+def _figures(result: RowResult) -> Table:
+    unit, several = result.row.unit, len(result.readings) > 1
+    rows = [
+        [
+            one.name,
+            written(one.mean, unit),
+            *([f"{written(one.low, unit)} to {written(one.high, unit)}"] if several else []),
+            "" if one.published is None else written(one.published, unit),
+        ]
+        for one in result.figures
+    ]
+    columns = ["Figure", "here", *(["over seeds"] if several else []), "published"]
+    caption = f"Published: {result.row.published_on}." if result.row.published_on else "The document prints no figure."
+    return Table(f"{result.row.id} in figures", caption, columns, rows)
+
+
+def _commands(result: RowResult) -> Details:
+    pages = [("pages of the jobs", "\n".join(result.pages))] if result.pages else []
+    together = f"advgen reproduce --rows {result.row.id} --scale {result.scale}"
+    return Details("How to make it", [("the row", together), ("its jobs", "\n".join(result.commands)), *pages])
+
+
+def _settings(config: Mapping[str, Any]) -> Details:
+    return Details("Full config", [("reproduction", yaml.safe_dump(dict(config), sort_keys=False))])

@@ -1,0 +1,142 @@
+"""The stage that reproduces the catalogue: each row's jobs in a place of their own, what they say, and one page."""
+
+import difflib
+import json
+import time
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from advgen_ray.catalogue import ROWS
+from advgen_ray.catalogue.entry import Reading, Row, Work, in_order
+from advgen_ray.catalogue.placing import config_of
+from advgen_ray.catalogue.results import RowResult, as_json
+from advgen_ray.config import ReproduceConfig
+from advgen_ray.distributed.cluster import connect
+from advgen_ray.errors import IncompleteError, UserError
+from advgen_ray.report.catalogue_page import catalogue_page
+from advgen_ray.report.page import render
+from advgen_ray.stages.programs import PROGRAMS
+from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
+from advgen_ray.tracking import tracked_run
+
+PAGE, SUMMARY, SECONDS = "report.html", "summary.json", "seconds.json"
+PARTS = ("energies", "attacked_energies", "detectors", "classifier_images", "binary")  # of a study
+
+
+def run(config: ReproduceConfig) -> dict[str, Any]:
+    """Run what is missing of the rows, write page and summary after each; returns how many hold.
+
+    Raises UserError, before work starts, for a row that does not exist or a place that cannot be written. What goes
+    wrong in a row is told there.
+    """
+    rows = chosen(config.rows)
+    ensure_writable(config.output)
+    works = _Works(config)
+    results: list[RowResult] = []
+    with tracked_run(
+        "reproduction", config.model_dump(mode="json"), tags={"config_digest": config.digest()}
+    ) as tracked:
+        connect()
+        for place, row in enumerate(rows, start=1):
+            print(f"\n[{place}/{len(rows)}] {row.id}  {row.claim}", flush=True)
+            results.append(_result(row, works, config))
+            print(f"{row.id}  {results[-1].told}", flush=True)
+            _write(results, config)
+        tracked.log_metrics({f"margin/{one.row.id}": one.margin for one in results if one.margin is not None})
+    return {
+        "rows": len(rows),
+        "hold": [one.row.id for one in results if one.holds],
+        "do_not_hold": [one.row.id for one in results if one.holds is False],
+        "failed": {one.row.id: one.mistake for one in results if one.mistake},
+        "report": join(config.output, PAGE),
+        "summary": join(config.output, SUMMARY),
+    }
+
+
+def chosen(ids: Sequence[str]) -> list[Row]:
+    """The rows of these ids in the catalogue's order, all of them where none is named; raises UserError."""
+    known = [row.id for row in ROWS]
+    for one in ids:
+        if one not in known:
+            near = difflib.get_close_matches(one.upper(), known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"the catalogue has {known[0]} to {known[-1]}"
+            raise UserError(f"rows: no row {one!r}; {hint}")
+    return [row for row in ROWS if row.id in ids or not ids]
+
+
+def stored(output: str) -> dict[str, Any]:
+    """What a job's summary.json says; for a job of several stages those of its parts, by the names of their folders."""
+    places = {name: join(output, name, SUMMARY) for name in PARTS}
+    parts = {name: json.loads(read_bytes(uri)) for name, uri in places.items() if exists(uri)}
+    own = join(output, SUMMARY)
+    return parts | (json.loads(read_bytes(own)) if exists(own) else {})
+
+
+class _Works:
+    """Runs every work once for each seed, whichever rows ask for it, and remembers those that failed."""
+
+    def __init__(self, config: ReproduceConfig) -> None:
+        self.config = config
+        self.summaries: dict[tuple[Work, int], dict[str, Any]] = {}
+        self.mistakes: dict[tuple[Work, int], str] = {}
+        self._file = join(config.output, SECONDS)
+        self.seconds: dict[str, float] = json.loads(read_bytes(self._file)) if exists(self._file) else {}
+
+    def run(self, work: Work, seed: int) -> str:
+        """What went wrong; "" where its summary is there."""
+        if (work, seed) not in self.summaries and (work, seed) not in self.mistakes:
+            before = next((self.mistakes[one, seed] for one in work.after if (one, seed) in self.mistakes), "")
+            self.mistakes |= {(work, seed): before} if before else self._run(work, seed)
+        return self.mistakes.get((work, seed), "")
+
+    def _run(self, work: Work, seed: int) -> dict[tuple[Work, int], str]:
+        begin = time.monotonic()
+        try:
+            job = config_of(work, join(self.config.output, f"seed-{seed}"), seed)
+            returned = PROGRAMS[work.job](job)
+            self.summaries[work, seed] = returned | stored(getattr(job, "output", ""))
+        except (UserError, IncompleteError) as error:
+            return {(work, seed): f"{work.job} --recipe {work.recipe}: {error}"}
+        except Exception as error:  # a defect of one row leaves the others their page
+            traceback.print_exc()
+            return {(work, seed): f"{work.job} --recipe {work.recipe}: {type(error).__name__}: {error}"}
+        self._keep(f"{seed}/{work.job}/{work.recipe}/{' '.join(work.settings)}", time.monotonic() - begin)
+        return {}
+
+    def _keep(self, name: str, seconds: float) -> None:
+        """The longest of all runs of the command: later ones find what the first has computed."""
+        self.seconds[name] = max(self.seconds.get(name, 0.0), round(seconds, 1))
+        write_atomic(self._file, (json.dumps(self.seconds, indent=1) + "\n").encode())
+
+    def seconds_of(self, works: Sequence[Work]) -> float:
+        """What these took, all seeds."""
+        names = {f"{one.job}/{one.recipe}/{' '.join(one.settings)}" for one in works}
+        return sum(value for name, value in self.seconds.items() if name.partition("/")[2] in names)
+
+
+def _result(row: Row, works: _Works, config: ReproduceConfig) -> RowResult:
+    named = row.works(config.scale)
+    needed = in_order(list(named.values()))
+    readings: list[Reading] = []
+    for seed in range(config.num_seeds):
+        for work in needed:
+            if mistake := works.run(work, seed):
+                return RowResult(row, config.scale, [], mistake, works.seconds_of(needed), [])
+        try:
+            readings.append(row.read({name: works.summaries[work, seed] for name, work in named.items()}))
+        except Exception as error:
+            traceback.print_exc()
+            mistake = f"its results could not be read: {type(error).__name__}: {error}"
+            return RowResult(row, config.scale, [], mistake, works.seconds_of(needed), [])
+    pages = [works.summaries[work, 0].get("report", "") for work in named.values()]
+    beside = [page.removeprefix(config.output.rstrip("/") + "/") for page in dict.fromkeys(pages) if page]
+    return RowResult(row, config.scale, readings, "", works.seconds_of(needed), beside)
+
+
+def _write(results: Sequence[RowResult], config: ReproduceConfig) -> None:
+    rows = [as_json(one) for one in results]
+    write_atomic(join(config.output, SUMMARY), (json.dumps(rows, indent=1) + "\n").encode())
+    page = catalogue_page(results, config.model_dump(mode="json"), version("advgen_ray"))
+    write_atomic(join(config.output, PAGE), render(page).encode())

@@ -1,0 +1,82 @@
+"""The catalogue names jobs and recipes that exist, in an order in which each finds what it reads."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from advgen_ray.catalogue import ROWS
+from advgen_ray.catalogue.entry import Row, Scale, Work, in_order
+from advgen_ray.catalogue.placing import command, config_of
+from advgen_ray.config import Config, StudyConfig
+
+SCALES: tuple[Scale, ...] = ("small", "paper")
+CASES = [(row, scale) for row in ROWS for scale in SCALES]
+
+
+def _name(value: Any) -> str:
+    return value.id if isinstance(value, Row) else str(value)
+
+
+def _places(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every place below ``root``, by the key that names it."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _places(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _places(inner, key)
+    elif isinstance(value, str) and value.startswith("root/"):
+        yield key, value
+
+
+def _read_by(config: Config) -> set[str]:
+    """What a job reads of others: all places but its output. A study fills in those of its parts."""
+    if isinstance(config, StudyConfig):
+        return set()
+    return {place for key, place in _places(config.model_dump(mode="json")) if key != "output"}
+
+
+@pytest.mark.parametrize(("row", "scale"), CASES, ids=_name)
+def test_each_work_finds_what_it_reads(row: Row, scale: Scale) -> None:
+    made: list[str] = []
+    for work in in_order(list(row.works(scale).values())):
+        config: Any = config_of(work, "root", seed=0)
+        for place in _read_by(config):
+            assert any(f"{place}/".startswith(f"{one}/") for one in made), f"{command(work)}: nothing makes {place}"
+        made.append(config.output)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_no_two_works_share_a_place(scale: Scale) -> None:
+    works = in_order([work for row in ROWS for work in row.works(scale).values()])
+    places: dict[str, Work] = {}
+    for work in works:
+        config: Any = config_of(work, "root", seed=0)
+        assert config.output not in places, f"{command(work)} and {command(places[config.output])}"
+        places[config.output] = work
+
+
+def test_rows_are_told_apart() -> None:
+    ids = [row.id for row in ROWS]
+    assert ids == sorted(set(ids), key=lambda one: (one[0], int(one[1:])))
+    for row in ROWS:
+        assert (row.claim[-1], row.margin[-1] == ".") == (".", False), row.id
+
+
+def test_a_seed_moves_every_seed_and_a_root_every_place() -> None:
+    work = Work("search", "digits_ce_ablation", ("seed=3",))
+    here, there = (config_of(work, root, seed).model_dump(mode="json") for root, seed in (("a", 0), ("b/c", 2)))
+    assert (here["seed"], there["seed"]) == (3, 20_003)
+    assert there["base"]["seed"] == here["base"]["seed"] + 20_000
+    assert here["judge"] == "a/demo/classifiers/judge/model"
+    assert there["base"]["score_model"] == "b/c/demo/score_model/model"
+    assert there["num_trials"] == here["num_trials"]
+    losses = config_of(Work("compare_losses", "digits_losses"), "a", 1).model_dump(mode="json")
+    assert losses["seeds"] == [10_000, 10_001, 10_002]
+
+
+def test_a_command_is_what_a_shell_takes() -> None:
+    assert command(Work("study", "digits_study", ("eps=[0, 1]",))) == (
+        "python jobs/study.py --recipe digits_study --set 'eps=[0, 1]'"
+    )

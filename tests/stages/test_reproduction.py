@@ -1,0 +1,111 @@
+"""The catalogue's stage, with jobs that only say what they were asked: each once, in order, whatever fails."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advgen_ray.catalogue.entry import Figure, Reading, Row, Work
+from advgen_ray.config import ReproduceConfig
+from advgen_ray.errors import UserError
+from advgen_ray.stages import reproduction
+from advgen_ray.stages.reproduction import chosen
+
+MODEL = Work("train_classifier", "digits_classifier", ("output=runs/model",))
+ENERGIES = Work("score_energies", "digits_energies", ("classifiers=[runs/model/model]",), (MODEL,))
+DETECTORS = Work("compare_detectors", "digits_detectors", ("classifier=runs/model/model",), (MODEL,))
+
+
+def _row(name: str, work: Work, margin: float = 1.0) -> Row:
+    return Row(
+        id=name,
+        source="a document",
+        claim=f"Something holds in {name}.",
+        margin="how much",
+        published_on="other data",
+        unit="number",
+        small={"it": work},
+        paper={"it": work},
+        read=lambda found: Reading([Figure("value", found["it"]["value"], 2.0)], margin * found["it"]["value"] - 1),
+    )
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """What the jobs are asked, in turn; energies are as large as their seed, detectors fail."""
+    calls: list[tuple[str, Any]] = []
+
+    def job(name: str) -> Any:
+        def run(config: Any) -> dict[str, Any]:
+            calls.append((name, config))
+            if name == "compare_detectors":
+                raise UserError("detectors: none")
+            return {"value": 2.0 + getattr(config, "seed", 0) / 10_000, "report": f"{config.output}/report.html"}
+
+        return run
+
+    monkeypatch.setattr(reproduction, "PROGRAMS", {name: job(name) for name in reproduction.PROGRAMS})
+    monkeypatch.setattr(reproduction, "connect", lambda: None)
+    monkeypatch.setattr(
+        reproduction,
+        "ROWS",
+        (_row("A1", ENERGIES), _row("A2", MODEL, -1.0), _row("B1", DETECTORS), _row("B2", ENERGIES)),
+    )
+    return calls
+
+
+def test_a_work_runs_once_after_those_it_reads_and_a_failed_row_leaves_the_others(
+    asked: list[tuple[str, Any]], tmp_path: Path
+) -> None:
+    config = ReproduceConfig(output=str(tmp_path / "all"))
+    found = reproduction.run(config)
+    assert [name for name, _ in asked] == ["train_classifier", "score_energies", "compare_detectors"]
+    assert asked[1][1].classifiers == (f"{asked[0][1].output}/model",), "all under one root"
+    assert (found["hold"], found["do_not_hold"]) == (["A1", "B2"], ["A2"])
+    assert found["failed"] == {"B1": "compare_detectors --recipe digits_detectors: detectors: none"}
+    rows = {row["row"]: row for row in json.loads((tmp_path / "all" / "summary.json").read_text())}
+    assert rows["A1"]["ours"] == {"value": 2.0}
+    assert (rows["A1"]["published"], rows["A1"]["holds"], rows["A1"]["margin"]) == ({"value": 2.0}, True, 1.0)
+    assert rows["A1"]["command"] == "advgen reproduce --rows A1 --scale small"
+    assert (rows["A2"]["holds"], rows["B1"]["holds"]) == (False, None)
+    assert rows["B1"]["failed"].endswith("detectors: none")
+    page = (tmp_path / "all" / "report.html").read_text()
+    assert "Of 4 published claims, 2 hold here at small scale, 1 do not, 1 failed." in page
+    for row in rows:
+        assert f'<section id="{row}">' in page
+
+
+def test_seeds_give_a_spread(asked: list[tuple[str, Any]], tmp_path: Path) -> None:
+    reproduction.run(ReproduceConfig(rows=("A1",), num_seeds=3, output=str(tmp_path)))
+    assert len({config.output for _, config in asked}) == len(asked) == 6
+    (row,) = json.loads((tmp_path / "summary.json").read_text())
+    assert row["ours"]["value"] == 3.0
+    assert row["spread"]["value"] == [2.0, 4.0]
+    assert row["margins"] == [1.0, 2.0, 3.0]
+    assert "over 3 seeds" in (tmp_path / "report.html").read_text()
+
+
+def test_what_a_command_took_the_first_time_is_kept(asked: list[tuple[str, Any]], tmp_path: Path) -> None:
+    config = ReproduceConfig(rows=("A1",), output=str(tmp_path))
+    reproduction.run(config)
+    kept = tmp_path / "seconds.json"
+    kept.write_text(json.dumps(dict.fromkeys(json.loads(kept.read_text()), 100.0)))
+    reproduction.run(config)
+    (row,) = json.loads((tmp_path / "summary.json").read_text())
+    assert row["seconds"] == 200.0
+
+
+def test_results_that_say_nothing_are_a_failed_row(asked: list[tuple[str, Any]], tmp_path: Path) -> None:
+    reproduction.PROGRAMS["score_energies"] = lambda config: {}
+    found = reproduction.run(ReproduceConfig(rows=("A1", "A2"), output=str(tmp_path)))
+    assert found["failed"] == {"A1": "its results could not be read: KeyError: 'value'"}
+    assert found["do_not_hold"] == ["A2"]
+
+
+def test_a_row_that_does_not_exist_is_named() -> None:
+    with pytest.raises(UserError, match=r"rows: no row 'a1'; did you mean 'A1'\?"):
+        chosen(["a1"])
+    with pytest.raises(UserError, match=r"rows: no row 'figure 3'; the catalogue has A1 to "):
+        chosen(["figure 3"])
+    assert [row.id for row in chosen(["C7", "A1"])] == ["A1", "C7"]
