@@ -20,7 +20,7 @@ from advgen_ray.distributed.synthesis_rows import (
 from advgen_ray.distributed.synthesis_starts import Starts
 from advgen_ray.errors import UserError
 from advgen_ray.report.page import Page, render
-from advgen_ray.report.synthesis_page import synthesis_page
+from advgen_ray.report.synthesis_page import SynthesisResults, synthesis_page
 from advgen_ray.stages.inputs import content_digest, load_images, unique_names
 from advgen_ray.stages.synthesis_inputs import feature_digest, judge_digest, synthesizers_of
 from advgen_ray.stages.synthesis_view import SynthesisSets, results_of
@@ -55,7 +55,7 @@ def run_with_page(config: SynthesizeConfig) -> tuple[dict[str, Any], Page]:
         sets = open_sets(config)
         results = results_of(config, sets)
         page = synthesis_page(results, config.model_dump(mode="json"), versions()["advgen_ray"])
-        summary = _summary(config, sets, results.table.to_dict("records"), results.measure.prefix)
+        summary = _summary(config, sets, results)
         write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
         write_atomic(join(config.output, PAGE), render(page).encode())
         tracked.log_metrics({name: value for name, value in summary.items() if isinstance(value, float)})
@@ -145,9 +145,10 @@ def _create(
     )
 
 
-def _summary(config: SynthesizeConfig, sets: SynthesisSets, table: list[dict[Any, Any]], prefix: str) -> dict[str, Any]:
+def _summary(config: SynthesizeConfig, sets: SynthesisSets, results: SynthesisResults) -> dict[str, Any]:
     """The table with its distances called ``fid`` or ``proxy_fid``, and what they rest on."""
-    rows = [_plain(row, prefix) for row in table]
+    prefix = results.measure.prefix
+    rows = [_plain(row, prefix) for row in results.table.to_dict("records")]
     of_models = [row for row in rows if row["model"]]
     best = min(of_models, key=lambda row: row[f"{prefix}fid"])
     manifest = sets.features.manifest
@@ -167,6 +168,9 @@ def _summary(config: SynthesizeConfig, sets: SynthesisSets, table: list[dict[Any
             "reference_identity": sets.features.identity,
         },
         "samples": rows,
+        "least_l2_to_training": {
+            name: round(float(near.distances.min()), 6) for name, near in results.neighbors.items()
+        },  # of the samples that the page shows
         "identities": {f"{name}, {ascent.label}": one.identity for (name, ascent), one in sets.samples.items()},
         "seconds": round(sum(one.manifest["seconds"] for one in sets.every()), 3),
     }
