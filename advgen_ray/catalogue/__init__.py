@@ -1,6 +1,13 @@
 """Every table and figure of the five documents as a row: what it claims, which jobs test it, how they are read."""
 
-from advgen_ray.catalogue import binary_training, counterfactuals, energy_views, one_vs_rest, robust_classifiers
+from advgen_ray.catalogue import (
+    binary_training,
+    counterfactuals,
+    energy_views,
+    one_vs_rest,
+    robust_classifiers,
+    service,
+)
 from advgen_ray.catalogue.entry import Row
 
 ROWS: tuple[Row, ...] = (
@@ -9,4 +16,5 @@ ROWS: tuple[Row, ...] = (
     *counterfactuals.ROWS,
     *binary_training.ROWS,
     *one_vs_rest.ROWS,
+    *service.ROWS,
 )

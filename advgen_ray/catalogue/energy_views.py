@@ -90,6 +90,21 @@ def _gradients(found: Summaries) -> Reading:
     return Reading(figures, sum(row["alignment"] for row in robust) / len(robust) - standard["alignment"])
 
 
+def _dynamics(found: Summaries) -> Reading:
+    epochs = found["losses"]["energy_dynamics"]["sat"]
+    figures = [
+        Figure(f"epoch {row['epoch']}, {what}", row[key])
+        for row in epochs
+        for what, key in (
+            ("E(x), natural", "natural_energy_x"),
+            ("E(x), attacked", "attacked_energy_x"),
+            ("E(x, y) - E(x), natural", "natural_loss"),
+        )
+    ]
+    falls = [epochs[0][key] - epochs[-1][key] for key in ("natural_energy_x", "natural_loss")]
+    return Reading(figures, min(falls))
+
+
 def _subsets(found: Summaries) -> Reading:
     rates = {row["subset"]: row for row in found["subsets"]["error_rates"]}
     figures = [
@@ -199,6 +214,16 @@ ROWS: tuple[Row, ...] = (
         small={"images": STUDY},
         paper={"images": CIFAR10_IMAGES},
         read=_gradients,
+    ),
+    Row(
+        id="B7",
+        source=f"{MIRZA}, A.2, figures D and E",
+        claim="While a classifier is trained adversarially E(x) falls, and E(x, y) comes to E(x).",
+        margin="the lesser fall from the first record to the last, of E(x) and of E(x, y) - E(x)",
+        published_on="",
+        unit="number",
+        read=_dynamics,
+        **LOSSES,
     ),
     Row(
         id="B8",

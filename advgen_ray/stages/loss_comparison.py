@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from advgen_ray.analysis.energy_dynamics import dynamics_table
 from advgen_ray.analysis.loss_comparison import mean_history
 from advgen_ray.analysis.over_seeds import PairedDifference, paired_differences, spread
 from advgen_ray.config.comparisons import CompareLossesConfig
@@ -100,4 +101,5 @@ def _summary(config: CompareLossesConfig, results: LossResults) -> dict[str, Any
         "differences": [plain_difference(one) for one in differences],
         "largest_trades_identity_error": results.identity_error,
         "trainings": plain_rows(results.trainings),
+        "energy_dynamics": {loss: plain_rows(dynamics_table(rows)) for loss, rows in results.energies.items()},
     }

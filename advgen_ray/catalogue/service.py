@@ -1,0 +1,85 @@
+"""Section E: the service, by what a result must not depend on."""
+
+from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work
+from advgen_ray.catalogue.works import CIFAR10_STUDY, STUDY
+
+
+def _trained(recipe: str, data: str) -> dict[str, Work]:
+    """One training by one worker, and the same by two."""
+    return {
+        name: Work(
+            "train_classifier", recipe, (f"workers.num_workers={count}", f"output=runs/{data}/by_{name}_workers")
+        )
+        for name, count in (("one", 1), ("two", 2))
+    }
+
+
+def _made(recipe: str, data: str, study: Work, place: str) -> dict[str, Work]:
+    """One set of counterfactuals by a pool of one actor, and the same by two."""
+    shared = (f"score_model={place}/score_model/model", "num_sources=20", "shard_images=50")
+    pool = ("pool.min_actors={0}", "pool.max_actors={0}")
+    return {
+        name: Work(
+            "generate_counterfactuals",
+            recipe,
+            (*shared, *(one.format(count) for one in pool), f"output=runs/{data}/by_{name}_actors"),
+            (study,),
+        )
+        for name, count in (("one", 1), ("two", 2))
+    }
+
+
+def _workers(found: Summaries) -> Reading:
+    keys = {"clean": "clean_accuracy", "under PGD": "pgd_accuracy"}
+    figures = [Figure(f"{name} worker(s), {what}", found[name][key]) for name in found for what, key in keys.items()]
+    return Reading(figures, 0.03 - max(abs(found["one"][key] - found["two"][key]) for key in keys.values()))
+
+
+def _actors(found: Summaries) -> Reading:
+    keys = ("count", "mean_l2")
+    figures = [Figure(f"{name} actor(s), {key}", found[name][key]) for name in found for key in keys]
+    same_set = found["one"]["identity"] == found["two"]["identity"]
+    difference = max(abs(found["one"][key] - found["two"][key]) for key in keys)
+    return Reading(figures, 1e-6 - difference if same_set else -1.0)
+
+
+def _search(found: Summaries) -> Reading:
+    ended = found["search"]["trials"]
+    figures = [Figure(f"trials {how}", number) for how, number in ended.items()]
+    return Reading(figures, ended.get("stopped", 0) / sum(ended.values()) if not ended.get("failed") else -1.0)
+
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        id="E1",
+        source="The service",
+        claim="Two workers of Ray Train end in a model as accurate as one does.",
+        margin="three points less the larger difference of accuracies",
+        published_on="",
+        small=_trained("digits_classifier", "digits"),
+        paper=_trained("cifar10_classifier", "cifar10"),
+        read=_workers,
+    ),
+    Row(
+        id="E2",
+        source="The service",
+        claim="A set of counterfactuals is the same from one actor of Ray Data and from two.",
+        margin="a millionth less the difference of count and mean L2",
+        published_on="",
+        unit="number",
+        small=_made("digits_counterfactuals", "digits", STUDY, "runs/demo"),
+        paper=_made("cifar10_counterfactuals", "cifar10", CIFAR10_STUDY, "runs/cifar10"),
+        read=_actors,
+    ),
+    Row(
+        id="E3",
+        source="The service",
+        claim="A search by Ray Tune stops poor trials on their way, and none fails.",
+        margin="share of the trials that were stopped",
+        published_on="",
+        unit="number",
+        small={"search": Work("search", "digits_search")},
+        paper={"search": Work("search", "cifar10_search")},
+        read=_search,
+    ),
+)
