@@ -3,6 +3,7 @@
 from advgen_ray.catalogue import (
     binary_training,
     counterfactuals,
+    energy_in_training,
     energy_views,
     one_vs_rest,
     robust_classifiers,
@@ -13,6 +14,7 @@ from advgen_ray.catalogue.entry import Row
 ROWS: tuple[Row, ...] = (
     *robust_classifiers.ROWS,
     *energy_views.ROWS,
+    *energy_in_training.ROWS,
     *counterfactuals.ROWS,
     *binary_training.ROWS,
     *one_vs_rest.ROWS,

@@ -1,4 +1,4 @@
-"""Section B: energy views of a classifier (S003; S001's supplement)."""
+"""Section B, first half: what a classifier's energy says of images and attacks (S003; S001's supplement)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -90,53 +90,6 @@ def _gradients(found: Summaries) -> Reading:
     return Reading(figures, sum(row["alignment"] for row in robust) / len(robust) - standard["alignment"])
 
 
-def _dynamics(found: Summaries) -> Reading:
-    epochs = found["losses"]["energy_dynamics"]["sat"]
-    figures = [
-        Figure(f"epoch {row['epoch']}, {what}", row[key])
-        for row in epochs
-        for what, key in (
-            ("E(x), natural", "natural_energy_x"),
-            ("E(x), attacked", "attacked_energy_x"),
-            ("E(x, y) - E(x), natural", "natural_loss"),
-        )
-    ]
-    falls = [epochs[0][key] - epochs[-1][key] for key in ("natural_energy_x", "natural_loss")]
-    return Reading(figures, min(falls))
-
-
-def _subsets(found: Summaries) -> Reading:
-    rates = {row["subset"]: row for row in found["subsets"]["error_rates"]}
-    figures = [
-        Figure(f"without {name}, {what}", row[f"{key}_mean"])
-        for name, row in rates.items()
-        for what, key in (("clean error", "clean_error"), ("adversarial error", "adversarial_error"))
-    ]
-    gap = {name: row["adversarial_error_mean"] for name, row in rates.items()}
-    return Reading(figures, gap["H"] - gap["L"])
-
-
-def _trades(found: Summaries) -> Reading:
-    error = found["losses"]["largest_trades_identity_error"]
-    return Reading([Figure("largest error of the identity", error)], 1e-3 - error)
-
-
-def _images(found: Summaries) -> Reading:
-    rows = found["images"].get("classifier_images", found["images"])["generated"]
-    robust = [row for row in rows if row["eps"] > 0]
-    figures = [
-        Figure(f"{row['classifier']}, {what}", row[key])
-        for row in rows
-        for what, key in (("E(x) of the start", "start_energy_x"), ("E(x) of the image", "energy_x"))
-    ]
-    figures += [Figure(f"{row['classifier']}, seen as its class by a judge", row["judged"]) for row in rows]
-    falls = min(row["start_energy_x"] - row["energy_x"] for row in robust)
-    return Reading(figures, falls if min(row["judged"] for row in robust) > 0.5 else -abs(falls))
-
-
-LOSSES = {"small": {"losses": Work("compare_losses", "digits_losses")},
-          "paper": {"losses": Work("compare_losses", "cifar10_losses")}}  # fmt: skip
-
 ROWS: tuple[Row, ...] = (
     Row(
         id="B1",
@@ -214,46 +167,5 @@ ROWS: tuple[Row, ...] = (
         small={"images": STUDY},
         paper={"images": CIFAR10_IMAGES},
         read=_gradients,
-    ),
-    Row(
-        id="B7",
-        source=f"{MIRZA}, A.2, figures D and E",
-        claim="While a classifier is trained adversarially E(x) falls, and E(x, y) comes to E(x).",
-        margin="the lesser fall from the first record to the last, of E(x) and of E(x, y) - E(x)",
-        published_on="",
-        unit="number",
-        read=_dynamics,
-        **LOSSES,
-    ),
-    Row(
-        id="B8",
-        source=f"{MIRZA}, A.4, figure F, tables A and B",
-        claim="Correct images of high energy carry more of a classifier's robustness than those of low energy.",
-        margin="adversarial error without the high ones less without the low ones",
-        published_on="",
-        small={"subsets": Work("compare_subsets", "digits_subsets")},
-        paper={"subsets": Work("compare_subsets", "cifar10_subsets")},
-        read=_subsets,
-    ),
-    Row(
-        id="B9",
-        source=f"{MIRZA}, A.5, corollary 1",
-        claim="TRADES' divergence is a conditional and a marginal term of energies, in every record of its training.",
-        margin="a thousandth less the largest error of the identity",
-        published_on="",
-        unit="number",
-        read=_trades,
-        **LOSSES,
-    ),
-    Row(
-        id="B10",
-        source=f"{MIRZA}, A.7, figures G to J",
-        claim="Langevin steps down a robust classifier's energy end in images that another classifier recognizes.",
-        margin="the least fall of E(x) among robust classifiers",
-        published_on="",
-        unit="number",
-        small={"images": STUDY},
-        paper={"images": CIFAR10_IMAGES},
-        read=_images,
     ),
 )

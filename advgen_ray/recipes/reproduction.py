@@ -3,11 +3,11 @@
 from advgen_ray.config import ReproduceConfig
 
 
-def small_reproduction() -> ReproduceConfig:
+def catalogue_small() -> ReproduceConfig:
     """Every row of the catalogue at small scale, one seed: some hours on two cores."""
     return ReproduceConfig()
 
 
-def paper_reproduction() -> ReproduceConfig:
+def catalogue_paper() -> ReproduceConfig:
     """Every row at the scale of its document: weeks of one GPU; ``--dry-run`` of each job tells its resources."""
     return ReproduceConfig(scale="paper", output="runs/reproduce-paper")

@@ -6,6 +6,7 @@ from advgen_ray import recipes
 from advgen_ray.config import (
     GenerateConfig,
     ReadRatingsConfig,
+    ReproduceConfig,
     SearchConfig,
     SimulateBinaryTrainingConfig,
     StudyConfig,
@@ -35,6 +36,9 @@ def test_recipe_names_begin_with_their_data_set():
             continue
         if isinstance(config, SimulateBinaryTrainingConfig):  # points that it draws itself
             assert recipe.name.startswith("plane_")
+            continue
+        if isinstance(config, ReproduceConfig):  # each row names its own
+            assert recipe.name.startswith("catalogue_")
             continue
         if isinstance(config, SearchConfig):
             assert recipe.name.startswith(config.base["data"]["name"])
