@@ -22,10 +22,10 @@ class Work:
 
 @dataclass(frozen=True)
 class Figure:
-    """One number of a row; ``published`` is the document's, on its own data."""
+    """One number of a row; ``published`` is the document's, on its own data. Either may be missing."""
 
     name: str
-    ours: float
+    ours: float | None
     published: float | None = None
 
 

@@ -12,12 +12,12 @@ from advgen_ray.catalogue.placing import command
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure over seeds."""
+    """A figure over seeds; only published where none has it."""
 
     name: str
-    mean: float
-    low: float
-    high: float
+    mean: float | None
+    low: float | None
+    high: float | None
     published: float | None
 
 
@@ -37,8 +37,10 @@ class RowResult:
         """Those of the first seed, each over the seeds that have it."""
         found = []
         for figure in self.readings[0].figures if self.readings else []:
-            values = [one.ours for reading in self.readings for one in reading.figures if one.name == figure.name]
-            found.append(Spread(figure.name, mean(values), min(values), max(values), figure.published))
+            same = [one.ours for reading in self.readings for one in reading.figures if one.name == figure.name]
+            values = [value for value in same if value is not None]
+            mean_, low, high = (mean(values), min(values), max(values)) if values else (None, None, None)
+            found.append(Spread(figure.name, mean_, low, high, figure.published))
         return found
 
     @property
@@ -75,8 +77,8 @@ def as_json(result: RowResult) -> dict[str, Any]:
         "row": result.row.id,
         "source": result.row.source,
         "claim": result.row.claim,
-        "ours": {one.name: _rounded(one.mean) for one in result.figures},
-        "spread": {one.name: [_rounded(one.low), _rounded(one.high)] for one in result.figures},
+        "ours": {one.name: _rounded(one.mean) for one in result.figures if one.mean is not None},
+        "spread": {one.name: [_rounded(one.low), _rounded(one.high)] for one in result.figures if one.mean is not None},
         "published": {one.name: one.published for one in result.figures if one.published is not None},
         "published_on": result.row.published_on,
         "holds": result.holds,

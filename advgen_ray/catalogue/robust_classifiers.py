@@ -11,14 +11,13 @@ LEADERBOARD = {"sat": 0.4925, "trades": 0.5308, "mart": 0.5629}  # AutoAttack's,
 
 def _accuracies(found: Summaries, published: dict[float, tuple[float, float]]) -> list[Figure]:
     """Clean and PGD accuracy of every classifier, the published ones of the same radius beside them."""
-    figures = []
-    for model in found["study"]["classifiers"]:
-        clean, pgd = published.get(model["eps"], (None, None))
-        figures += [
-            Figure(f"eps {model['eps']:g}, clean", model["clean_accuracy"], clean),
-            Figure(f"eps {model['eps']:g}, PGD(8)", model["pgd_accuracy"], pgd),
-        ]
-    return figures
+    ours = {model["eps"]: (model["clean_accuracy"], model["pgd_accuracy"]) for model in found["study"]["classifiers"]}
+    missing = (None, None)
+    return [
+        Figure(f"eps {eps:g}, {what}", ours.get(eps, missing)[place], published.get(eps, missing)[place])
+        for eps in sorted(ours.keys() | published.keys())
+        for place, what in enumerate(("clean", "PGD(8)"))
+    ]
 
 
 def _table_1(found: Summaries) -> Reading:

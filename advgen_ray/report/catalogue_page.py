@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from advgen_ray.catalogue.results import RowResult
+from advgen_ray.catalogue.entry import Unit
+from advgen_ray.catalogue.results import RowResult, Spread
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
@@ -81,14 +82,18 @@ def _figures(result: RowResult) -> Table:
         [
             one.name,
             written(one.mean, unit),
-            *([f"{written(one.low, unit)} to {written(one.high, unit)}"] if several else []),
-            "" if one.published is None else written(one.published, unit),
+            *([_range(one, unit)] if several else []),
+            written(one.published, unit),
         ]
         for one in result.figures
     ]
     columns = ["Figure", "here", *(["over seeds"] if several else []), "published"]
     caption = f"Published: {result.row.published_on}." if result.row.published_on else "The document prints no figure."
     return Table(f"{result.row.id} in figures", caption, columns, rows)
+
+
+def _range(figure: Spread, unit: Unit) -> str:
+    return "" if figure.mean is None else f"{written(figure.low, unit)} to {written(figure.high, unit)}"
 
 
 def _commands(result: RowResult) -> Details:

@@ -13,19 +13,22 @@ from advgen_ray.report.style import BLUE, ORANGE, draw, in_percent
 INCHES_OF_A_FIGURE = 0.26
 
 
-def written(value: float, unit: Unit) -> str:
-    """A figure in its unit."""
+def written(value: float | None, unit: Unit) -> str:
+    """A figure in its unit, "" where it is missing."""
+    if value is None:
+        return ""
     return numbers.percent(value) if unit == "share" else numbers.decimal(value, 3 if abs(value) < 10 else 1)
 
 
 def ours_panel(row_id: str, figures: Sequence[Spread], unit: Unit) -> Panel:
     """A dot a figure, its range over seeds as a line."""
-    told = "; ".join(f"{one.name} {written(one.mean, unit)}" for one in figures)
+    told = "; ".join(f"{one.name} {written(one.mean, unit)}" for one in figures if one.mean is not None)
 
     def paint(axes: Axes) -> None:
         for place, one in enumerate(figures):
-            axes.plot([one.low, one.high], [place, place], color=BLUE, linewidth=3.0, alpha=0.45)
-            axes.plot([one.mean], [place], "o", color=BLUE)
+            if one.low is not None and one.high is not None and one.mean is not None:
+                axes.plot([one.low, one.high], [place, place], color=BLUE, linewidth=3.0, alpha=0.45)
+                axes.plot([one.mean], [place], "o", color=BLUE)
         _label(axes, [one.name for one in figures], unit)
 
     return draw(f"catalogue-{row_id}-ours", f"Here: {told}.", _size(figures), paint)

@@ -18,6 +18,7 @@ from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.report.catalogue_page import catalogue_page
 from advgen_ray.report.page import render
 from advgen_ray.stages.programs import PROGRAMS
+from advgen_ray.stages.search_results import TRIALS
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
 from advgen_ray.tracking import tracked_run
 
@@ -67,10 +68,15 @@ def chosen(ids: Sequence[str]) -> list[Row]:
 
 
 def stored(output: str) -> dict[str, Any]:
-    """What a job's summary.json says; for a job of several stages those of its parts, by the names of their folders."""
+    """What a job's summary.json says; for a job of several stages those of its parts, by the names of their folders.
+
+    Of a search every trial too.
+    """
     places = {name: join(output, name, SUMMARY) for name in PARTS}
     parts = {name: json.loads(read_bytes(uri)) for name, uri in places.items() if exists(uri)}
-    own = join(output, SUMMARY)
+    own, trials = join(output, SUMMARY), join(output, TRIALS)
+    if exists(trials):
+        parts["every_trial"] = json.loads(read_bytes(trials))
     return parts | (json.loads(read_bytes(own)) if exists(own) else {})
 
 
