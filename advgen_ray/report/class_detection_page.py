@@ -11,7 +11,7 @@ from advgen_ray.analysis.class_detection import TPR, TRANSFERRED, WORST, Curve
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Details, Figure, KeyFigure, Panel, Section, Table
 from advgen_ray.report.page import Page
-from advgen_ray.report.style import DASHES, SERIES, WIDE, draw, in_percent
+from advgen_ray.report.style import DASHES, SERIES, WIDE, draw, in_percent, legend_above
 
 WHAT_THEY_ARE = {
     "energy": "Energy is E(x), in the direction that its fit found",
@@ -130,11 +130,12 @@ def _curve_panel(curves: Mapping[tuple[str, str], Curve], method: str) -> Panel:
             dash, colour = DASHES[place % len(DASHES)], SERIES[place % len(SERIES)]
             axes.plot(curve.fpr, curve.tpr, linestyle=dash, color=colour, label=attack)
         axes.axhline(TPR, color="0.6", lw=0.6)
-        axes.set(xlabel="attacked images that pass", ylabel="images that pass as they are", title=_capital(method))
+        axes.set(xlabel="attacked images that pass", ylabel="images that pass as they are")
+        axes.set_title(_capital(method), pad=8 + 14 * -(-len(own) // 2))
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         in_percent(axes.xaxis)
         in_percent(axes.yaxis)
-        axes.legend(frameon=False, fontsize=7)
+        legend_above(axes, num_columns=2)
 
     told = "; ".join(f"{attack} {numbers.percent(curve.fpr_at(TPR))}" for attack, curve in own.items())
     return draw(f"detection-{method}", f"{method} detection, false positives at {TPR:.0%} TPR: {told}.", WIDE, paint)
