@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-long lint format bench faults wheel constraints install clean
+.PHONY: demo reproduce test test-long lint format bench faults wheel constraints install clean
 
 demo: $(INSTALLED)  ## the whole study on scikit-learn's digits; ends in runs/demo/report.html
 	$(BIN)/advgen demo
+
+reproduce: $(INSTALLED)  ## every row of the five documents at small scale; ends in runs/reproduce/report.html
+	$(BIN)/advgen reproduce --all
 
 # Two processes: tests of a cluster mostly wait for its processes to start. By file, as tests of one share trainings; in
 # the order of tests/conftest.py, which has the slow ones first, so that both processes end together.
