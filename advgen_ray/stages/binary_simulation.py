@@ -1,7 +1,6 @@
 """The stage that simulates binary AT in the plane: four cases, each kept when it is done, then the page."""
 
 import io
-import json
 import time
 import zipfile
 from importlib.metadata import version
@@ -13,13 +12,12 @@ from advgen_ray.analysis.binary_simulation import Case, Claim, Measures, claims,
 from advgen_ray.config import SimulateBinaryTrainingConfig
 from advgen_ray.errors import UserError
 from advgen_ray.report.binary_simulation_page import binary_simulation_page
-from advgen_ray.report.page import render
 from advgen_ray.stages.claims import claim
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage.filesystem import exists, join, read_bytes, write_atomic
-from advgen_ray.tracking import tracked_run
 from advgen_ray.training.binary_simulation import P0, PROBLEMS, grid_points, simulate
 
-PLAN, PAGE, SUMMARY = "plan.json", "report.html", "summary.json"
+PLAN = "plan.json"
 CASES: tuple[Case, ...] = tuple((problem, p0) for problem in PROBLEMS for p0 in P0)
 
 
@@ -31,9 +29,7 @@ def run(config: SimulateBinaryTrainingConfig) -> dict[str, Any]:
     """
     claim(config, config.output, PLAN, "binary_simulation")
     states = {case: _stored(config, case) for case in CASES}
-    with tracked_run(
-        "binary_simulation", config.model_dump(mode="json"), tags={"config_digest": config.digest()}
-    ) as tracked:
+    with tracked_job("binary_simulation", config) as tracked:
         if all(states.values()):
             print(f"binary_simulation: {config.output} is complete, nothing to compute", flush=True)
         known = {case: seen or _simulated(config, case) for case, seen in states.items()}
@@ -48,8 +44,7 @@ def run(config: SimulateBinaryTrainingConfig) -> dict[str, Any]:
             known, points, first, last, found, floor, config.model_dump(mode="json"), version("advgen_ray")
         )
         summary = _summary(config, first, last, found, floor)
-        write_atomic(join(config.output, PAGE), render(page).encode())
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1, allow_nan=False) + "\n").encode())
+        publish(config.output, summary, page)
         tracked.log_metrics({"claims_held": summary["claims_held"]} | _metrics(last))
     return summary
 

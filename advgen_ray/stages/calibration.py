@@ -1,6 +1,5 @@
 """The stage that calibrates a generative classifier: logits by Ray Data, constants by descent, a model of its own."""
 
-import json
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -15,16 +14,15 @@ from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.errors import UserError
 from advgen_ray.models.one_vs_rest import OneVsRest
 from advgen_ray.report.calibration_page import calibration_page
-from advgen_ray.report.page import render
 from advgen_ray.stages import energies
 from advgen_ray.stages.inputs import load_classifier
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.stages.training import store_model
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import exists, join, local_copy, write_atomic
-from advgen_ray.tracking import tracked_run
+from advgen_ray.storage.filesystem import exists, join, local_copy
 from advgen_ray.training.model_directory import CARD, ONE_VS_REST, LoadedModel, read_card
 
-LOGITS, MODEL, PAGE, SUMMARY = "logits", "model", "report.html", "summary.json"
+LOGITS, MODEL = "logits", "model"
 
 
 def run(config: CalibrateClassifierConfig) -> dict[str, Any]:
@@ -35,7 +33,7 @@ def run(config: CalibrateClassifierConfig) -> dict[str, Any]:
     """
     source, scoring = _source(config), _scoring(config)
     result_set, groups = energies.prepare(scoring)
-    with tracked_run("calibration", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("calibration", config) as tracked:
         if result_set.finished():
             print(f"calibration: {result_set.uri} is complete, no logits to read", flush=True)
         else:
@@ -49,8 +47,7 @@ def run(config: CalibrateClassifierConfig) -> dict[str, Any]:
         page = calibration_page(
             found, table, splits["test"], info.class_names, config.model_dump(mode="json"), version("advgen_ray")
         )
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(page).encode())
+        publish(config.output, summary, page)
         tracked.log_metrics(summary)
     return summary
 

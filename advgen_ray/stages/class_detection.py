@@ -1,6 +1,5 @@
 """The stage that evaluates detection under attack: checks, Ray Data map, rates, page."""
 
-import json
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -18,16 +17,14 @@ from advgen_ray.distributed.detector_rows import Detector
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.errors import UserError
 from advgen_ray.report.class_detection_page import class_detection_page
-from advgen_ray.report.page import render
 from advgen_ray.stages.detectors import check_every_class
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images
 from advgen_ray.stages.one_vs_rest_evaluation import detector_of
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import join, write_atomic
-from advgen_ray.tracking import tracked_run
+from advgen_ray.storage.filesystem import join
 from advgen_ray.training.model_directory import LoadedModel
 
-PAGE, SUMMARY = "report.html", "summary.json"
 NUMBERS = [
     "detector", "attack", "knows", "image_id", "label", "predicted", "predicted_logit", "chosen", "chosen_logit",
 ]  # fmt: skip
@@ -40,7 +37,7 @@ def run(config: EvaluateDetectionConfig) -> dict[str, Any]:
     in the same place or a place that cannot be written.
     """
     classifier, detectors, result_set = prepare(config)
-    with tracked_run("detection", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("detection", config) as tracked:
         if result_set.finished():
             print(f"detection: {config.output} is complete, nothing to compute", flush=True)
         else:
@@ -59,8 +56,7 @@ def run(config: EvaluateDetectionConfig) -> dict[str, Any]:
         }
         names = {"kd_bu": "KD+BU" if has_dropout(classifier.model) else "KD", "lid": "LID"}
         page = class_detection_page(found, curves(rows), names, config.model_dump(mode="json"), version("advgen_ray"))
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(page).encode())
+        publish(config.output, summary, page)
         tracked.log_metrics({name: value for name, value in summary.items() if name.endswith("_95")})
     return summary
 

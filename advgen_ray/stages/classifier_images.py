@@ -23,12 +23,12 @@ from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.energy.input_gradients import to_picture
 from advgen_ray.errors import UserError
 from advgen_ray.report.classifier_images_page import ClassifierImages, Neighbors, classifier_images_page
-from advgen_ray.report.page import Page, render
+from advgen_ray.report.page import Page
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images, unique_names
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, read_bytes, write_atomic
 from advgen_ray.storage.schemas import column_to_images
-from advgen_ray.tracking import tracked_run
 
 NUM_CLASSES_SHOWN, NUM_SHOWN = 10, 10  # rows of a grid, and pictures in each
 NUMBERS = [
@@ -37,7 +37,7 @@ NUMBERS = [
     "neighbor_ssim",
 ]  # fmt: skip
 GRADIENT_NUMBERS = ["classifier", "classifier_eps", "label", "predicted", "gradient_norm", "alignment", "sparsity"]
-PAGE, SUMMARY, CONFIG = "report.html", "summary.json", "config.json"
+CONFIG = "config.json"
 GENERATED, GRADIENTS = "generated", "gradients"
 
 
@@ -48,9 +48,7 @@ def run(config: GenerateFromClassifierConfig) -> dict[str, Any]:
     images, another set in the same place or a place that cannot be written.
     """
     maps = prepare(config)
-    with tracked_run(
-        "classifier images", config.model_dump(mode="json"), tags={"config_digest": config.digest()}
-    ) as tracked:
+    with tracked_job("classifier images", config) as tracked:
         missing = [one for one in maps if not one.result_set.finished()]
         if missing:
             run_maps("classifier images", missing, config.pool)
@@ -60,8 +58,7 @@ def run(config: GenerateFromClassifierConfig) -> dict[str, Any]:
         results = _results(config, generated, gradients)
         summary = _summary(config, results, generated, gradients)
         write_atomic(join(config.output, CONFIG), config.model_dump_json(indent=1).encode())
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(_page(config, results)).encode())
+        publish(config.output, summary, _page(config, results))
         tracked.log_metrics(
             {
                 f"{row['classifier']}/{key}": value

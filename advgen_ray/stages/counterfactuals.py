@@ -20,6 +20,7 @@ from advgen_ray.stages.inputs import (
     load_score_model,
     open_counterfactuals,
 )
+from advgen_ray.stages.outcome import tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.tracking import Run, tracked_run
 
@@ -118,7 +119,7 @@ def _map(config: CounterfactualsConfig, result_set: ResultSet, judge: Judge | No
 
 
 def _tracked(name: str, config: CounterfactualsConfig) -> AbstractContextManager[Run]:
-    return tracked_run(name, config.model_dump(mode="json"), tags={"config_digest": config.digest()})
+    return tracked_job(name, config)
 
 
 def _summary(result_set: ResultSet) -> dict[str, Any]:

@@ -16,17 +16,17 @@ from advgen_ray.distributed.detection_rows import DetectionRows, detection_group
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.errors import UserError
 from advgen_ray.report.detectors_page import DetectorResults, detectors_page
-from advgen_ray.report.page import Page, render
+from advgen_ray.report.page import Page
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, read_bytes, write_atomic
-from advgen_ray.tracking import tracked_run
 
 COLUMNS = [
     "image_id", "half", "view", "attack", "attack_eps", "correct", "energy_x", "energy_xy", "kd_bu", "bandwidth", "lid",
 ]  # fmt: skip
 RATES = ("detection_rate", "false_positive_rate", "noisy_positive_rate", "auroc")
-PAGE, SUMMARY, CONFIG = "report.html", "summary.json", "config.json"
+CONFIG = "config.json"
 
 
 def run(config: CompareDetectorsConfig) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def run(config: CompareDetectorsConfig) -> dict[str, Any]:
     lacks, a reference without some class, another set in the same place or a place that cannot be written.
     """
     result_set = prepare(config)
-    with tracked_run("detectors", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("detectors", config) as tracked:
         if result_set.finished():
             print(f"detectors: {config.output} is complete, nothing to compute but the fits", flush=True)
         else:
@@ -44,8 +44,7 @@ def run(config: CompareDetectorsConfig) -> dict[str, Any]:
         results = _results(config, result_set)
         summary = _summary(config, result_set, results)
         write_atomic(join(config.output, CONFIG), config.model_dump_json(indent=1).encode())
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(_page(config, results)).encode())
+        publish(config.output, summary, _page(config, results))
         tracked.log_metrics(
             {f"{row['detector']}/{row['attack']}/{key}": row[key] for row in summary["detectors"] for key in RATES}
         )

@@ -1,6 +1,5 @@
 """The stage that classifies images by the distance of their counterfactuals: sets by sampler, curves, page."""
 
-import json
 from importlib.metadata import version
 from typing import Any
 
@@ -11,15 +10,14 @@ from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.distributed.ce_generators import evaluations_of
 from advgen_ray.report.distance_classifier_page import distance_classifier_page
-from advgen_ray.report.page import render
 from advgen_ray.stages import counterfactuals
 from advgen_ray.stages.claims import claim
 from advgen_ray.stages.inputs import load_score_model
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import join, write_atomic
-from advgen_ray.tracking import tracked_run
+from advgen_ray.storage.filesystem import join
 
-PLAN, PAGE, SUMMARY = "plan.json", "report.html", "summary.json"
+PLAN = "plan.json"
 
 
 def run(config: ClassifyByDistanceConfig) -> dict[str, Any]:
@@ -31,9 +29,7 @@ def run(config: ClassifyByDistanceConfig) -> dict[str, Any]:
     generation = config.generation
     sde = load_score_model(generation.score_model, generation.data, generation.unconditional_model).sde
     parts = [_part(config, sampler) for sampler in config.samplers]
-    with tracked_run(
-        "distance classifier", config.model_dump(mode="json"), tags={"config_digest": config.digest()}
-    ) as run:
+    with tracked_job("distance classifier", config) as run:
         counterfactuals.run_all(parts)
         sets = [_timed(part, evaluations_of(part, sde)) for part in parts]
         table = accuracy_by_cost(sets)
@@ -48,8 +44,7 @@ def run(config: ClassifyByDistanceConfig) -> dict[str, Any]:
             "accuracy": round(best.accuracy.value, 6),
             "curves": table.round(6).to_dict("records"),
         }
-        write_atomic(join(config.output, PAGE), render(page).encode())
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
+        publish(config.output, summary, page)
         run.log_metrics({"accuracy": best.accuracy.value})
     return summary
 

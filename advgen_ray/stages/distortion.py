@@ -1,6 +1,5 @@
 """The stage that measures least distortion: checks, Ray Data map, table of distances, page."""
 
-import json
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -19,15 +18,13 @@ from advgen_ray.distributed.distortion_rows import DistortionRows, diagonal_of, 
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.errors import UserError
 from advgen_ray.report.distortion_page import Distortions, distortion_page
-from advgen_ray.report.page import render
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images
 from advgen_ray.stages.one_vs_rest_evaluation import detector_of
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import join, write_atomic
+from advgen_ray.storage.filesystem import join
 from advgen_ray.storage.schemas import column_to_images
-from advgen_ray.tracking import tracked_run
 
-PAGE, SUMMARY = "report.html", "summary.json"
 NUMBERS = ["method", "search", "image_id", "label", "target_rank", "target", "threshold", "found", "distortion"]
 
 
@@ -38,7 +35,7 @@ def run(config: MeasureDistortionConfig) -> dict[str, Any]:
     another set in the same place or a place that cannot be written.
     """
     images, classifier, detectors, result_set = prepare(config)
-    with tracked_run("distortion", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("distortion", config) as tracked:
         if result_set.finished():
             print(f"distortion: {config.output} is complete, nothing to compute", flush=True)
         else:
@@ -48,8 +45,7 @@ def run(config: MeasureDistortionConfig) -> dict[str, Any]:
         summary = _summary(config, result_set, rows, found)
         results = Distortions(found, distances(rows), *_pictures(config, images, result_set))
         page = distortion_page(results, config.model_dump(mode="json"), summary["thresholds"], version("advgen_ray"))
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(page).encode())
+        publish(config.output, summary, page)
         tracked.log_metrics({name: value for name, value in summary.items() if name.endswith(("_mean", "_found"))})
     return summary
 

@@ -17,12 +17,11 @@ from advgen_ray.errors import UserError
 from advgen_ray.report.energies_page import energies_page
 from advgen_ray.report.page import render
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images, open_counterfactuals, unique_names
+from advgen_ray.stages.outcome import PAGE, SUMMARY, tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, write_atomic
-from advgen_ray.tracking import tracked_run
 
 ATTACKED_SPLIT = "test"
-PAGE, SUMMARY = "report.html", "summary.json"
 GROUP_KEYS = ("view", "attack", "attack_eps", "image_set")
 
 
@@ -36,7 +35,7 @@ def run(config: ScoreEnergiesConfig) -> dict[str, Any]:
     if result_set.finished():
         print(f"energies: {config.output} is complete, nothing to compute", flush=True)
         return _told(config, result_set, _summary(result_set))
-    with tracked_run("energies", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("energies", config) as tracked:
         run_map("energies", result_set, partial(EnergyRows, config, result_set, groups), config.pool)
         summary = _summary(result_set)
         tracked.log_metrics(_metrics(summary))

@@ -1,6 +1,5 @@
 """The stage that explains predictions by integrated gradients: checks, Ray Data map, shares, page."""
 
-import json
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -17,14 +16,12 @@ from advgen_ray.distributed.explanation_rows import ExplanationRows, num_shards
 from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.energy.input_gradients import to_picture
 from advgen_ray.report.explanation_page import Explanations, explanation_page
-from advgen_ray.report.page import render
 from advgen_ray.stages.inputs import content_digest, load_any_model, load_images, rows_of_images, unique_names
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import join, write_atomic
+from advgen_ray.storage.filesystem import join
 from advgen_ray.storage.schemas import column_to_images
-from advgen_ray.tracking import tracked_run
 
-PAGE, SUMMARY = "report.html", "summary.json"
 MAX_SHOWN = 10  # classes
 NUMBERS = [
     "classifier", "baseline", "image_id", "label", "predicted", "logit", "baseline_logit", "delta", "bright_share",
@@ -41,9 +38,7 @@ def run(config: ExplainPredictionsConfig) -> dict[str, Any]:
     """
     explanations = prepare(config)
     result_set = explanations.result_set
-    with tracked_run(
-        "explanations", config.model_dump(mode="json"), tags={"config_digest": config.digest()}
-    ) as tracked:
+    with tracked_job("explanations", config) as tracked:
         if result_set.finished():
             print(f"explanations: {config.output} is complete, nothing to compute", flush=True)
         else:
@@ -60,8 +55,7 @@ def run(config: ExplainPredictionsConfig) -> dict[str, Any]:
             "seconds": result_set.manifest["seconds"],
         }
         page = explanation_page(results, config.model_dump(mode="json"), version("advgen_ray"))
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(page).encode())
+        publish(config.output, summary, page)
         tracked.log_metrics({"largest_missed_share": largest} | {
             f"{row['baseline']}/{row['classifier']}/{key}": row[key] for row in rows for key in ("attributed", "excess")
         })  # fmt: skip

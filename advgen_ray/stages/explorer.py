@@ -16,10 +16,10 @@ from advgen_ray.report.explorer.page import ExplorerPage, render
 from advgen_ray.report.explorer.sheets import sheet, sources_per_block
 from advgen_ray.report.study import eps_labels
 from advgen_ray.stages.explorer_inputs import METRICS, Explored, read_explored
+from advgen_ray.stages.outcome import tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import ensure_writable, join, remove_tree, write_atomic
 from advgen_ray.storage.schemas import column_to_images
-from advgen_ray.tracking import tracked_run
 
 PAGE = "explorer.html"
 
@@ -33,7 +33,7 @@ def run(config: ExploreCounterfactualsConfig) -> dict[str, Any]:
     begin = time.monotonic()
     explored = read_explored(config)
     ensure_writable(config.output)
-    with tracked_run("explorer", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("explorer", config) as tracked:
         summary = write_page(config, explored) | {"seconds": round(time.monotonic() - begin, 3)}
         tracked.log_metrics(summary)
     return summary

@@ -1,6 +1,5 @@
 """The stage that sets gradients beside counterfactuals: checks, Ray Data map, table, page."""
 
-import json
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -11,13 +10,11 @@ from advgen_ray.distributed.alignment_rows import AlignmentRows
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.errors import UserError
 from advgen_ray.report.alignment_page import alignment_page
-from advgen_ray.report.page import render
 from advgen_ray.stages.inputs import load_classifier, open_counterfactuals, unique_names
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import join, write_atomic
-from advgen_ray.tracking import tracked_run
+from advgen_ray.storage.filesystem import join
 
-PAGE, SUMMARY = "report.html", "summary.json"
 READ = ["classifier", "classifier_eps", "source_id", "source_label", "y_target", "l2", "alignment", "class_alignment"]
 
 
@@ -28,7 +25,7 @@ def run(config: AlignGradientsConfig) -> dict[str, Any]:
     of the data set, another set in the same place or a place that cannot be written.
     """
     result_set = prepare(config)
-    with tracked_run("alignment", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("alignment", config) as tracked:
         if result_set.finished():
             print(f"alignment: {config.output} is complete, nothing to compute", flush=True)
         else:
@@ -41,8 +38,7 @@ def run(config: AlignGradientsConfig) -> dict[str, Any]:
             "report": join(config.output, PAGE),
             "classifiers": kept.round(6).to_dict("records"),
         }
-        write_atomic(join(config.output, PAGE), render(page).encode())
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
+        publish(config.output, summary, page)
         tracked.log_metrics({f"{row['classifier']}/alignment": row["alignment"] for row in summary["classifiers"]})
     return summary
 

@@ -1,6 +1,5 @@
 """The stage that compares losses: the same training with each, over seeds, ending in a page."""
 
-import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
@@ -13,7 +12,6 @@ from advgen_ray.analysis.over_seeds import PairedDifference, paired_differences,
 from advgen_ray.config.comparisons import CompareLossesConfig
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.report.loss_page import LossResults, loss_page
-from advgen_ray.report.page import render
 from advgen_ray.stages import classifier
 from advgen_ray.stages.claims import claim
 from advgen_ray.stages.compared_trainings import (
@@ -24,13 +22,13 @@ from advgen_ray.stages.compared_trainings import (
     training_table,
 )
 from advgen_ray.stages.energy_view import read_recorded
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.stages.training import check_data
-from advgen_ray.storage.filesystem import join, write_atomic
-from advgen_ray.tracking import tracked_run
+from advgen_ray.storage.filesystem import join
 
 ACCURACIES = ("clean_accuracy", "pgd_accuracy")
 IDENTITY_ERROR = "trades_identity_error"
-PLAN, PAGE, SUMMARY = "losses.json", "report.html", "summary.json"
+PLAN = "losses.json"
 
 
 def run(config: CompareLossesConfig) -> dict[str, Any]:
@@ -43,13 +41,12 @@ def run(config: CompareLossesConfig) -> dict[str, Any]:
     }
     check_data(list(trainings.values()))
     claim(config, config.output, PLAN, "loss comparison")
-    with tracked_run("losses", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("losses", config) as tracked:
         classifier.run_all(list(trainings.values()))
         results = _results(config, trainings)
         summary = _summary(config, results)
         page = loss_page(results, config.model_dump(mode="json"), version("advgen_ray"))
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(page).encode())
+        publish(config.output, summary, page)
         tracked.log_metrics(
             {f"{row['loss']}/{key}": value for row in summary["losses"] for key, value in row.items() if key != "loss"}
         )

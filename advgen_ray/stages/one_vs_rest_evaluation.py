@@ -1,6 +1,5 @@
 """The stage that evaluates detectors of one class each: checks, Ray Data map, table of AUCs, page."""
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
@@ -19,14 +18,12 @@ from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.distributed.plans import DetectorGroup, detector_groups
 from advgen_ray.errors import UserError
 from advgen_ray.report.one_vs_rest_page import one_vs_rest_page
-from advgen_ray.report.page import Page, render
+from advgen_ray.report.page import Page
 from advgen_ray.stages.inputs import content_digest
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import exists, join, local_copy, write_atomic
-from advgen_ray.tracking import tracked_run
+from advgen_ray.storage.filesystem import exists, join, local_copy
 from advgen_ray.training.model_directory import CARD, read_card
-
-PAGE, SUMMARY = "report.html", "summary.json"
 
 
 def run(config: EvaluateOneVsRestConfig) -> dict[str, Any]:
@@ -41,7 +38,7 @@ def run(config: EvaluateOneVsRestConfig) -> dict[str, Any]:
 def run_with_page(config: EvaluateOneVsRestConfig) -> tuple[dict[str, Any], Page]:
     """The same, and the page it has written."""
     detectors, groups, result_set = prepare(config)
-    with tracked_run("one_vs_rest", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("one_vs_rest", config) as tracked:
         if result_set.finished():
             print(f"one_vs_rest: {config.output} is complete, nothing to compute", flush=True)
         else:
@@ -50,8 +47,7 @@ def run_with_page(config: EvaluateOneVsRestConfig) -> tuple[dict[str, Any], Page
         table = detector_auc(rows, config.seed)
         summary = _summary(config, result_set, table)
         page = one_vs_rest_page(table, rows, config.ladder, config.model_dump(mode="json"), version("advgen_ray"))
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(page).encode())
+        publish(config.output, summary, page)
         tracked.log_metrics({"lowest_auc_worst": summary["lowest_auc_worst"]})
     return summary, page
 

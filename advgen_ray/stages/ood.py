@@ -1,6 +1,5 @@
 """The stage that evaluates OOD detection: checks, Ray Data map, metrics with intervals, page."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,15 +26,13 @@ from advgen_ray.distributed.ood_rows import (
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.errors import UserError
 from advgen_ray.report.ood_page import OODResults, Picture, ood_page
-from advgen_ray.report.page import render
 from advgen_ray.stages.inputs import content_digest
 from advgen_ray.stages.ood_detectors import Checked, check_detector
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import join, write_atomic
+from advgen_ray.storage.filesystem import join
 from advgen_ray.storage.schemas import column_to_images
-from advgen_ray.tracking import tracked_run
 
-PAGE, SUMMARY = "report.html", "summary.json"
 NUM_SHOWN = 8  # pictures of each detector
 COLUMNS = ["detector", "image_set", "clean_score", "worst_score", "worst_from"]
 
@@ -59,7 +56,7 @@ def run(config: EvaluateOODConfig) -> dict[str, Any]:
     """
     prepared = prepare(config)
     result_set = prepared.result_set
-    with tracked_run("ood", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("ood", config) as tracked:
         if result_set.finished():
             print(f"ood: {config.output} is complete, nothing to compute", flush=True)
         else:
@@ -78,8 +75,7 @@ def run(config: EvaluateOODConfig) -> dict[str, Any]:
         )
         summary = _summary(config, results, result_set)
         page = ood_page(results, config.model_dump(mode="json"), version("advgen_ray"))
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(page).encode())
+        publish(config.output, summary, page)
         tracked.log_metrics(
             {f"{row['detector']}/{row['image_set']}/{row['case']}_auroc": row["auroc"] for row in summary["results"]}
         )

@@ -6,10 +6,10 @@ from typing import Any
 from advgen_ray.analysis.rating_plan import CATCH
 from advgen_ray.config import MakeRatingPageConfig
 from advgen_ray.report.rating_page import RatedPair, rating_page
+from advgen_ray.stages.outcome import tracked_job
 from advgen_ray.stages.rating_plan import RatingPlan, pair_images, plan_of
 from advgen_ray.storage.descriptions import read_description, refuse_another, write_description
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, write_atomic
-from advgen_ray.tracking import tracked_run
 
 PAGE, PLAN, CONFIG = "rate.html", "page.json", "config.json"
 
@@ -24,7 +24,7 @@ def run(config: MakeRatingPageConfig) -> dict[str, Any]:
     ensure_writable(config.output)
     if exists(join(config.output, PLAN)):
         refuse_another(config.output, read_description(join(config.output, PLAN)), plan.description)
-    with tracked_run("rating_page", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("rating_page", config) as tracked:
         html = page_of(plan)
         write_description(join(config.output, PLAN), plan.description)
         write_atomic(join(config.output, CONFIG), config.model_dump_json(indent=1).encode())

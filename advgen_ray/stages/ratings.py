@@ -10,18 +10,18 @@ from advgen_ray.analysis.ratings import RatingTables, analyze_ratings, misread
 from advgen_ray.analysis.ratings_summary import one_screen, summarize_ratings
 from advgen_ray.config import MakeRatingPageConfig, ReadRatingsConfig
 from advgen_ray.errors import UserError
-from advgen_ray.report.page import Page, render
+from advgen_ray.report.page import Page
 from advgen_ray.report.raters_page import MisreadPairs, raters_page
 from advgen_ray.stages.inputs import open_energies
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.stages.rating_answers import read_answers
 from advgen_ray.stages.rating_page import CONFIG, PLAN
 from advgen_ray.stages.rating_plan import RatingPlan, pair_images, plan_of
 from advgen_ray.storage.descriptions import differences, read_description
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
-from advgen_ray.tracking import tracked_run
 
 NUM_PICTURES = 12
-PAGE, SUMMARY, JUDGEMENTS = "report.html", "summary.json", "judgements.csv"
+JUDGEMENTS = "judgements.csv"
 
 
 def run(config: ReadRatingsConfig) -> dict[str, Any]:
@@ -35,13 +35,12 @@ def run(config: ReadRatingsConfig) -> dict[str, Any]:
     judgements = answers.merge(plan.trials.drop(columns=["pair", "key"]), on="trial")
     predictions = _predictions(config.energies, plan) if config.energies else None
     ensure_writable(config.output)
-    with tracked_run("ratings", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("ratings", config) as tracked:
         tables = analyze_ratings(judgements, len(plan.class_names), config.catch_threshold, predictions)
         summary = {"page_id": plan.page_id, **summarize_ratings(tables, plan.class_names)}
         page = _page(config, page_config, plan, tables)
         write_atomic(join(config.output, JUDGEMENTS), judgements.to_csv(index=False).encode())
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1, allow_nan=False) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(page).encode())
+        publish(config.output, summary, page)
         for name in ("target_seen", "source_seen", "plausible"):
             tracked.log_metrics({f"{name}/{key}": value for key, value in summary[name].items()})
     return {"report": join(config.output, PAGE), **one_screen(tables)}

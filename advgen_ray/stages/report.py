@@ -25,12 +25,13 @@ from advgen_ray.report.study_page import result_sections, study_page
 from advgen_ray.report.text import summary_text
 from advgen_ray.stages import energy_view
 from advgen_ray.stages.inputs import load_images
+from advgen_ray.stages.outcome import SUMMARY, tracked_job
 from advgen_ray.stages.report_inputs import pictures, read_stored
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import ensure_writable, join, write_atomic
-from advgen_ray.tracking import Run, tracked_run
+from advgen_ray.tracking import Run
 
-REPORT, SUMMARY = "report.html", "summary.json"
+REPORT = "report.html"
 STAGE_NAMES = dict.fromkeys(("classifier", "judge", "score model"), "trainings")
 
 
@@ -42,7 +43,7 @@ def run(config: ReportConfig, elapsed_seconds: Mapping[str, float] | None = None
     """
     begin = time.monotonic()
     ensure_writable(config.output)
-    with tracked_run("report", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("report", config) as tracked:
         stored = read_stored(config)
         tables = analyze(stored.inputs)
         elapsed = dict(elapsed_seconds) if elapsed_seconds else stored_seconds(stored.records)

@@ -16,13 +16,12 @@ from advgen_ray.config import ReproduceConfig
 from advgen_ray.distributed.cluster import connect
 from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.report.catalogue_page import catalogue_page
-from advgen_ray.report.page import render
+from advgen_ray.stages.outcome import PAGE, SUMMARY, publish, tracked_job
 from advgen_ray.stages.programs import PROGRAMS
 from advgen_ray.stages.search_results import TRIALS
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
-from advgen_ray.tracking import tracked_run
 
-PAGE, SUMMARY, SECONDS = "report.html", "summary.json", "seconds.json"
+SECONDS = "seconds.json"
 PARTS = ("energies", "attacked_energies", "detectors", "classifier_images", "binary")  # of a study
 
 
@@ -36,9 +35,7 @@ def run(config: ReproduceConfig) -> dict[str, Any]:
     ensure_writable(config.output)
     works = _Works(config)
     results: list[RowResult] = []
-    with tracked_run(
-        "reproduction", config.model_dump(mode="json"), tags={"config_digest": config.digest()}
-    ) as tracked:
+    with tracked_job("reproduction", config) as tracked:
         connect()
         for place, row in enumerate(rows, start=1):
             print(f"\n[{place}/{len(rows)}] {row.id}  {row.claim}", flush=True)
@@ -142,7 +139,5 @@ def _result(row: Row, works: _Works, config: ReproduceConfig) -> RowResult:
 
 
 def _write(results: Sequence[RowResult], config: ReproduceConfig) -> None:
-    rows = [as_json(one) for one in results]
-    write_atomic(join(config.output, SUMMARY), (json.dumps(rows, indent=1) + "\n").encode())
     page = catalogue_page(results, config.model_dump(mode="json"), version("advgen_ray"))
-    write_atomic(join(config.output, PAGE), render(page).encode())
+    publish(config.output, [as_json(one) for one in results], page)

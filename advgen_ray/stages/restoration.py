@@ -1,6 +1,5 @@
 """The stage that restores degraded images: checks, Ray Data map, choice of strength, page."""
 
-import json
 import math
 from functools import partial
 from importlib.metadata import version
@@ -16,15 +15,13 @@ from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.distributed.restoration_rows import HELD, RestorationRows, parts_of
 from advgen_ray.errors import UserError
-from advgen_ray.report.page import render
 from advgen_ray.report.restoration_page import Restorations, restoration_page
 from advgen_ray.stages.inputs import content_digest, load_any_model, load_images, rows_of_images, unique_names
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import join, write_atomic
+from advgen_ray.storage.filesystem import join
 from advgen_ray.storage.schemas import column_to_images
-from advgen_ray.tracking import tracked_run
 
-PAGE, SUMMARY = "report.html", "summary.json"
 NUM_SHOWN, NUM_LISTED = 8, 10  # images pictured, and those whose SSIM is printed one by one
 NUMBERS = ["degradation", "method", "strength", "half", "image_id", "ssim", "psnr"]
 PICTURED = ["degradation", "method", "strength", "image_id", "x_restored"]
@@ -38,7 +35,7 @@ def run(config: RestoreImagesConfig) -> dict[str, Any]:
     """
     restorations = prepare(config)
     result_set = restorations.result_set
-    with tracked_run("restoration", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("restoration", config) as tracked:
         if result_set.finished():
             print(f"restoration: {config.output} is complete, nothing to compute", flush=True)
         else:
@@ -61,8 +58,7 @@ def run(config: RestoreImagesConfig) -> dict[str, Any]:
         }
         results = _results(config, result_set, rows, chosen)
         page = restoration_page(results, config.model_dump(mode="json"), version("advgen_ray"))
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(page).encode())
+        publish(config.output, summary, page)
         tracked.log_metrics(gains)
     return summary
 

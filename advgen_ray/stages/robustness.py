@@ -1,6 +1,5 @@
 """The stage that evaluates a classifier's robustness: checks, Ray Data map, worst case, page."""
 
-import json
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -24,18 +23,16 @@ from advgen_ray.distributed.robustness_rows import (
     shards_under_way,
     suite_of,
 )
-from advgen_ray.report.page import render
 from advgen_ray.report.robustness_page import FallenImages, robustness_page
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import join, remove_tree, write_atomic
+from advgen_ray.storage.filesystem import join, remove_tree
 from advgen_ray.storage.schemas import column_to_images
-from advgen_ray.tracking import tracked_run
 from advgen_ray.training.model_directory import LoadedModel
 
 NUM_PROBED = 64  # images on which the model itself is examined before it is attacked
 NUM_PICTURES = 6
-PAGE, SUMMARY = "report.html", "summary.json"
 
 
 def run(config: EvaluateRobustnessConfig) -> dict[str, Any]:
@@ -48,7 +45,7 @@ def run(config: EvaluateRobustnessConfig) -> dict[str, Any]:
     loaded = load_classifier(config.classifier, config.data)
     result_set = prepare(config, images, loaded)
     doubts = doubts_of_model(loaded, images)
-    with tracked_run("robustness", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("robustness", config) as tracked:
         if result_set.finished():
             print(f"robustness: {config.output} is complete, nothing to compute", flush=True)
         else:
@@ -63,8 +60,7 @@ def run(config: EvaluateRobustnessConfig) -> dict[str, Any]:
         page = robustness_page(
             result, _fallen(result_set, images), doubts, config.model_dump(mode="json"), version("advgen_ray")
         )
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(page).encode())
+        publish(config.output, summary, page)
         tracked.log_metrics(summary | {f"after/{a['attack']}": a["accuracy_after"] for a in summary["attacks"]})
     for doubt in doubts:
         print(f"warning: {doubt}", flush=True)

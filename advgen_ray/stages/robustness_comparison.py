@@ -1,6 +1,5 @@
 """The stage that compares classifiers by test radius: robust evaluations in one pool, the worst case, page."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -14,17 +13,17 @@ from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.distributed.robustness_rows import PROGRESS, RobustnessRows, suite_of
-from advgen_ray.report.page import Page, render
+from advgen_ray.report.page import Page
 from advgen_ray.report.robustness_comparison_page import Compared, robustness_comparison_page
 from advgen_ray.stages.claims import claim
 from advgen_ray.stages.inputs import load_classifier, load_images
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.stages.robustness import doubts_of_falls, doubts_of_model, prepare
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import join, remove_tree, write_atomic
-from advgen_ray.tracking import tracked_run
+from advgen_ray.storage.filesystem import join, remove_tree
 from advgen_ray.training.model_directory import ONE_VS_REST, LoadedModel
 
-PLAN, PAGE, SUMMARY = "comparison.json", "report.html", "summary.json"
+PLAN = "comparison.json"
 
 
 def run(config: CompareRobustnessConfig) -> dict[str, Any]:
@@ -44,9 +43,7 @@ def run_with_page(config: CompareRobustnessConfig) -> tuple[dict[str, Any], Page
     evaluations = list(config.evaluations())
     sets = [prepare(one.config, images, loaded[one.classifier]) for one in evaluations]
     doubts = [f"{name}: {line}" for name, one in loaded.items() for line in doubts_of_model(one, images)]
-    with tracked_run(
-        "robustness comparison", config.model_dump(mode="json"), tags={"config_digest": config.digest()}
-    ) as tracked:
+    with tracked_job("robustness comparison", config) as tracked:
         _evaluate(config, evaluations, sets)
         rows = _rows(evaluations, sets)
         doubts += _doubts_of_falls(evaluations, rows, images)
@@ -55,8 +52,7 @@ def run_with_page(config: CompareRobustnessConfig) -> tuple[dict[str, Any], Page
         compared = Compared(table, apart, {name: describe(one) for name, one in loaded.items()})
         summary = _summary(config, sets, compared, doubts)
         page = robustness_comparison_page(compared, doubts, config.model_dump(mode="json"), version("advgen_ray"))
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(page).encode())
+        publish(config.output, summary, page)
         tracked.log_metrics(_metrics(table))
     for doubt in doubts:
         print(f"warning: {doubt}", flush=True)

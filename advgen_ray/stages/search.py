@@ -17,12 +17,12 @@ from advgen_ray.errors import UserError
 from advgen_ray.stages.claims import claim
 from advgen_ray.stages.counterfactuals import inputs_of
 from advgen_ray.stages.inputs import load_classifier
+from advgen_ray.stages.outcome import tracked_job
 from advgen_ray.stages.population import run_population
 from advgen_ray.stages.search_results import ended_trials, metrics_of, schedule_table, store, summarize, trial_table
 from advgen_ray.stages.search_trial import run_trial, told_of
 from advgen_ray.stages.training import check_data
 from advgen_ray.stages.trials import Follower, Tell
-from advgen_ray.tracking import tracked_run
 
 PLAN = "search.json"
 
@@ -42,7 +42,7 @@ def run(config: SearchConfig) -> dict[str, Any]:
     claim(config, config.output, PLAN, "search", {"judge": judge.digest} if judge else None)
     cluster.connect()
     at_once = room_for_trials(job, config.job, config.max_concurrent_trials)
-    with tracked_run("search", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("search", config) as tracked:
         changes = config.scheduler == "pbt"
         follower = Follower(
             config.digest(), config.output, config.size, _tell(config), config.trial_name, settings_change=changes

@@ -31,10 +31,10 @@ from advgen_ray.stages import (
     score_model,
 )
 from advgen_ray.stages.energy_view import plan_of, stages_of
+from advgen_ray.stages.outcome import tracked_job
 from advgen_ray.stages.tracked_training import run_tracked
 from advgen_ray.stages.training import TrainingConfig, check_data
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
-from advgen_ray.tracking import tracked_run
 from advgen_ray.training.loop import Record
 
 VARIANTS = ("gaussian", "boltzmann_hardtanh", "boltzmann_exact", "bounded")
@@ -48,7 +48,7 @@ def run(config: StudyConfig) -> dict[str, Any]:
     view = stages_of(plan.view) if plan.view else []
     more = bool(plan.by_classifiers.chains) + len(view) + bool(plan.binary)
     clock = StageClock(config.output, num_stages=5 + more)
-    with tracked_run("study", config.model_dump(mode="json"), tags={"config_digest": config.digest()}):
+    with tracked_job("study", config):
         connect()  # while the tracker starts in its own thread
         clock.run("trainings", plan.train)
         clock.run("counterfactuals", lambda: counterfactuals.run_all(plan.counterfactuals))

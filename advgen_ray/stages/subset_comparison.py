@@ -1,6 +1,5 @@
 """The stage that trains without four sets of images: base model, energies, choice, trainings, page."""
 
-import json
 from importlib.metadata import version
 from typing import Any
 
@@ -17,23 +16,22 @@ from advgen_ray.analysis.training_subsets import (
 from advgen_ray.config import ScoreEnergiesConfig, TrainClassifierConfig
 from advgen_ray.config.comparisons import CompareSubsetsConfig
 from advgen_ray.errors import UserError
-from advgen_ray.report.page import render
 from advgen_ray.report.subset_page import SubsetResults, subset_page
 from advgen_ray.rng import Stream
 from advgen_ray.stages import classifier, energies
 from advgen_ray.stages.claims import claim
 from advgen_ray.stages.compared_trainings import Trainings, plain_difference, plain_rows, read_cards, training_table
 from advgen_ray.stages.inputs import load_images
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.stages.training import check_data
 from advgen_ray.stages.training_split import split_training, write_item_ids
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import join, write_atomic
-from advgen_ray.tracking import tracked_run
+from advgen_ray.storage.filesystem import join
 
 FULL = "full"
 CONTRASTS = (("I", FULL), ("C", FULL), ("H", FULL), ("L", FULL), ("I", "C"), ("H", "L"), ("H", "I"))
 ERRORS = {"clean_error": "clean_accuracy", "adversarial_error": "pgd_accuracy"}
-PLAN, PAGE, SUMMARY = "subsets.json", "report.html", "summary.json"
+PLAN = "subsets.json"
 
 
 def run(config: CompareSubsetsConfig) -> dict[str, Any]:
@@ -45,7 +43,7 @@ def run(config: CompareSubsetsConfig) -> dict[str, Any]:
     base = config.base()
     check_data([base, *(config.training_without(FULL, "", seed) for seed in config.seeds)])
     claim(config, config.output, PLAN, "subset comparison")
-    with tracked_run("subsets", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("subsets", config) as tracked:
         classifier.run(base)
         training = _scored(config, base)
         subsets = _select(config, training)
@@ -54,8 +52,7 @@ def run(config: CompareSubsetsConfig) -> dict[str, Any]:
         results = _results(base, training, subsets, trainings)
         summary = _summary(config, results)
         page = subset_page(results, config.model_dump(mode="json"), version("advgen_ray"))
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(page).encode())
+        publish(config.output, summary, page)
         tracked.log_metrics(
             {f"{row['subset']}/{key}": row[key] for row in summary["error_rates"] for key in row if key != "subset"}
         )

@@ -1,6 +1,5 @@
 """The stage of targeted synthesis: checks, one Ray Data map for every model and ascent, quality, page."""
 
-import json
 import math
 from functools import partial
 from typing import Any
@@ -19,17 +18,16 @@ from advgen_ray.distributed.synthesis_rows import (
 )
 from advgen_ray.distributed.synthesis_starts import Starts
 from advgen_ray.errors import UserError
-from advgen_ray.report.page import Page, render
+from advgen_ray.report.page import Page
 from advgen_ray.report.synthesis_page import SynthesisResults, synthesis_page
 from advgen_ray.stages.inputs import content_digest, load_images, unique_names
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.stages.synthesis_inputs import feature_digest, judge_digest, synthesizers_of
 from advgen_ray.stages.synthesis_view import SynthesisSets, results_of
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import join, write_atomic
-from advgen_ray.tracking import tracked_run
+from advgen_ray.storage.filesystem import join
 from advgen_ray.training.model_directory import versions
 
-PAGE, SUMMARY = "report.html", "summary.json"
 FEATURES, INTERPOLATIONS, SAMPLES = "features", "interpolations", "samples"
 OF_COMPARISON = ("num_reference", "num_interpolations", "num_points", "ascents")  # samples are the same without them
 
@@ -46,7 +44,7 @@ def run(config: SynthesizeConfig) -> dict[str, Any]:
 def run_with_page(config: SynthesizeConfig) -> tuple[dict[str, Any], Page]:
     """The same, and the page it has written."""
     maps = prepare(config)
-    with tracked_run("synthesis", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("synthesis", config) as tracked:
         missing = [one for one in maps if not one.result_set.finished()]
         if missing:
             run_maps("synthesis", missing, config.pool)
@@ -56,8 +54,7 @@ def run_with_page(config: SynthesizeConfig) -> tuple[dict[str, Any], Page]:
         results = results_of(config, sets)
         page = synthesis_page(results, config.model_dump(mode="json"), versions()["advgen_ray"])
         summary = _summary(config, sets, results)
-        write_atomic(join(config.output, SUMMARY), (json.dumps(summary, indent=1) + "\n").encode())
-        write_atomic(join(config.output, PAGE), render(page).encode())
+        publish(config.output, summary, page)
         tracked.log_metrics({name: value for name, value in summary.items() if isinstance(value, float)})
     return summary, page
 

@@ -14,17 +14,17 @@ from advgen_ray.distributed.counterfactual_rows import plan_of
 from advgen_ray.distributed.plans import CounterfactualPlan
 from advgen_ray.errors import UserError
 from advgen_ray.stages.inputs import content_digest, load_images
+from advgen_ray.stages.outcome import tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import ImageShape, column_to_images
 from advgen_ray.storage.validate import validate
-from advgen_ray.tracking import tracked_run
 
 ROWS_AT_ONCE = 256  # of which distances are computed
 
 
 def run(config: ValidateConfig) -> dict[str, Any]:
     """Check the set as one tracked run; see ``check``."""
-    with tracked_run("validation", config.model_dump(mode="json"), tags={"config_digest": config.digest()}) as tracked:
+    with tracked_job("validation", config) as tracked:
         found = check(config)
         tracked.log_metrics(found)
     return found

@@ -1,0 +1,34 @@
+"""What every job leaves beside its results: a run in MLflow, a summary for programs and a page for people."""
+
+import json
+import math
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from advgen_ray.config import Config
+from advgen_ray.report.page import Page, render
+from advgen_ray.storage.filesystem import join, write_atomic
+from advgen_ray.tracking import Run, tracked_run
+
+PAGE, SUMMARY = "report.html", "summary.json"
+
+
+def tracked_job(name: str, config: Config) -> AbstractContextManager[Run]:
+    """The job's run: its whole config, found again by what it computes."""
+    return tracked_run(name, config.model_dump(mode="json"), tags={"config_digest": config.digest()})
+
+
+def publish(output: str, summary: Mapping[str, Any] | list[dict[str, Any]], page: Page) -> None:
+    """Write both under ``output``; what is not finite, which JSON does not have, becomes null."""
+    text = json.dumps(_finite(summary), indent=1, allow_nan=False)
+    write_atomic(join(output, SUMMARY), f"{text}\n".encode())
+    write_atomic(join(output, PAGE), render(page).encode())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
