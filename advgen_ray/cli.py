@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     rows.add_argument("--all", action="store_true", help="every row")
     reproduced.add_argument("--scale", choices=("small", "paper"), default="small", help="of data and networks")
     reproduced.add_argument("--seeds", metavar="N", default="1", help="how often, each under seeds of its own")
+    reproduced.add_argument("--dry-run", action="store_true", help="say what it would take; run nothing")
     _add_settings(reproduced)
     shown = add("recipes", _recipes, "List the named configs, or print one as YAML.")
     shown.add_argument("name", nargs="?", help="the recipe to print")
@@ -83,13 +84,14 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _reproduce(arguments: argparse.Namespace) -> int:
     from advgen_ray.config import ReproduceConfig
+    from advgen_ray.costs.plan import plan
     from advgen_ray.job import run_job
     from advgen_ray.stages import reproduction
 
     asked = [f"scale={arguments.scale}", f"num_seeds={arguments.seeds}"]
     asked += [f"rows=[{arguments.rows}]"] if arguments.rows else []
     settings = [word for assignment in [*asked, *arguments.set] for word in ("--set", assignment)]
-    return run_job(ReproduceConfig, reproduction.run, settings)
+    return run_job(ReproduceConfig, reproduction.run, [*settings, *(["--dry-run"] if arguments.dry_run else [])], plan)
 
 
 def _recipes(arguments: argparse.Namespace) -> int:

@@ -25,9 +25,12 @@ INTERRUPTED = 130
 
 
 def run_job(
-    config_type: type[ConfigT], run: Callable[[ConfigT], dict[str, Any]], argv: Sequence[str] | None = None
+    config_type: type[ConfigT],
+    run: Callable[[ConfigT], dict[str, Any]],
+    argv: Sequence[str] | None = None,
+    plan: Callable[[ConfigT], dict[str, Any]] | None = None,
 ) -> int:
-    """Resolve the config, show it (``--dry-run``) or run it, print the summary.
+    """Resolve the config, show it (``--dry-run``) and what ``plan`` says of it, or run it; print the summary.
 
     Returns 0 on success; 2 for a user's mistake and 3 where some rows could not be made and may be tried again, one
     line on stderr each; anything else is a defect of ours and keeps its traceback.
@@ -37,6 +40,7 @@ def run_job(
         config = resolve(recipes.find(arguments.recipe, config_type), arguments.config, arguments.set)
         if arguments.dry_run:
             _print_plan(config)
+            _print_summary(plan(config) if plan else {})
             return 0
         if arguments.address:
             os.environ["RAY_ADDRESS"] = arguments.address

@@ -3,8 +3,9 @@
 import sys
 
 from advgen_ray.config import ReproduceConfig
+from advgen_ray.costs.plan import plan
 from advgen_ray.job import run_job
 from advgen_ray.stages.reproduction import run
 
 if __name__ == "__main__":
-    sys.exit(run_job(ReproduceConfig, run))
+    sys.exit(run_job(ReproduceConfig, run, plan=plan))

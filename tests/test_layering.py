@@ -42,11 +42,12 @@ ALLOWED: dict[str, set[str]] = {
     "distributed": {"training", "storage", "tracking", "data", "config"} | MATHS,
     "stages": {"distributed", "tracking", "analysis", "report", "catalogue", "storage", "training", "data", "config"}
     | MATHS,
+    "costs": {"config", "catalogue", "data", "models", "diffusion", "training", "distributed", "stages"},
     "job": {"config", "recipes", "distributed", "tracking"},
     "submit": {"config", "recipes", "tracking"},
     "job_server": {"submit"},
-    "cli": {"config", "recipes", "job", "submit", "job_server", "stages", "storage"},
-    "jobs": {"config", "job", "stages"},
+    "cli": {"config", "costs", "recipes", "job", "submit", "job_server", "stages", "storage"},
+    "jobs": {"config", "costs", "job", "stages"},
 }  # fmt: skip
 RAY_USERS = {"distributed", "job_server"}
 LIGHT = sorted(MATHS | {"config", "recipes", "errors", "rng", "data", "training", "storage", "tracking", "analysis"})

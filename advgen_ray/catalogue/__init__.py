@@ -1,5 +1,8 @@
 """Every table and figure of the five documents as a row: what it claims, which jobs test it, how they are read."""
 
+import difflib
+from collections.abc import Sequence
+
 from advgen_ray.catalogue import (
     binary_training,
     counterfactuals,
@@ -10,6 +13,7 @@ from advgen_ray.catalogue import (
     service,
 )
 from advgen_ray.catalogue.entry import Row
+from advgen_ray.errors import UserError
 
 ROWS: tuple[Row, ...] = (
     *robust_classifiers.ROWS,
@@ -20,3 +24,14 @@ ROWS: tuple[Row, ...] = (
     *one_vs_rest.ROWS,
     *service.ROWS,
 )
+
+
+def chosen(ids: Sequence[str]) -> list[Row]:
+    """The rows of these ids in the catalogue's order, all of them where none is named; raises UserError."""
+    known = [row.id for row in ROWS]
+    for one in ids:
+        if one not in known:
+            near = difflib.get_close_matches(one.upper(), known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"the catalogue has {known[0]} to {known[-1]}"
+            raise UserError(f"rows: no row {one!r}; {hint}")
+    return [row for row in ROWS if row.id in ids or not ids]

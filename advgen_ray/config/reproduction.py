@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from advgen_ray.config.base import Config
 
@@ -13,11 +13,15 @@ class ReproduceConfig(Config):
     ``rows`` are ids such as A1; none means all of them. A seed moves every seed of a row's jobs, so that a row has as
     many independent results as there are ``num_seeds``. What is finished under ``output`` is reused, what was killed
     continues, and a row that fails says why while the others go on.
+
+    What the rows would take is told by ``--dry-run``, for a card that gives so many TFLOP/s at such a price.
     """
 
-    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output"})
+    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "card_teraflops", "price_per_hour"})
 
     rows: tuple[str, ...] = ()
     scale: Literal["small", "paper"] = "small"
     num_seeds: PositiveInt = 1
+    card_teraflops: PositiveFloat = 62.4  # two fifths of what an A100 has in TF32; of none is it measured
+    price_per_hour: NonNegativeFloat = 2.0
     output: str = "runs/reproduce"

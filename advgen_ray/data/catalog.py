@@ -54,3 +54,16 @@ CATALOG: dict[str, DatasetInfo] = {
     "imagenette": DatasetInfo((3, 150, 150), _IMAGENETTE, _IMAGENET_MEAN, _IMAGENET_STD),
     "imagenette_160": DatasetInfo((3, 160, 160), _IMAGENETTE, _IMAGENET_MEAN, _IMAGENET_STD),
 }
+
+# Images of the training and the test split. Those of scikit-learn's digits are split by us.
+SIZES: dict[str, tuple[int, int]] = {
+    "digits": (1_400, 397),
+    "mnist": (60_000, 10_000),
+    "fashion_mnist": (60_000, 10_000),
+    "cifar10": (50_000, 10_000),
+    "cifar100": (50_000, 10_000),
+    "svhn": (73_257, 26_032),
+    "tiny_imagenet": (100_000, 10_000),
+    "imagenette": (9_469, 3_925),
+    "imagenette_160": (9_469, 3_925),
+}

@@ -1,6 +1,5 @@
 """The stage that reproduces the catalogue: each row's jobs in a place of their own, what they say, and one page."""
 
-import difflib
 import json
 import time
 import traceback
@@ -8,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from advgen_ray.catalogue import ROWS
+from advgen_ray.catalogue import chosen
 from advgen_ray.catalogue.entry import Reading, Row, Work, in_order
 from advgen_ray.catalogue.placing import config_of
 from advgen_ray.catalogue.results import RowResult, as_json
@@ -51,17 +50,6 @@ def run(config: ReproduceConfig) -> dict[str, Any]:
         "report": join(config.output, PAGE),
         "summary": join(config.output, SUMMARY),
     }
-
-
-def chosen(ids: Sequence[str]) -> list[Row]:
-    """The rows of these ids in the catalogue's order, all of them where none is named; raises UserError."""
-    known = [row.id for row in ROWS]
-    for one in ids:
-        if one not in known:
-            near = difflib.get_close_matches(one.upper(), known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"the catalogue has {known[0]} to {known[-1]}"
-            raise UserError(f"rows: no row {one!r}; {hint}")
-    return [row for row in ROWS if row.id in ids or not ids]
 
 
 def stored(output: str) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from advgen_ray import catalogue
+from advgen_ray.catalogue import chosen
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Work
 from advgen_ray.config import ReproduceConfig
 from advgen_ray.errors import UserError
 from advgen_ray.stages import reproduction
-from advgen_ray.stages.reproduction import chosen
 
 MODEL = Work("train_classifier", "digits_classifier", ("output=runs/model",))
 ENERGIES = Work("score_energies", "digits_energies", ("classifiers=[runs/model/model]",), (MODEL,))
@@ -48,7 +49,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     monkeypatch.setattr(reproduction, "PROGRAMS", {name: job(name) for name in reproduction.PROGRAMS})
     monkeypatch.setattr(reproduction, "connect", lambda: None)
     monkeypatch.setattr(
-        reproduction,
+        catalogue,
         "ROWS",
         (_row("A1", ENERGIES), _row("A2", MODEL, -1.0), _row("B1", DETECTORS), _row("B2", ENERGIES)),
     )

@@ -1,0 +1,77 @@
+"""Passes of trainings, and of what is made of trainings."""
+
+from advgen_ray.config import (
+    CompareLossesConfig,
+    CompareSubsetsConfig,
+    SearchConfig,
+    SimulateBinaryTrainingConfig,
+    TrainBinaryConfig,
+    TrainClassifierConfig,
+    TrainOneVsRestConfig,
+    TrainScoreModelConfig,
+)
+from advgen_ray.costs.passes import FORWARD_AND_BACK, Passes, num_classes, passes_of, split_size, together
+
+SUBSETS = 5  # all images, and without I, C, H and L
+
+
+@passes_of.register
+def _classifier(config: TrainClassifierConfig) -> list[Passes]:
+    images, test = (split_size(config.data.name, split) for split in ("train", "test"))
+    seen = images * config.num_epochs
+    if config.max_steps is not None:
+        seen = min(seen, config.max_steps * config.batch_size)
+    attacked = config.attack.num_steps if config.attack.eps else 0
+    clean_too = config.loss != "sat"  # reads the images as they are, too, and once more to attack what it says of them
+    step = FORWARD_AND_BACK * (1 + attacked + clean_too) + clean_too
+    measure = 1 + (FORWARD_AND_BACK * config.evaluation_attack.num_steps if config.evaluation_attack.eps else 0)
+    validated = config.num_validation_images * (config.num_epochs // config.validate_every_epochs)
+    recorded = 2 * len(config.record_energies_at_epochs) * config.num_energy_images
+    return [Passes(f"{config.output}/model", seen * step + (test + validated + recorded) * measure)]
+
+
+@passes_of.register
+def _score_model(config: TrainScoreModelConfig) -> list[Passes]:
+    return [Passes(f"{config.output}/model", FORWARD_AND_BACK * config.num_steps * config.batch_size)]
+
+
+@passes_of.register
+def _binary(config: TrainBinaryConfig) -> list[Passes]:
+    data = config.batch_size * (1 + (config.descent.num_steps if config.descent else 0))
+    samples = config.p0_images * (1 + config.ascent.last_steps)
+    count = FORWARD_AND_BACK * config.num_steps * (data + samples)
+    if config.validation:
+        times = config.num_steps // config.validation.every_steps
+        count += FORWARD_AND_BACK * times * config.validation.num_images * config.validation.num_steps
+    return [Passes(f"{config.output}/model", count)]
+
+
+@passes_of.register
+def _one_vs_rest(config: TrainOneVsRestConfig) -> list[Passes]:
+    classes = config.classes if config.classes is not None else range(num_classes(config.training.data.name))
+    output = config.output.rstrip("/")
+    return together(config.training.model_copy(update={"output": f"{output}/class-{k}"}) for k in classes)
+
+
+@passes_of.register
+def _losses(config: CompareLossesConfig) -> list[Passes]:
+    return together(config.training_with(loss, seed) for loss in config.losses for seed in config.seeds)
+
+
+@passes_of.register
+def _subsets(config: CompareSubsetsConfig) -> list[Passes]:
+    (base,) = passes_of(config.base())
+    return [Passes(base.network, base.images * (1 + SUBSETS * len(config.seeds)))]
+
+
+@passes_of.register
+def _search(config: SearchConfig) -> list[Passes]:
+    """Whole trials: what a scheduler stops early is not taken off."""
+    if config.drawn != "none":
+        return [Passes(one.network, one.images * config.size) for one in passes_of(config.job_config)]
+    return together(config.trial_config(settings) for settings in config.given())
+
+
+@passes_of.register
+def _plane(config: SimulateBinaryTrainingConfig) -> list[Passes]:
+    return []  # a minute of one core
