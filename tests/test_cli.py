@@ -107,3 +107,14 @@ def test_a_mistake_is_one_line(
         assert words in capsys.readouterr().err
     else:
         assert words in refusal(capsys, *argv)
+
+
+def test_reproduce_says_what_rows_would_take(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["reproduce", "--rows", "A1,C9", "--scale", "paper", "--seeds", "2", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "num_seeds: 2" in said
+    assert "gpu_hours" in said
+    assert cli.main(["reproduce", "--rows", "A9", "--dry-run"]) == 2
+    assert "rows: no row 'A9'; did you mean" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["reproduce"])
