@@ -9,7 +9,7 @@ demo: $(INSTALLED)  ## the whole study on scikit-learn's digits; ends in runs/de
 	$(BIN)/advgen demo
 
 reproduce: $(INSTALLED)  ## every row of the five documents at small scale; ends in runs/reproduce/report.html
-	$(BIN)/advgen reproduce --all
+	$(BIN)/advgen reproduce --all --set readme=README.md
 
 # Two processes: tests of a cluster mostly wait for its processes to start. By file, as tests of one share trainings; in
 # the order of tests/conftest.py, which has the slow ones first, so that both processes end together.

@@ -92,5 +92,15 @@ def as_json(result: RowResult) -> dict[str, Any]:
     }
 
 
+def markdown(results: Sequence[RowResult]) -> str:
+    """A table for a README."""
+    verdicts = {True: "holds", False: "**does not hold**", None: "failed"}
+    lines = ["| row | claim | here | by how much |", "|---|---|---|---|"]
+    for one in results:
+        margin = "" if one.margin is None else f"{one.row.margin}: {one.margin:+.3g}".replace("-", "−")
+        lines.append(f"| {one.row.id} | {one.row.claim} | {verdicts[one.holds]} | {margin} |")
+    return "\n".join(lines)
+
+
 def _rounded(value: float | None) -> float | None:
     return round(value, 6) if value is not None and math.isfinite(value) else None

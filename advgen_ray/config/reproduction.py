@@ -17,11 +17,12 @@ class ReproduceConfig(Config):
     What the rows would take is told by ``--dry-run``, for a card that gives so many TFLOP/s at such a price.
     """
 
-    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "card_teraflops", "price_per_hour"})
+    PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "readme", "card_teraflops", "price_per_hour"})
 
     rows: tuple[str, ...] = ()
     scale: Literal["small", "paper"] = "small"
     num_seeds: PositiveInt = 1
     card_teraflops: PositiveFloat = 62.4  # two fifths of what an A100 has in TF32; of none is it measured
     price_per_hour: NonNegativeFloat = 2.0
+    readme: str = ""  # a Markdown file whose table of results, between its marks, is written anew
     output: str = "runs/reproduce"

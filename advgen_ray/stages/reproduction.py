@@ -5,12 +5,13 @@ import time
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from advgen_ray.catalogue import chosen
 from advgen_ray.catalogue.entry import Reading, Row, Work, in_order
 from advgen_ray.catalogue.placing import config_of
-from advgen_ray.catalogue.results import RowResult, as_json
+from advgen_ray.catalogue.results import RowResult, as_json, markdown
 from advgen_ray.config import ReproduceConfig
 from advgen_ray.distributed.cluster import connect
 from advgen_ray.errors import IncompleteError, UserError
@@ -21,6 +22,7 @@ from advgen_ray.stages.search_results import TRIALS
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
 
 SECONDS = "seconds.json"
+BEGIN, END = "<!-- results of advgen reproduce -->", "<!-- end of results -->"
 PARTS = ("energies", "attacked_energies", "detectors", "classifier_images", "binary")  # of a study
 
 
@@ -32,6 +34,8 @@ def run(config: ReproduceConfig) -> dict[str, Any]:
     """
     rows = chosen(config.rows)
     ensure_writable(config.output)
+    if config.readme:
+        _check_readme(config.readme)
     works = _Works(config)
     results: list[RowResult] = []
     with tracked_job("reproduction", config) as tracked:
@@ -41,6 +45,8 @@ def run(config: ReproduceConfig) -> dict[str, Any]:
             results.append(_result(row, works, config))
             print(f"{row.id}  {results[-1].told}", flush=True)
             _write(results, config)
+        if config.readme:
+            _into(config.readme, markdown(results))
         tracked.log_metrics({f"margin/{one.row.id}": one.margin for one in results if one.margin is not None})
     return {
         "rows": len(rows),
@@ -124,6 +130,19 @@ def _result(row: Row, works: _Works, config: ReproduceConfig) -> RowResult:
     pages = [works.summaries[work, 0].get("report", "") for work in named.values()]
     beside = [page.removeprefix(config.output.rstrip("/") + "/") for page in dict.fromkeys(pages) if page]
     return RowResult(row, config.scale, readings, "", works.seconds_of(needed), beside)
+
+
+def _check_readme(place: str) -> None:
+    """Raise UserError for a file that has no place for a table."""
+    text = Path(place).read_text() if Path(place).is_file() else ""
+    if not text.count(BEGIN) == text.count(END) == 1:
+        raise UserError(f"readme={place}: expected a Markdown file with one {BEGIN} and one {END}")
+
+
+def _into(place: str, table: str) -> None:
+    before, _, rest = Path(place).read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    write_atomic(place, f"{before}{BEGIN}\n{table}\n{END}{after}".encode())
 
 
 def _write(results: Sequence[RowResult], config: ReproduceConfig) -> None:

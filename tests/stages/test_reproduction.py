@@ -110,3 +110,20 @@ def test_a_row_that_does_not_exist_is_named() -> None:
     with pytest.raises(UserError, match=r"rows: no row 'figure 3'; the catalogue has A1 to "):
         chosen(["figure 3"])
     assert [row.id for row in chosen(["C7", "A1"])] == ["A1", "C7"]
+
+
+def test_the_table_of_a_readme_is_written_between_its_marks(asked: list[tuple[str, Any]], tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"# Title\n\n{reproduction.BEGIN}\nstale\n{reproduction.END}\n\nrest\n")
+    config = ReproduceConfig(rows=("A1", "A2"), readme=str(readme), output=str(tmp_path / "out"))
+    for _ in range(2):
+        reproduction.run(config)
+    text = readme.read_text()
+    assert text.startswith("# Title\n\n")
+    assert text.endswith(f"{reproduction.END}\n\nrest\n")
+    assert "stale" not in text
+    assert "| A1 | Something holds in A1. | holds | how much: +1 |" in text
+    assert "| A2 | Something holds in A2. | **does not hold** | how much: −3 |" in text
+    readme.write_text("# No place\n")
+    with pytest.raises(UserError, match="expected a Markdown file with one"):
+        reproduction.run(config)
