@@ -115,19 +115,13 @@ class TrainBinaryConfig(Config):
     ema_decay: float = Field(0.0, ge=0.0, lt=1.0)
     precision: Literal["fp32", "bf16"] = "fp32"
     num_steps: PositiveInt = 172_000
-    batch_size: PositiveInt = 32  # of the data; global, over all workers
-    p0_batch_size: PositiveInt | None = None  # null: as many; data are cheap, each of p0 takes K passes more
+    batch_size: PositiveInt = 32  # of the data, and of p0; global, over all workers
     augment: Literal["none", "flip_crop", "affine", "auto_augment"] = "none"  # of both
     validation: WorstCaseConfig | None = None
     checkpoint_every_steps: PositiveInt = 500
     seed: NonNegativeInt = 0
     output: str = "runs/binary"
     workers: WorkersConfig = WorkersConfig()
-
-    @property
-    def p0_images(self) -> int:
-        """Samples of p0 in a step."""
-        return self.p0_batch_size or self.batch_size
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

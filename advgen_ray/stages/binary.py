@@ -67,11 +67,10 @@ def task_of(config: TrainBinaryConfig) -> Task:
     (data, p0), _ = _sides(config, _load)
     if config.validation and config.validation.num_test_images:
         _test_sides(config, _load)
-    for images, batch_size in ((data, config.batch_size), (p0, config.p0_images)):
-        BatchOrder(len(images), batch_size, config.seed, num_workers=config.workers.num_workers)
-    passes = config.batch_size * (1 + (config.descent.num_steps if config.descent else 0))
-    passes += config.p0_images * (1 + config.ascent.last_steps)
-    cost = num_parameters(*_model(config, data.info)) * config.num_steps * passes
+    for images in (data, p0):
+        BatchOrder(len(images), config.batch_size, config.seed, num_workers=config.workers.num_workers)
+    passes = 2 + config.ascent.last_steps + (config.descent.num_steps if config.descent else 0)
+    cost = num_parameters(*_model(config, data.info)) * config.num_steps * config.batch_size * passes
     return Task(_name(config), train, config, config.output, cost)
 
 
@@ -97,8 +96,8 @@ def train(config: TrainBinaryConfig, session: Session) -> None:
 
     augment = AUGMENTS[config.augment]
     contest = Contest(
-        data=Side(data, config.batch_size, augment),
-        p0=Side(p0, config.p0_images, augment),
+        data=Side(data, augment),
+        p0=Side(p0, augment),
         out_attack=ascent_of(config),
         progression=progression_of(config.ascent, epoch),
         data_attack=descent_of(config),
@@ -111,6 +110,7 @@ def train(config: TrainBinaryConfig, session: Session) -> None:
         contest,
         num_steps=config.num_steps,
         until=session.until(config.num_steps),
+        batch_size=config.batch_size,
         record_every=_record_every(config),
         checkpoint_every=config.checkpoint_every_steps,
         seed=seed,

@@ -32,10 +32,9 @@ NEARLY_NOTHING = 1e-20  # noise that leaves a start where it is, and can be divi
 
 @dataclass(frozen=True)
 class Side:
-    """Images of one side of the contest, in an order of their own, how many a step, and how they are augmented."""
+    """Images of one side of the contest, in an order of their own, and how they are augmented."""
 
     images: LabelledImages
-    batch_size: int  # over all workers
     augment: Augment | None = None
 
 
@@ -62,6 +61,7 @@ def train_binary(
     *,
     num_steps: int,
     until: int | None = None,
+    batch_size: int,
     record_every: int,
     checkpoint_every: int,
     seed: int,
@@ -70,7 +70,7 @@ def train_binary(
     observe: Observe | None = None,
     on_step: OnStep | None = None,
 ) -> None:
-    """Train in place: in each step a batch of the data against one of p0.
+    """Train in place: ``batch_size`` images of the data against as many of p0 in each step, over all workers.
 
     Batch norm stays in evaluation mode (S004's code): statistics of data and of samples that chase them would be none
     of either. K, and what it is paced by, is in ``trainee.course`` and so in every checkpoint. ``course["ended"]`` says
@@ -78,7 +78,7 @@ def train_binary(
     (seed, item, step).
     """
     contest.progression.begin(trainee.course)
-    steps = _Steps(trainee, contest, seed, worker)
+    steps = _Steps(trainee, contest, batch_size, seed, worker)
     rhythm = Rhythm(
         num_steps=num_steps,
         steps_per_epoch=steps.data_order.steps_per_epoch,
@@ -102,10 +102,10 @@ def train_binary(
 class _Steps:
     """The loss of every step, and what the step says of the attack."""
 
-    def __init__(self, trainee: Trainee, contest: Contest, seed: int, worker: Worker) -> None:
+    def __init__(self, trainee: Trainee, contest: Contest, batch_size: int, seed: int, worker: Worker) -> None:
         self.trainee, self.contest, self.worker = trainee, contest, worker
         self.data_order, self.p0_order = (
-            BatchOrder(len(side.images), side.batch_size, seed, worker.rank, worker.num_workers, purpose)
+            BatchOrder(len(side.images), batch_size, seed, worker.rank, worker.num_workers, purpose)
             for side, purpose in ((contest.data, "batches"), (contest.p0, "p0_batches"))
         )
         names = ("augment", "p0_augment", "attack", "p0_attack", "p0_start")

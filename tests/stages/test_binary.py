@@ -31,7 +31,6 @@ from advgen_ray.data.datasets import LabelledImages, Split
 from advgen_ray.errors import UserError
 from advgen_ray.stages import binary
 from advgen_ray.stages.p0 import split_sides
-from advgen_ray.training.checkpoint import same_weights
 from advgen_ray.training.model_directory import load_model, save_model
 from tests.small_training import KeptSession
 
@@ -76,19 +75,6 @@ def test_the_model_kept_is_measured_on_the_test_split_in_a_ball_that_may_be_anot
     assert large["test_attacked_auc"] < large["test_worst_case_auc"] < small["test_worst_case_auc"]
     assert large["worst_case_auc"] < small["worst_case_auc"], "while it is trained, too"
     assert "test_clean_auc" not in _train(_config(tmp_path, num_steps=1)).card["metrics"]
-
-
-def test_p0_may_have_batches_of_its_own_size(tmp_path: Path) -> None:
-    few = binary.task_of(_config(tmp_path, p0_batch_size=4))
-    assert few.cost < binary.task_of(_config(tmp_path)).cost
-    learned = _train(few.config)
-    assert same_weights(
-        _train(_config(tmp_path, batch_size=32, p0_batch_size=32)).model.state_dict(),
-        _train(_config(tmp_path)).model.state_dict(),
-    )
-    assert not same_weights(learned.model.state_dict(), _train(_config(tmp_path)).model.state_dict())
-    with pytest.raises(UserError, match="batch_size 1 over"):
-        binary.task_of(_config(tmp_path, p0_batch_size=1, workers=WorkersConfig(num_workers=2)))
 
 
 def test_it_learns_to_tell_its_class_and_exports_the_best_by_the_worst_case(tmp_path: Path) -> None:

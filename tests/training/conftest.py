@@ -115,9 +115,10 @@ def fit_binary(
     worker: Worker | None = None,
     **changes: Any,
 ) -> None:
-    """Sixteen steps of 6 or 7 digits below five against 5 of the others, in a ball, half of them from noise."""
-    data = Side(images.subset(np.flatnonzero(images.labels < 5)), 7, flip_and_crop)
-    p0 = Side(images.subset(np.flatnonzero(images.labels >= 5)), 5, flip_and_crop)
+    """Sixteen steps of 6 or 7 digits below five against as many of the others, in a ball, half of them from noise."""
+    data, p0 = (
+        Side(images.subset(np.flatnonzero(chosen)), flip_and_crop) for chosen in (images.labels < 5, images.labels >= 5)
+    )
     contest: dict[str, Any] = {
         "out_attack": lambda k, noise: PGD(L2(1.0), k, 0.3, noise, keep_best=True),
         "progression": Progression(0, 3, steps_per_k=4, window=3),
@@ -127,6 +128,7 @@ def fit_binary(
     }
     settings: dict[str, Any] = {
         "num_steps": 16,
+        "batch_size": 7,
         "record_every": 2,
         "checkpoint_every": 5,
         "seed": 1,

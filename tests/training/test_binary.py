@@ -66,7 +66,7 @@ def test_a_share_of_the_samples_starts_from_noise_and_the_rest_where_they_are(
         )
         from_noise = (torch.cat(moved) > 0.01).float().mean().item()
         assert from_noise == pytest.approx(share, abs=0.15 if share == 0.5 else 0.0)
-        assert 60 < len(torch.cat(moved)) <= 16 * 5, "p0 has batches of its own size"
+        assert len(torch.cat(moved)) > 90
 
 
 def test_batch_norm_keeps_its_statistics_and_is_trained_as_an_affine_layer(few_digits: LabelledImages) -> None:
