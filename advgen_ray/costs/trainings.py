@@ -38,7 +38,7 @@ def _score_model(config: TrainScoreModelConfig) -> list[Passes]:
 @passes_of.register
 def _binary(config: TrainBinaryConfig) -> list[Passes]:
     data = config.batch_size * (1 + (config.descent.num_steps if config.descent else 0))
-    samples = config.p0_images * (1 + config.ascent.last_steps)
+    samples = config.batch_size * (1 + config.ascent.last_steps)
     count = FORWARD_AND_BACK * config.num_steps * (data + samples)
     if config.validation:
         times = config.num_steps // config.validation.every_steps

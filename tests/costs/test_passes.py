@@ -61,7 +61,7 @@ def test_so_does_one_against_p0(tmp_path: Path) -> None:
     ascent = AscentFromP0Config(norm="l2", eps=1.0, step_size=0.25, first_steps=6, last_steps=6)
     config = TrainBinaryConfig(
         class_index=3, model={"kind": "two_conv", "channels": (4, 8), "hidden": 16}, ascent=ascent, num_steps=9,
-        batch_size=8, p0_batch_size=16, output=str(tmp_path),
+        batch_size=8, output=str(tmp_path),
     )  # fmt: skip
     (told,) = passes_of(config)
     assert _train(binary, config) == pytest.approx(told.images / FORWARD_AND_BACK, rel=0.1)
