@@ -96,7 +96,7 @@ def digits_generative_robustness() -> CompareRobustnessConfig:
         radii=(DIGITS_EPS / 2, DIGITS_EPS, 1.5 * DIGITS_EPS, 2 * DIGITS_EPS),
         suites=adaptive_suites("l2", DIGITS_EPS, 50),
         num_images=100,
-        shard_images=100,
+        shard_images=200,
         output="runs/digits/generative_robustness",
         pool=PoolConfig(min_actors=2, max_actors=2),
     )
