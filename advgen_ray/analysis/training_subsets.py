@@ -12,7 +12,6 @@ import pandas as pd
 from advgen_ray.rng import Stream
 
 ENERGY_SHARE = 6500 / 50000  # S001: 13% of the training images are left out by energy, for H and for L each
-PUBLISHED_INCORRECT_SHARE = 3317 / 50000  # S001: what the robust model gets wrong, so the size of I and C there
 
 
 @dataclass(frozen=True)

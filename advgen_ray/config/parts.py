@@ -6,8 +6,6 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.base import Config
 
-Fraction = Field(ge=0.0, le=1.0)
-
 
 class DataConfig(Config):
     """Which labelled images; ``npz`` reads ``root/train.npz`` and ``root/test.npz`` with ``images`` and ``labels``.

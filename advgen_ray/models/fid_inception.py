@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import inception_v3
 
-SIDE, NUM_FEATURES, NUM_CLASSES = 299, 2048, 1008
+SIDE, NUM_CLASSES = 299, 1008
 
 
 class FIDInception(nn.Module):
