@@ -11,7 +11,7 @@ from torch import Tensor
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.data import datasets
 from advgen_ray.distributed.loading import load_unchanged
-from advgen_ray.energy.input_gradients import alignment, cross_entropy_gradient, sparsity
+from advgen_ray.energy.input_gradients import cross_entropy_gradient, sparsity, targeted_alignment
 from advgen_ray.energy.langevin import langevin
 from advgen_ray.energy.pca_start import PCAStart, fit_pca_start
 from advgen_ray.energy.readout import Readout, read_logits
@@ -176,7 +176,7 @@ class InputGradientRows(_RowsByClassifier):
             "predicted": _read(self.loaded[name], x, y).predicted.cpu().numpy(),
             "gradient": images_to_column(gradient.cpu().numpy()),
             "gradient_norm": gradient.flatten(1).norm(dim=1).cpu().numpy(),
-            "alignment": alignment(gradient, x, self.class_means[y]).cpu().numpy(),
+            "alignment": targeted_alignment(self.loaded[name].model, x, y, self.class_means).cpu().numpy(),
             "sparsity": sparsity(gradient).cpu().numpy(),
             **_provenance(self.config, self.loaded[name], len(image_ids)),
         }

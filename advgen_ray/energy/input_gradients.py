@@ -49,9 +49,9 @@ def to_picture(gradient: Tensor, quantile: float = 0.99) -> Tensor:
 
 
 def alignment(gradient: Tensor, x: Tensor, class_mean: Tensor) -> Tensor:
-    """Cosine ``[N]`` between each loss gradient and ``x - class_mean``, the way out of the image's class.
+    """Cosine ``[N]`` between each loss gradient and ``x - class_mean``, the way out of a class.
 
-    ``class_mean`` ``[N, C, H, W]`` is the mean training image of each sample's label: the "class mean" direction by
+    ``class_mean`` ``[N, C, H, W]`` is the mean training image of each sample's class: the "class mean" direction by
     which Ganz et al. (2023) measure perceptually aligned gradients. 0 where either vector is zero.
     """
     return functional.cosine_similarity(_unit(gradient), _unit(x - class_mean), dim=1)

@@ -148,7 +148,7 @@ def _generated_numbers(table: pd.DataFrame) -> Table:
 
 def _gradient_sentences(table: pd.DataFrame) -> list[str]:
     told = "; ".join(f"{row['classifier']} {_with_error(row, 'alignment')}" for _, row in table.iterrows())
-    says = [f"Mean cosine between the loss gradient and the way out of the image's class: {told}."]
+    says = [f"Mean cosine between gradients towards the other classes and the ways to their mean images: {told}."]
     least, most = (table.iloc[int(place)] for place in (table["eps"].argmin(), table["eps"].argmax()))
     if least["eps"] < most["eps"]:
         error = math.hypot(least["alignment_error"], most["alignment_error"])
@@ -184,8 +184,9 @@ def _gradient_blocks(results: ClassifierImages) -> list[Block]:
         ),
         Table(
             "Gradients in numbers",
-            "Mean and standard error over test images. Alignment: cosine with image minus mean training image of its "
-            "class. Sparsity: Gini index of the absolute values, 0 if all are equal. Norm: median of the L2 norms.",
+            "Mean and standard error over test images. Alignment: cosine of the gradient of another class's loss with "
+            "image minus mean training image of that class, mean over the other classes (Ganz et al. 2023). Sparsity: "
+            "Gini index of the absolute values, 0 if all are equal. Norm: median of the L2 norms.",
             ["Classifier", "alignment", "sparsity", "norm", "clean accuracy", "n"],
             rows,
         ),

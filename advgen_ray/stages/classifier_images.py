@@ -106,7 +106,7 @@ def prepare(config: GenerateFromClassifierConfig) -> tuple[Map, Map]:
     })  # fmt: skip
     gradients = _create(config, GRADIENTS, "input_gradients", len(of_all), train, {
         "classifiers": digests, "train": content_digest(train),
-        "test": content_digest(test, config.num_gradient_images),
+        "test": content_digest(test, config.num_gradient_images), "alignment": "with the ways to other classes",
     })  # fmt: skip
     return (
         Map(generated, partial(ClassifierImageRows, config, uris, generated, of_generators)),

@@ -81,7 +81,7 @@ INPUT_GRADIENTS = pa.schema(
         ("predicted", pa.int16()),
         ("gradient", pa.binary()),  # little-endian float32, C * H * W: of the cross-entropy by the image
         ("gradient_norm", pa.float32()),  # L2
-        ("alignment", pa.float32()),  # cosine with the way out of the class
+        ("alignment", pa.float32()),  # of gradients towards the other classes with the ways to their mean images
         ("sparsity", pa.float32()),  # Gini index of the absolute values
         *PROVENANCE,
     ]
