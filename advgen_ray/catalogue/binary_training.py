@@ -31,8 +31,8 @@ def _stable(found: Summaries) -> Reading:
         for name, summary in (("binary AT", ours), ("EBM's objective", theirs))
         for what, key in (("data", "data_probability"), ("samples of p0", "out_probability"))
     ]
-    apart = ours["data_probability"] - ours["out_probability"]
-    return Reading(figures, apart if theirs["ended"] and not ours["ended"] else -1.0)
+    apart = [one["data_probability"] - one["out_probability"] if not one["ended"] else 0.0 for one in (ours, theirs)]
+    return Reading(figures, apart[0] - apart[1])
 
 
 def sample_quality(found: Summaries) -> Reading:
@@ -74,8 +74,8 @@ ROWS: tuple[Row, ...] = (
     Row(
         id="D2",
         source=f"{YIN}, algorithms 1 and 3, section 2.5.6",
-        claim="Binary adversarial training goes on where an EBM's likelihood in its place diverges.",
-        margin="D on data less D on samples of p0, where only the EBM's diverged",
+        claim="Binary adversarial training tells data from its samples where an EBM's likelihood in its place diverges.",
+        margin="how far D tells data from samples of p0, less how far the EBM's does; none where it diverged",
         published_on="",
         small={
             "binary": Work("train_binary", "digits_binary", ("output=runs/digits/binary",)),

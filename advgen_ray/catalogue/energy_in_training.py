@@ -26,12 +26,11 @@ def _dynamics(found: Summaries) -> Reading:
 def _subsets(found: Summaries) -> Reading:
     rates = {row["subset"]: row for row in found["subsets"]["error_rates"]}
     figures = [
-        Figure(f"without {name}, {what}", row[f"{key}_mean"])
+        Figure(f"without {name}, {what}", row[key])
         for name, row in rates.items()
         for what, key in (("clean error", "clean_error"), ("adversarial error", "adversarial_error"))
     ]
-    gap = {name: row["adversarial_error_mean"] for name, row in rates.items()}
-    return Reading(figures, gap["H"] - gap["L"])
+    return Reading(figures, rates["H"]["adversarial_error"] - rates["L"]["adversarial_error"])
 
 
 def _trades(found: Summaries) -> Reading:
