@@ -74,7 +74,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         id="D2",
         source=f"{YIN}, algorithms 1 and 3, section 2.5.6",
-        claim="Binary adversarial training tells data from its samples where an EBM's likelihood in its place diverges.",
+        claim="Binary adversarial training tells data from samples where an EBM's likelihood in its place diverges.",
         margin="how far D tells data from samples of p0, less how far the EBM's does; none where it diverged",
         published_on="",
         small={

@@ -26,7 +26,7 @@ def _dynamics(found: Summaries) -> Reading:
 def _subsets(found: Summaries) -> Reading:
     rates = {row["subset"]: row for row in found["subsets"]["error_rates"]}
     figures = [
-        Figure(f"without {name}, {what}", row[key])
+        Figure(f"{'all images' if name == 'full' else f'without {name}'}, {what}", row[key])
         for name, row in rates.items()
         for what, key in (("clean error", "clean_error"), ("adversarial error", "adversarial_error"))
     ]
