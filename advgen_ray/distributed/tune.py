@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from ray import tune
 
 from advgen_ray.config.space import ParameterConfig
 from advgen_ray.distributed import cluster
+from advgen_ray.distributed.orphans import removed_meanwhile
 from advgen_ray.distributed.schedules import PROGRESS, Parameters, Schedule, settings_of
 from advgen_ray.distributed.search_meter import SearchMeter
 from advgen_ray.errors import UserError
@@ -101,7 +103,8 @@ def run_search(
         )
     meter.begin()
     try:
-        results = tuner.fit()
+        with removed_meanwhile() if cluster.is_local() else nullcontext():
+            results = tuner.fit()
     finally:
         meter.end()
     return [_trial(result) for result in results]
