@@ -97,7 +97,8 @@ def markdown(results: Sequence[RowResult]) -> str:
     verdicts = {True: "holds", False: "**does not hold**", None: "failed"}
     lines = ["| row | claim | here | by how much |", "|---|---|---|---|"]
     for one in results:
-        margin = "" if one.margin is None else f"{one.row.margin}: {one.margin:+.3g}".replace("-", "−")
+        number = "" if one.margin is None else f"{one.margin:+.3g}".replace("-", "−")
+        margin = f"{one.row.margin}: {number}" if number else ""
         lines.append(f"| {one.row.id} | {one.row.claim} | {verdicts[one.holds]} | {margin} |")
     return "\n".join(lines)
 
