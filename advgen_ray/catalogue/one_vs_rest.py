@@ -32,11 +32,12 @@ def _detectors(found: Summaries) -> Reading:
     figures = [
         Figure(f"AUC of {row['detector']}", row["auc_worst"], published.get(str(row["detector"]))) for row in own
     ]
-    figures += [
-        Figure(f"mean L2 past {method} detection", found["distortion"][f"{method}_dissertation_mean"], printed)
-        for method, printed in (("integrated", 3.68), ("generative", 4.40))
-    ]
     distortion = found["distortion"]
+    figures += [
+        Figure("mean L2 past integrated detection", distortion["integrated_dissertation_mean"]),
+        Figure("mean L2 past generative detection", distortion["generative_dissertation_mean"], 4.40),
+        Figure("mean L2, state of the art before", None, 3.68),
+    ]
     return Reading(figures, distortion["generative_dissertation_mean"] - distortion["integrated_dissertation_mean"])
 
 
@@ -90,7 +91,7 @@ ROWS: tuple[Row, ...] = (
         source=f"{YIN}, section 3.2, tables 3.2, 3.6 and 3.11",
         claim="Generative detection asks for a larger distortion than integrated detection.",
         margin="mean L2 past generative less past integrated detection",
-        published_on="MNIST, Linf .3, AUC under PGD(200, .01); 3.68 is the state of the art before",
+        published_on="MNIST, Linf .3, AUC under PGD(200, .01)",
         unit="number",
         small={
             "evaluation": Work("evaluate_one_vs_rest", "digits_one_vs_rest_evaluation", after=(DETECTORS,)),

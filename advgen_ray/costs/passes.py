@@ -1,8 +1,8 @@
 """How often a job evaluates which networks; a step back through a network counts as two evaluations."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import singledispatch
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from advgen_ray.config import AttackConfig, Config
 from advgen_ray.data.catalog import CATALOG, SIZES
@@ -70,6 +70,6 @@ def of_attacks(attacks: Iterable[AttackConfig], classes: int) -> float:
     return sum(of_attack(attack, classes) for attack in attacks)
 
 
-def together(parts: Iterable[Config], of: Callable[[Any], list[Passes]] = passes_of) -> list[Passes]:
+def together(parts: Iterable[Config]) -> list[Passes]:
     """Those of several jobs."""
-    return [one for part in parts for one in of(part)]
+    return [one for part in parts for one in passes_of(part)]

@@ -35,7 +35,7 @@ def run(config: ReproduceConfig) -> dict[str, Any]:
     rows = chosen(config.rows)
     ensure_writable(config.output)
     if config.readme:
-        _check_readme(config.readme)
+        _check_readme(config.readme, config.rows)
     works = _Works(config)
     results: list[RowResult] = []
     with tracked_job("reproduction", config) as tracked:
@@ -132,8 +132,12 @@ def _result(row: Row, works: _Works, config: ReproduceConfig) -> RowResult:
     return RowResult(row, config.scale, readings, "", works.seconds_of(needed), beside)
 
 
-def _check_readme(place: str) -> None:
-    """Raise UserError for a file that has no place for a table."""
+def _check_readme(place: str, rows: Sequence[str]) -> None:
+    """Raise UserError for a file that has no place for a table, or a part of the rows, which would replace them all."""
+    if rows:
+        raise UserError(
+            f"readme={place}: its table has every row, not {', '.join(rows)} alone; leave rows or readme out"
+        )
     text = Path(place).read_text() if Path(place).is_file() else ""
     if not text.count(BEGIN) == text.count(END) == 1:
         raise UserError(f"readme={place}: expected a Markdown file with one {BEGIN} and one {END}")

@@ -28,8 +28,7 @@ def test_a_few_kills_lose_nothing(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert HEAD in ended.stdout
     found = json.loads((tmp_path / "faults.json").read_text())
-    assert {one["work"] for one in found["kills"]} == {"generation"}
-    assert {one["victim"] for one in found["kills"]} == {"actor", "driver"}, "of this seed"
+    assert [one["work"] for one in found["kills"]] == ["generation"] * 2
 
 
 def test_what_differs_or_is_there_twice_is_seen(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_a_row_that_does_not_exist_is_named() -> None:
 def test_the_table_of_a_readme_is_written_between_its_marks(asked: list[tuple[str, Any]], tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text(f"# Title\n\n{reproduction.BEGIN}\nstale\n{reproduction.END}\n\nrest\n")
-    config = ReproduceConfig(rows=("A1", "A2"), readme=str(readme), output=str(tmp_path / "out"))
+    config = ReproduceConfig(readme=str(readme), output=str(tmp_path / "out"))
     for _ in range(2):
         reproduction.run(config)
     text = readme.read_text()
@@ -124,6 +124,8 @@ def test_the_table_of_a_readme_is_written_between_its_marks(asked: list[tuple[st
     assert "stale" not in text
     assert "| A1 | Something holds in A1. | holds | how much: +1 |" in text
     assert "| A2 | Something holds in A2. | **does not hold** | how much: −3 |" in text
+    with pytest.raises(UserError, match="its table has every row, not A1 alone"):
+        reproduction.run(config.model_copy(update={"rows": ("A1",)}))
     readme.write_text("# No place\n")
     with pytest.raises(UserError, match="expected a Markdown file with one"):
         reproduction.run(config)
