@@ -75,15 +75,15 @@ class Cloud:
                 continue
         return found
 
-    def actors(self) -> int:
-        """How many of a map job's actors live."""
-        count = 0
+    def actors(self) -> list[psutil.Process]:
+        """A map job's actors that live."""
+        found = []
         for node in self.gpu_nodes():
             try:
-                count += sum("ShardActor" in " ".join(child.cmdline()) for child in node.children(recursive=True))
+                found += [one for one in node.children(recursive=True) if _names(one, "ShardActor")]
             except psutil.NoSuchProcess:
                 continue
-        return count
+        return found
 
     def shutdown(self) -> None:
         """End the head, its autoscaler and what it launched, and nothing else of this machine."""
@@ -111,9 +111,9 @@ class Cloud:
         raise TimeoutError((self.folder / "head.log").read_text()[-2000:])
 
 
-def _names(process: psutil.Process, folder: str) -> bool:
+def _names(process: psutil.Process, part: str) -> bool:
     try:
-        return any(folder in word for word in process.cmdline())
+        return any(part in word for word in process.cmdline())
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
 

@@ -41,6 +41,7 @@ class Look:
 def watch(folder: Path, num_nodes: int = NUM_NODES, num_sources: int = 60) -> tuple[list[Look], GenerateConfig]:
     """Run the job on a cluster of its own under ``folder``, kill a node once all work, and look on until none is left.
 
+    The first actor is held still until all are there: a fast machine would end the job before a node has started.
     Raises TimeoutError where it takes too long, CalledProcessError where the job fails.
     """
     cloud = Cloud(folder, num_nodes)
@@ -54,7 +55,7 @@ def watch(folder: Path, num_nodes: int = NUM_NODES, num_sources: int = 60) -> tu
 
     def look(event: str = "") -> Look:
         shards = sum(not name.startswith(".") for name in filesystem.list_names(f"{config.output}/shards"))
-        found = Look(round(time.monotonic() - begin, 1), len(cloud.gpu_nodes()), cloud.actors(), shards, event)
+        found = Look(round(time.monotonic() - begin, 1), len(cloud.gpu_nodes()), len(cloud.actors()), shards, event)
         looks.append(found)
         return found
 
@@ -69,8 +70,12 @@ def watch(folder: Path, num_nodes: int = NUM_NODES, num_sources: int = 60) -> tu
         own = {"RAY_ADDRESS": cloud.address, "RAY_AUTH_MODE": "disabled", "PYTHONPATH": str(ROOT)}
         with (folder / "job.log").open("w") as log:
             job = subprocess.Popen(command, cwd=ROOT, env=os.environ | own, stdout=log, stderr=log)
+        until(lambda now: (now.actors > 0 and now.shards > 0) or job.poll() is not None)
+        if first := cloud.actors():
+            first[0].suspend()
         until(lambda now: now.actors == num_nodes or job.poll() is not None)
         if job.poll() is None:
+            first[0].resume()
             cloud.gpu_nodes()[0].kill()
             look("a node killed")
         until(lambda now: job.poll() is not None)
