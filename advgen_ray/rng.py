@@ -20,15 +20,16 @@ class Stream:
         self.seed, self.purpose = seed, purpose
         self._bits = np.random.Philox(key=0)
         self._generator = np.random.Generator(self._bits)
-        self._state = self._bits.state
+        self._state = self._bits.state  # reused, for it is set once an item: all of its numbers are written below
+        self._state["buffer_pos"] = 4  # an empty buffer: nothing is left over from the former key
+        self._state["has_uint32"] = 0
+        self._key, self._counter = self._state["state"]["key"], self._state["state"]["counter"]
 
     def generator(self, item: Item, step: int = 0) -> np.random.Generator:
         """The generator of one item at one step; valid until the next call on this stream."""
         digest = blake2b(f"{self.seed}/{self.purpose}/{item}".encode(), digest_size=16).digest()
-        self._state["state"]["key"] = np.frombuffer(digest, dtype=np.uint64)
-        self._state["state"]["counter"] = np.array([0, 0, 0, step], dtype=np.uint64)
-        self._state["buffer_pos"] = 4  # an empty buffer: nothing is left over from the former key
-        self._state["has_uint32"] = 0
+        self._key[:] = np.frombuffer(digest, dtype=np.uint64)
+        self._counter[3] = step
         self._bits.state = self._state
         return self._generator
 

@@ -29,6 +29,7 @@ from advgen_ray.training.worker import Worker
 
 PROGRESS = "progress.json"
 STEP_SECONDS = 5.0  # between two looks at a training that has nothing to record
+RECORD_SECONDS = 0.1  # between two records that are shown: whoever watches looks less often
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Task:
         ``metrics``.
         """
         content = {"name": self.name, "config_digest": self.digest, "record": record, "steps": steps, **more}
-        write_atomic(join(self.output, PROGRESS), json.dumps(content).encode())
+        write_atomic(join(self.output, PROGRESS), json.dumps(content).encode(), durable=False)
 
 
 class Session:
@@ -102,7 +103,6 @@ class Session:
     def on_step(self, step: int, num_steps: int) -> None:
         """Show how far a long way to the next record is."""
         if self.worker.rank == 0 and time.monotonic() - self._told_at > STEP_SECONDS:
-            self._told_at = time.monotonic()
             self._num_steps = num_steps
             self._tell((step, num_steps))
 
@@ -111,7 +111,8 @@ class Session:
         leads = self.worker.rank == 0
         if leads:
             self._record = record
-            self._tell()
+            if save or time.monotonic() - self._told_at > RECORD_SECONDS:
+                self._tell()
         if save is None:
             return  # Ray Train keeps the latest metrics only, the history travels in the checkpoints
         with tempfile.TemporaryDirectory(prefix="advgen-checkpoint-") as directory:
@@ -144,6 +145,7 @@ class Session:
 
     def _tell(self, steps: tuple[int, int] | None = None, **more: Any) -> None:
         more |= {"at": time.time(), "starts": self._starts, "num_steps": self._num_steps}
+        self._told_at = time.monotonic()
         more["num_workers"] = self.worker.num_workers
         more["gpu_unused"] = given_gpu() and self.worker.device.type == "cpu"
         self.task.write_progress(self._record, steps, **more)

@@ -65,15 +65,16 @@ def join(uri: str, *names: str) -> str:
 
 
 @_told
-def write_atomic(uri: str, data: bytes) -> None:
+def write_atomic(uri: str, data: bytes, *, durable: bool = True) -> None:
     """Write a whole file so that a reader sees all of ``data`` or what was there before, whenever we are killed.
 
     Locally a hidden file in the same directory, flushed to disk and renamed; on S3 one upload, which becomes
-    visible when it is complete. Missing directories are made. Raises OSError.
+    visible when it is complete. Missing directories are made. What is not ``durable`` is not flushed: a machine that
+    loses power may leave it empty. Raises OSError.
     """
     filesystem, path = resolve(uri)
     if isinstance(filesystem, fs.LocalFileSystem):
-        _write_local(Path(path), data)
+        _write_local(Path(path), data, durable)
     else:
         with filesystem.open_output_stream(path) as stream:
             stream.write(data)
@@ -171,18 +172,21 @@ def remove_dead_partials(uri: str) -> int:
     return len(dead)
 
 
-def _write_local(path: Path, data: bytes) -> None:
+def _write_local(path: Path, data: bytes, durable: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}~{_writer()}{PARTIAL}")
     try:
         with partial.open("xb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+    if not durable:
+        return
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)  # else the new name itself may be lost with the power

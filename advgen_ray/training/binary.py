@@ -1,7 +1,8 @@
 """Binary adversarial training of a detector or generative model: S004 algorithms 1 and 3, section 3.2.1's detectors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import torch
@@ -118,7 +119,7 @@ class _Steps:
         x, item_ids = self._images(contest.data, data, step, "augment")
         x_out, out_ids = self._images(contest.p0, p0, step, "p0_augment")
         chosen = self.streams["p0_start"].uniform(out_ids, (1,), step) < contest.random_start_share
-        start = _started(keyed(self.streams["p0_attack"], out_ids, step), chosen)
+        start = _started(self.streams["p0_attack"], out_ids, step, chosen[:, 0])
         attack = self._bound(contest.out_attack(course["k"], start)) if course["k"] else None
         noise = keyed(self.streams["attack"], item_ids, step)
         terms = binary_at_loss(
@@ -146,12 +147,13 @@ class _Steps:
         return lambda x, objective: attack(self.trainee.model, x, objective)
 
 
-def _started(noise: StartNoise, chosen: Tensor) -> StartNoise:
-    """Noise for the ``chosen`` samples ``[N, 1]`` alone: the others start at themselves, so that no start is learnt."""
+def _started(stream: Stream, item_ids: Sequence[str], step: int, chosen: Tensor) -> StartNoise:
+    """Noise for the ``chosen`` samples ``[N]`` alone: the others start at themselves, so that no start is learnt."""
 
     def start(x: Tensor) -> Tensor:
-        mask = chosen.to(x.device).view(-1, *(1,) * (x.dim() - 1))
-        return torch.where(mask, noise(x), NEARLY_NOTHING)
+        noise = torch.full(x.shape, NEARLY_NOTHING)
+        noise[chosen] = stream.normal(list(compress(item_ids, chosen.tolist())), x.shape[1:], step)
+        return noise.to(x.device)
 
     return start
 

@@ -26,6 +26,9 @@ def test_steps_are_told_between_records_and_not_every_one(tmp_path: Path, monkey
     leader.on_step(1, 60)
     leader.on_step(2, 60)
     assert task.progress()["steps"] == [1, 60]
+    leader.report({"step": 2, "loss": 0.75}, None)
+    assert task.progress()["steps"] == [1, 60], "records that follow each other faster than anyone looks cost time"
+    now[0] += 2 * session.RECORD_SECONDS
     leader.report({"step": 2, "loss": 0.5}, None)
     assert task.progress()["steps"] is None
     now[0] += session.STEP_SECONDS + 1
