@@ -55,11 +55,16 @@ def run_map(
 def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[], str] | None = None) -> None:
     """Compute what is missing of several sets in one pool of actors, which takes seconds to start, and commit each.
 
+    Where all are finished that is said, and no cluster is started.
     Rows go from the actors straight to storage: through the driver pass shard numbers and counts only, so its
     memory is flat. ``note`` adds to the progress lines. Raises UserError for a mistake that an actor found,
     RuntimeError with its traceback for a defect, both at once; IncompleteError, when all else is stored, where some
     rows could not be made: their set is not committed.
     """
+    finished = [one.result_set.finished() for one in maps]
+    if all(finished):
+        print(f"{name}: {_label(maps)} is complete, nothing to compute", flush=True)
+        return
     failed: Counter[str] = Counter()
     missing = [(which, index) for which, one in enumerate(maps) for index in one.result_set.missing()]
     num_shards = sum(one.result_set.num_shards for one in maps)
@@ -67,7 +72,7 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
     begun, label, came_to = left.copy(), _label(maps), _came_to.get()
     with Progress(name, num_shards, num_shards - len(missing), note, label) as progress:
         for which, one in enumerate(maps):
-            if not left[which]:
+            if not left[which] and not finished[which]:
                 one.result_set.commit(progress.seconds)
         if missing:
             if not came_to:

@@ -44,7 +44,7 @@ def run(config: SimulateBinaryTrainingConfig) -> dict[str, Any]:
             known, points, first, last, found, floor, config.model_dump(mode="json"), version("advgen_ray")
         )
         summary = _summary(config, first, last, found, floor)
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         tracked.log_metrics({"claims_held": summary["claims_held"]} | _metrics(last))
     return summary
 

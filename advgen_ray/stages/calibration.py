@@ -47,7 +47,7 @@ def run(config: CalibrateClassifierConfig) -> dict[str, Any]:
         page = calibration_page(
             found, table, splits["test"], info.class_names, config.model_dump(mode="json"), version("advgen_ray")
         )
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         tracked.log_metrics(summary)
     return summary
 

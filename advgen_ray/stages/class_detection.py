@@ -38,10 +38,7 @@ def run(config: EvaluateDetectionConfig) -> dict[str, Any]:
     """
     classifier, detectors, result_set = prepare(config)
     with tracked_job("detection", config) as tracked:
-        if result_set.finished():
-            print(f"detection: {config.output} is complete, nothing to compute", flush=True)
-        else:
-            run_map("detection", result_set, partial(_load, config, classifier.digest, detectors), config.pool)
+        run_map("detection", result_set, partial(_load, config, classifier.digest, detectors), config.pool)
         rows = result_set.read(NUMBERS).to_pandas()
         found = table(rows)
         worst = {row["method"]: row for row in found[found["attack"] == WORST].to_dict("records")}
@@ -56,7 +53,7 @@ def run(config: EvaluateDetectionConfig) -> dict[str, Any]:
         }
         names = {"kd_bu": "KD+BU" if has_dropout(classifier.model) else "KD", "lid": "LID"}
         page = class_detection_page(found, curves(rows), names, config.model_dump(mode="json"), version("advgen_ray"))
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         tracked.log_metrics({name: value for name, value in summary.items() if name.endswith("_95")})
     return summary
 

@@ -49,16 +49,12 @@ def run(config: GenerateFromClassifierConfig) -> dict[str, Any]:
     """
     maps = prepare(config)
     with tracked_job("classifier images", config) as tracked:
-        missing = [one for one in maps if not one.result_set.finished()]
-        if missing:
-            run_maps("classifier images", missing, config.pool)
-        else:
-            print(f"classifier images: {config.output} is complete, nothing to compute", flush=True)
+        run_maps("classifier images", maps, config.pool)
         generated, gradients = (one.result_set for one in maps)
         results = _results(config, generated, gradients)
         summary = _summary(config, results, generated, gradients)
         write_atomic(join(config.output, CONFIG), config.model_dump_json(indent=1).encode())
-        publish(config.output, summary, _page(config, results))
+        publish(config.output, summary, _page(config, results), tracked)
         tracked.log_metrics(
             {
                 f"{row['classifier']}/{key}": value

@@ -37,14 +37,11 @@ def run(config: CompareDetectorsConfig) -> dict[str, Any]:
     """
     result_set = prepare(config)
     with tracked_job("detectors", config) as tracked:
-        if result_set.finished():
-            print(f"detectors: {config.output} is complete, nothing to compute but the fits", flush=True)
-        else:
-            run_map("detectors", result_set, partial(DetectionRows, config, result_set), config.pool)
+        run_map("detectors", result_set, partial(DetectionRows, config, result_set), config.pool)
         results = _results(config, result_set)
         summary = _summary(config, result_set, results)
         write_atomic(join(config.output, CONFIG), config.model_dump_json(indent=1).encode())
-        publish(config.output, summary, _page(config, results))
+        publish(config.output, summary, _page(config, results), tracked)
         tracked.log_metrics(
             {f"{row['detector']}/{row['attack']}/{key}": row[key] for row in summary["detectors"] for key in RATES}
         )

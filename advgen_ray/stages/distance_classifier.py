@@ -29,7 +29,7 @@ def run(config: ClassifyByDistanceConfig) -> dict[str, Any]:
     generation = config.generation
     sde = load_score_model(generation.score_model, generation.data, generation.unconditional_model).sde
     parts = [_part(config, sampler) for sampler in config.samplers]
-    with tracked_job("distance classifier", config) as run:
+    with tracked_job("distance classifier", config) as tracked:
         counterfactuals.run_all(parts)
         sets = [_timed(part, evaluations_of(part, sde)) for part in parts]
         table = accuracy_by_cost(sets)
@@ -44,8 +44,8 @@ def run(config: ClassifyByDistanceConfig) -> dict[str, Any]:
             "accuracy": round(best.accuracy.value, 6),
             "curves": table.round(6).to_dict("records"),
         }
-        publish(config.output, summary, page)
-        run.log_metrics({"accuracy": best.accuracy.value})
+        publish(config.output, summary, page, tracked)
+        tracked.log_metrics({"accuracy": best.accuracy.value})
     return summary
 
 

@@ -36,16 +36,13 @@ def run(config: MeasureDistortionConfig) -> dict[str, Any]:
     """
     images, classifier, detectors, result_set = prepare(config)
     with tracked_job("distortion", config) as tracked:
-        if result_set.finished():
-            print(f"distortion: {config.output} is complete, nothing to compute", flush=True)
-        else:
-            run_map("distortion", result_set, partial(_load, config, classifier, detectors), config.pool)
+        run_map("distortion", result_set, partial(_load, config, classifier, detectors), config.pool)
         rows = result_set.read(NUMBERS).to_pandas()
         found = table(rows, diagonal_of(images.info.image_shape))
         summary = _summary(config, result_set, rows, found)
         results = Distortions(found, distances(rows), *_pictures(config, images, result_set))
         page = distortion_page(results, config.model_dump(mode="json"), summary["thresholds"], version("advgen_ray"))
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         tracked.log_metrics({name: value for name, value in summary.items() if name.endswith(("_mean", "_found"))})
     return summary
 

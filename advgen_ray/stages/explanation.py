@@ -39,10 +39,7 @@ def run(config: ExplainPredictionsConfig) -> dict[str, Any]:
     explanations = prepare(config)
     result_set = explanations.result_set
     with tracked_job("explanations", config) as tracked:
-        if result_set.finished():
-            print(f"explanations: {config.output} is complete, nothing to compute", flush=True)
-        else:
-            run_maps("explanations", [explanations], config.pool)
+        run_maps("explanations", [explanations], config.pool)
         results = _results(config, result_set)
         rows = [plain(row) for row in records(results.table.round(6))]
         largest = float(results.table["missed_share"].max())
@@ -55,7 +52,7 @@ def run(config: ExplainPredictionsConfig) -> dict[str, Any]:
             "seconds": result_set.manifest["seconds"],
         }
         page = explanation_page(results, config.model_dump(mode="json"), version("advgen_ray"))
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         tracked.log_metrics({"largest_missed_share": largest} | {
             f"{row['baseline']}/{row['classifier']}/{key}": row[key] for row in rows for key in ("attributed", "excess")
         })  # fmt: skip

@@ -26,10 +26,7 @@ def run(config: AlignGradientsConfig) -> dict[str, Any]:
     """
     result_set = prepare(config)
     with tracked_job("alignment", config) as tracked:
-        if result_set.finished():
-            print(f"alignment: {config.output} is complete, nothing to compute", flush=True)
-        else:
-            run_map("alignment", result_set, partial(AlignmentRows, config, result_set), config.pool)
+        run_map("alignment", result_set, partial(AlignmentRows, config, result_set), config.pool)
         points = source_points(result_set.read(READ).to_pandas())
         table = alignment_table(points)
         page = alignment_page(table, points, config.model_dump(mode="json"), version("advgen_ray"))
@@ -38,7 +35,7 @@ def run(config: AlignGradientsConfig) -> dict[str, Any]:
             "report": join(config.output, PAGE),
             "classifiers": kept.round(6).to_dict("records"),
         }
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         tracked.log_metrics({f"{row['classifier']}/alignment": row["alignment"] for row in summary["classifiers"]})
     return summary
 

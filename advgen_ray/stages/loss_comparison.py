@@ -46,7 +46,7 @@ def run(config: CompareLossesConfig) -> dict[str, Any]:
         results = _results(config, trainings)
         summary = _summary(config, results)
         page = loss_page(results, config.model_dump(mode="json"), version("advgen_ray"))
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         tracked.log_metrics(
             {f"{row['loss']}/{key}": value for row in summary["losses"] for key, value in row.items() if key != "loss"}
         )

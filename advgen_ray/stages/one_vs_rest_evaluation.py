@@ -39,15 +39,12 @@ def run_with_page(config: EvaluateOneVsRestConfig) -> tuple[dict[str, Any], Page
     """The same, and the page it has written."""
     detectors, groups, result_set = prepare(config)
     with tracked_job("one_vs_rest", config) as tracked:
-        if result_set.finished():
-            print(f"one_vs_rest: {config.output} is complete, nothing to compute", flush=True)
-        else:
-            run_map("one_vs_rest", result_set, partial(_load, config, detectors, groups), config.pool)
+        run_map("one_vs_rest", result_set, partial(_load, config, detectors, groups), config.pool)
         rows = result_set.read(["detector", "attack", "clean_logit", "last_logit", "worst_logit"]).to_pandas()
         table = detector_auc(rows, config.seed)
         summary = _summary(config, result_set, table)
         page = one_vs_rest_page(table, rows, config.ladder, config.model_dump(mode="json"), version("advgen_ray"))
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         tracked.log_metrics({"lowest_auc_worst": summary["lowest_auc_worst"]})
     return summary, page
 

@@ -57,11 +57,8 @@ def run(config: EvaluateOODConfig) -> dict[str, Any]:
     prepared = prepare(config)
     result_set = prepared.result_set
     with tracked_job("ood", config) as tracked:
-        if result_set.finished():
-            print(f"ood: {config.output} is complete, nothing to compute", flush=True)
-        else:
-            detectors = [one.detector for one in prepared.detectors]
-            run_map("ood", result_set, partial(_load, config, detectors, prepared.groups), config.pool)
+        detectors = [one.detector for one in prepared.detectors]
+        run_map("ood", result_set, partial(_load, config, detectors, prepared.groups), config.pool)
         rows = result_set.read(COLUMNS).to_pandas()
         table = ood_table(rows, config.seed)
         trained_on = {one.detector.name: one.trained_on for one in prepared.detectors}
@@ -75,7 +72,7 @@ def run(config: EvaluateOODConfig) -> dict[str, Any]:
         )
         summary = _summary(config, results, result_set)
         page = ood_page(results, config.model_dump(mode="json"), version("advgen_ray"))
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         tracked.log_metrics(
             {f"{row['detector']}/{row['image_set']}/{row['case']}_auroc": row["auroc"] for row in summary["results"]}
         )

@@ -19,11 +19,15 @@ def tracked_job(name: str, config: Config) -> AbstractContextManager[Run]:
     return tracked_run(name, config.model_dump(mode="json"), tags={"config_digest": config.digest()})
 
 
-def publish(output: str, summary: Mapping[str, Any] | list[dict[str, Any]], page: Page) -> None:
-    """Write both under ``output``; what is not finite, which JSON does not have, becomes null."""
+def publish(
+    output: str, summary: Mapping[str, Any] | list[dict[str, Any]], page: Page, tracked: Run | None = None
+) -> None:
+    """Write both under ``output``, and into the run; what is not finite, which JSON does not have, becomes null."""
     text = json.dumps(_finite(summary), indent=1, allow_nan=False)
-    write_atomic(join(output, SUMMARY), f"{text}\n".encode())
-    write_atomic(join(output, PAGE), render(page).encode())
+    for name, content in ((SUMMARY, f"{text}\n"), (PAGE, render(page))):
+        write_atomic(join(output, name), content.encode())
+        if tracked:
+            tracked.log_file(name, content.encode())
 
 
 def _finite(value: Any) -> Any:

@@ -40,7 +40,7 @@ def run(config: ReadRatingsConfig) -> dict[str, Any]:
         summary = {"page_id": plan.page_id, **summarize_ratings(tables, plan.class_names)}
         page = _page(config, page_config, plan, tables)
         write_atomic(join(config.output, JUDGEMENTS), judgements.to_csv(index=False).encode())
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         for name in ("target_seen", "source_seen", "plausible"):
             tracked.log_metrics({f"{name}/{key}": value for key, value in summary[name].items()})
     return {"report": join(config.output, PAGE), **one_screen(tables)}

@@ -1,15 +1,11 @@
 """The stage that ends a study: stored results in, ``report.html`` and ``summary.json`` out."""
 
-import atexit
 import json
 import math
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from advgen_ray.analysis.ce_accuracy import judged
@@ -93,12 +89,7 @@ def _track(tracked: Run, summary: Mapping[str, Any], texts: Mapping[str, str], d
     for group in ("counterfactuals", "effect", "energy_detector"):
         metrics |= {f"{group}/{key}": value for key, value in summary[group].items()}
     tracked.log_metrics(metrics | {"distance_classifier_accuracy": summary["distance_classifier_accuracy"]})
-    folder = Path(tempfile.mkdtemp(prefix="advgen-report-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # the tracker copies later, from another thread
     for name, text in texts.items():
-        (folder / name).write_text(text)
-        tracked.log_artifact(folder / name)
-    (folder / "figures").mkdir()
+        tracked.log_file(name, text.encode())
     for name, svg in drawings.items():
-        (folder / "figures" / f"{name}.svg").write_bytes(svg)
-    tracked.log_artifact(folder / "figures")
+        tracked.log_file(f"figures/{name}.svg", svg)

@@ -36,10 +36,7 @@ def run(config: RestoreImagesConfig) -> dict[str, Any]:
     restorations = prepare(config)
     result_set = restorations.result_set
     with tracked_job("restoration", config) as tracked:
-        if result_set.finished():
-            print(f"restoration: {config.output} is complete, nothing to compute", flush=True)
-        else:
-            run_maps("restoration", [restorations], config.pool)
+        run_maps("restoration", [restorations], config.pool)
         rows = result_set.read(NUMBERS).to_pandas()
         chosen = at_chosen_strength(rows)
         models = list(result_set.plan["inputs"]["models"])
@@ -58,7 +55,7 @@ def run(config: RestoreImagesConfig) -> dict[str, Any]:
         }
         results = _results(config, result_set, rows, chosen)
         page = restoration_page(results, config.model_dump(mode="json"), version("advgen_ray"))
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         tracked.log_metrics(gains)
     return summary
 

@@ -46,12 +46,9 @@ def run(config: EvaluateRobustnessConfig) -> dict[str, Any]:
     result_set = prepare(config, images, loaded)
     doubts = doubts_of_model(loaded, images)
     with tracked_job("robustness", config) as tracked:
-        if result_set.finished():
-            print(f"robustness: {config.output} is complete, nothing to compute", flush=True)
-        else:
-            load = partial(RobustnessRows, config, result_set)
-            run_map("robustness", result_set, load, config.pool, note=partial(shards_under_way, result_set))
-            remove_tree(join(config.output, PROGRESS))
+        load = partial(RobustnessRows, config, result_set)
+        run_map("robustness", result_set, load, config.pool, note=partial(shards_under_way, result_set))
+        remove_tree(join(config.output, PROGRESS))
         rows = result_set.read(["fallen_to", "distance"]).to_pandas()
         attacks = suite_of(config, images.info.num_classes)
         result = worst_case(rows, labels_of(attacks))
@@ -60,7 +57,7 @@ def run(config: EvaluateRobustnessConfig) -> dict[str, Any]:
         page = robustness_page(
             result, _fallen(result_set, images), doubts, config.model_dump(mode="json"), version("advgen_ray")
         )
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         tracked.log_metrics(summary | {f"after/{a['attack']}": a["accuracy_after"] for a in summary["attacks"]})
     for doubt in doubts:
         print(f"warning: {doubt}", flush=True)

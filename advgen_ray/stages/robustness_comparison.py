@@ -52,7 +52,7 @@ def run_with_page(config: CompareRobustnessConfig) -> tuple[dict[str, Any], Page
         compared = Compared(table, apart, {name: describe(one) for name, one in loaded.items()})
         summary = _summary(config, sets, compared, doubts)
         page = robustness_comparison_page(compared, doubts, config.model_dump(mode="json"), version("advgen_ray"))
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         tracked.log_metrics(_metrics(table))
     for doubt in doubts:
         print(f"warning: {doubt}", flush=True)
@@ -71,13 +71,9 @@ def describe(loaded: LoadedModel) -> dict[str, Any]:
 
 def _evaluate(config: CompareRobustnessConfig, evaluations: Sequence[Evaluation], sets: Sequence[ResultSet]) -> None:
     """All that is missing in one pool of actors."""
-    missing = [(one, made) for one, made in zip(evaluations, sets, strict=True) if not made.finished()]
-    if not missing:
-        print(f"robustness comparison: {config.output} is complete, nothing to compute", flush=True)
-        return
-    maps = [Map(made, partial(RobustnessRows, one.config, made)) for one, made in missing]
+    maps = [Map(made, partial(RobustnessRows, one.config, made)) for one, made in zip(evaluations, sets, strict=True)]
     run_maps("robustness comparison", maps, config.pool)
-    for _, made in missing:
+    for made in sets:
         remove_tree(join(made.uri, PROGRESS))
 
 

@@ -52,7 +52,7 @@ def run(config: CompareSubsetsConfig) -> dict[str, Any]:
         results = _results(base, training, subsets, trainings)
         summary = _summary(config, results)
         page = subset_page(results, config.model_dump(mode="json"), version("advgen_ray"))
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         tracked.log_metrics(
             {f"{row['subset']}/{key}": row[key] for row in summary["error_rates"] for key in row if key != "subset"}
         )

@@ -45,16 +45,12 @@ def run_with_page(config: SynthesizeConfig) -> tuple[dict[str, Any], Page]:
     """The same, and the page it has written."""
     maps = prepare(config)
     with tracked_job("synthesis", config) as tracked:
-        missing = [one for one in maps if not one.result_set.finished()]
-        if missing:
-            run_maps("synthesis", missing, config.pool)
-        else:
-            print(f"synthesis: {config.output} is complete, nothing to compute", flush=True)
+        run_maps("synthesis", maps, config.pool)
         sets = open_sets(config)
         results = results_of(config, sets)
         page = synthesis_page(results, config.model_dump(mode="json"), versions()["advgen_ray"])
         summary = _summary(config, sets, results)
-        publish(config.output, summary, page)
+        publish(config.output, summary, page, tracked)
         tracked.log_metrics({name: value for name, value in summary.items() if isinstance(value, float)})
     return summary, page
 

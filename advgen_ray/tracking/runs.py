@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any
 
 from advgen_ray.tracking.sender import key_of
@@ -80,7 +79,7 @@ class _Told:
     def close(self) -> None:
         pass
 
-    def keep(self, content: bytes) -> str:
+    def keep(self, content: bytes, name: str = "") -> str:
         return ""
 
     def submit(self, entry: Mapping[str, Any]) -> None:
@@ -131,9 +130,10 @@ class Run:
         ]
         self._submit("metrics", points=points, only_new=only_new)
 
-    def log_artifact(self, path: str | Path) -> None:
-        """Keep a copy of a file, or of a folder with all that is in it."""
-        self._submit("artifact", path=str(Path(path).absolute()))
+    def log_file(self, name: str, content: bytes) -> None:
+        """Keep a file, under a name that may have folders before it."""
+        folder, _, file = name.rpartition("/")
+        self._submit("artifact", path=self.writer.keep(content, file), folder=folder)
 
     @property
     def is_recorded(self) -> bool:

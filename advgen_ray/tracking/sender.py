@@ -4,7 +4,6 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from advgen_ray.tracking.models import log_model
@@ -141,9 +140,7 @@ class Sender:
         log_model(self.client, self.experiment_id, self.ids[entry["run"]], entry)
 
     def _artifact(self, entry: Entry) -> None:
-        source = Path(entry["path"])
-        log = self.client.log_artifacts if source.is_dir() else self.client.log_artifact
-        log(self.ids[entry["run"]], str(source), source.name if source.is_dir() else None)
+        self.client.log_artifact(self.ids[entry["run"]], entry["path"], entry["folder"] or None)
 
     def _end(self, entry: Entry) -> None:
         self.client.set_terminated(self.ids[entry["run"]], entry["status"])

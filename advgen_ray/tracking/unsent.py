@@ -38,7 +38,7 @@ def store(folder: Path, server: str, entries: Sequence[Entry], ids: Mapping[str,
                 continue
             copy = folder / name / str(number) / source.name
             copy.parent.mkdir(parents=True)
-            (shutil.copytree if source.is_dir() else shutil.copyfile)(source, copy)
+            shutil.copyfile(source, copy)
             entry = entry | {"path": str(copy)}
         kept.append(entry)
     path = folder / f"{name}{WAITING}"

@@ -48,9 +48,10 @@ class Writer:
         """Queue an entry; returns at once."""
         self.entries.put(entry)
 
-    def keep(self, content: bytes) -> str:
+    def keep(self, content: bytes, name: str = "content") -> str:
         """A file for an entry to name, which lasts as long as the writer."""
-        path = Path(self._kept.name, uuid.uuid4().hex)
+        path = Path(self._kept.name, uuid.uuid4().hex, name)
+        path.parent.mkdir()
         path.write_bytes(content)
         return str(path)
 

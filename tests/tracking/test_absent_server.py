@@ -59,17 +59,14 @@ def test_a_server_that_is_away_to_the_end_gets_everything_from_the_next_job(
     monkeypatch.setattr("advgen_ray.tracking.runs.check_tracking", lambda: None)  # it was there at the start
     monkeypatch.setattr(writer, "PATIENCE", 1.0)
     program = export_program(save_classifier(workplace / "model"))
-    page = workplace / "page.html"
-    page.write_text("a report")
     begin = time.monotonic()
     with tracked_run("outer", {"seed": 7, "output": "runs/a"}), tracked_run("inner", {"seed": 8}) as run:
         run.log_history([{"step": step, "loss": step / 2} for step in range(5)])
-        run.log_artifact(page)
+        run.log_file("page.html", b"a report")
         run.log_model(program.content, torch.__version__, program.inputs, program.outputs, program.facts)
         worked = time.monotonic() - begin
     assert worked < 1.0
     assert time.monotonic() - begin < 60
-    page.unlink()  # what a job makes may be temporary
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("advgen:")]
     assert len(lines) == 2
     assert "does not answer; what it is to record waits" in lines[0]
@@ -124,8 +121,8 @@ def test_what_a_server_refuses_is_told_once_and_the_rest_goes_on(
         server.start()
     monkeypatch.setattr(writer, "FIRST_WAIT", 0.1)
     with tracked_run("odd", {"seed": 1}) as run:
-        run.log_artifact(workplace / "nowhere")
-        run.log_artifact(workplace / "nowhere else")
+        run.log_file("../nowhere", b"")
+        run.log_file("../nowhere else", b"")
         run.log_metrics({"loss": 1.0})
     runs = _stored(server, workplace.name)
     assert (runs["odd"].info.status, runs["odd"].data.metrics) == ("FINISHED", {"loss": 1.0})
@@ -169,10 +166,9 @@ def test_what_waits_is_taken_by_one_job_and_left_for_its_own_server(tmp_path: Pa
 def test_a_real_server_takes_runs_and_artifacts(server: MlflowServer, workplace: Path) -> None:
     if not server.process:
         server.start()
-    (workplace / "kept.txt").write_text("kept")
     with tracked_run("served", {"seed": 1}) as run:
         run.log_metrics({"loss": 1.0})
-        run.log_artifact(workplace / "kept.txt")
+        run.log_file("kept.txt", b"kept")
     run_stored = _stored(server, workplace.name)["served"]
     assert (run_stored.info.status, run_stored.data.metrics) == ("FINISHED", {"loss": 1.0})
     assert [path.read_text() for path in (server.root / "served").rglob("kept.txt")] == ["kept"]

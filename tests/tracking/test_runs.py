@@ -49,18 +49,13 @@ def named(place: Path, name: str) -> list[Any]:
 
 
 def test_a_run_holds_config_numbers_and_provenance(workplace: Path) -> None:
-    artifact = workplace / "report.html"
-    artifact.write_text("a report")
-    folder = workplace / "figures"
-    folder.mkdir()
-    (folder / "a.png").write_text("a picture")
     with tracked_run("whole", CONFIG, tags={"config_digest": "d1"}) as run:
         run.log_history(
             [{"step": i, "loss": i / 2, "unit": "nats", "none": None, "bad": float("nan")} for i in range(2500)]
         )
         run.log_metrics({"accuracy (clean)": 0.5, "passed": True}, step=3)
-        run.log_artifact(artifact)
-        run.log_artifact(folder)
+        run.log_file("report.html", b"a report")
+        run.log_file("figures/a.png", b"a picture")
     (found,) = named(workplace, "whole")
     assert found.info.status == "FINISHED"
     assert found.data.params["optimizer.learning_rate"] == "0.001"

@@ -58,9 +58,8 @@ def test_a_run_with_an_artifact_and_a_model(
     try:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
         program = export_program(save_classifier(tmp_path / "model"))
-        (tmp_path / "page.html").write_text("a report")
         with tracked_run("kept", {"seed": 1}) as run:
-            run.log_artifact(tmp_path / "page.html")
+            run.log_file("page.html", b"a report")
             run.log_model(program.content, torch.__version__, program.inputs, program.outputs, program.facts)
         assert capsys.readouterr().err == ""
         assert ("MLFLOW_S3_ENDPOINT_URL" in os.environ) == (way == "direct")
