@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from tests.ports import free_ports
+from advgen_ray.distributed.own_head import free_ports
 
 SWIFT = "swift==2.38.3"
 SWIFT_HOME = Path(os.environ.get("ADVGEN_SWIFT_ENV") or Path.home() / ".cache/advgen_ray/swift")

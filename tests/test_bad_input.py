@@ -14,6 +14,7 @@ from advgen_ray.config import (
     TrainClassifierConfig,
     TrainScoreModelConfig,
 )
+from advgen_ray.distributed.own_head import free_ports
 from advgen_ray.job import run_job
 from advgen_ray.stages import classifier, counterfactuals, energies, report, score_model
 from tests.damage import (
@@ -28,7 +29,6 @@ from tests.damage import (
     truncate,
 )
 from tests.models_on_disk import save_classifier, save_score_model
-from tests.ports import free_ports
 
 JOBS: dict[str, tuple[Any, Any]] = {
     "classifier": (TrainClassifierConfig, classifier.run),

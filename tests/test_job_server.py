@@ -20,11 +20,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from advgen_ray.distributed.own_head import free_ports
 from advgen_ray.errors import UserError
 from advgen_ray.job_server import check_reachable, server_address
 from advgen_ray.storage.validate import validate
 from tests.models_on_disk import save_score_model
-from tests.ports import free_ports
 
 ROOT = Path(__file__).parent.parent
 TINY = [

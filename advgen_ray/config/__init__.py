@@ -64,6 +64,7 @@ from advgen_ray.config.restoration import (
 from advgen_ray.config.robustness_comparison import AttackSuiteConfig, CompareRobustnessConfig
 from advgen_ray.config.samplers import FORTY_EVALUATIONS, HUNDRED_EVALUATIONS, PAPER, SamplerConfig
 from advgen_ray.config.search import ObjectiveConfig, SearchConfig
+from advgen_ray.config.service import CheckServiceConfig
 from advgen_ray.config.space import ParameterConfig
 from advgen_ray.config.study import BinaryViewConfig, ClassifierViewConfig, EnergyViewConfig, ReportConfig, StudyConfig
 from advgen_ray.config.synthesis import LogitAscentConfig, SynthesizeConfig
@@ -78,6 +79,7 @@ __all__ = [
     "AttackSuiteConfig",
     "BinaryViewConfig",
     "CalibrateClassifierConfig",
+    "CheckServiceConfig",
     "ClassifierViewConfig",
     "CompareDetectorsConfig",
     "CompareLossesConfig",

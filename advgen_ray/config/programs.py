@@ -1,6 +1,7 @@
 """Each program of jobs/ and what it takes."""
 
 from advgen_ray.config import (
+    CheckServiceConfig,
     CompareLossesConfig,
     CompareSubsetsConfig,
     Config,
@@ -28,5 +29,6 @@ JOBS: dict[str, type[Config]] = {
     "explore_counterfactuals": ExploreCounterfactualsConfig,
     "report": ReportConfig,
     "reproduce": ReproduceConfig,
+    "check_service": CheckServiceConfig,
     "validate": ValidateConfig,
 }

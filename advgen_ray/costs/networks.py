@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from advgen_ray.config import (
     CalibrateClassifierConfig,
+    CheckServiceConfig,
     CompareLossesConfig,
     CompareSubsetsConfig,
     Config,
@@ -70,6 +71,13 @@ def _one_vs_rest(config: TrainOneVsRestConfig, known: dict[str, Network]) -> dic
 @networks_of.register
 def _calibrated(config: CalibrateClassifierConfig, known: dict[str, Network]) -> dict[str, Network]:
     return {f"{config.output}/model": known[config.classifier]}
+
+
+@networks_of.register
+def _service(config: CheckServiceConfig, known: dict[str, Network]) -> dict[str, Network]:
+    return {
+        place: network for one in (config.submitted, config.here) for place, network in networks_of(one, known).items()
+    }
 
 
 @networks_of.register

@@ -1,6 +1,7 @@
 """Passes of trainings, and of what is made of trainings."""
 
 from advgen_ray.config import (
+    CheckServiceConfig,
     CompareLossesConfig,
     CompareSubsetsConfig,
     SearchConfig,
@@ -51,6 +52,11 @@ def _one_vs_rest(config: TrainOneVsRestConfig) -> list[Passes]:
     classes = config.classes if config.classes is not None else range(num_classes(config.training.data.name))
     output = config.output.rstrip("/")
     return together(config.training.model_copy(update={"output": f"{output}/class-{k}"}) for k in classes)
+
+
+@passes_of.register
+def _service(config: CheckServiceConfig) -> list[Passes]:
+    return together((config.submitted, config.here))
 
 
 @passes_of.register

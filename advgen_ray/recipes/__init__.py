@@ -28,6 +28,7 @@ from advgen_ray.recipes import (
     plane,
     reproduction,
     restoration,
+    service,
     svhn,
     synthesis,
     tiny_imagenet,
@@ -55,6 +56,7 @@ _MODULES: tuple[ModuleType, ...] = (
     binary_ablation,
     restoration,
     reproduction,
+    service,
 )  # the first with a config type is its default
 
 

@@ -34,10 +34,7 @@ def run(config: CalibrateClassifierConfig) -> dict[str, Any]:
     source, scoring = _source(config), _scoring(config)
     result_set, groups = energies.prepare(scoring)
     with tracked_job("calibration", config) as tracked:
-        if result_set.finished():
-            print(f"calibration: {result_set.uri} is complete, no logits to read", flush=True)
-        else:
-            run_map("calibration", result_set, partial(EnergyRows, scoring, result_set, groups), config.pool)
+        run_map("calibration", result_set, partial(EnergyRows, scoring, result_set, groups), config.pool)
         splits = _logits(result_set, source)
         found = calibrated(splits, config.num_validation_images, config.seed)
         _store(config, source, found)

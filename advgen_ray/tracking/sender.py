@@ -98,7 +98,7 @@ class Sender:
         """
         wanted = {"mlflow.runName": name, "config_digest": tags["config_digest"]}
         same = "output" if "output" in tags else "run_key"
-        clauses = [f"tags.`{key}` = '{_quoted(value)}'" for key, value in (wanted | {same: tags[same]}).items()]
+        clauses = [f"tags.`{key}` = {quoted(value)}" for key, value in (wanted | {same: tags[same]}).items()]
         found = self.client.search_runs(
             [self.experiment_id], " and ".join([*clauses, "attributes.status != 'FINISHED'"]), max_results=20
         )
@@ -165,5 +165,7 @@ def _in_batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
         yield items[start : start + size]
 
 
-def _quoted(value: str) -> str:
-    return value.replace("'", "''")
+def quoted(value: str) -> str:
+    """As a search of MLflow's takes a text: it knows no escapes, so one with both kinds of quotes is not found."""
+    mark = '"' if "'" in value else "'"
+    return f"{mark}{value}{mark}"

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from tests.ports import free_ports
+from advgen_ray.distributed.own_head import free_ports
 
 ROOT = Path(__file__).parents[2]
 IDLE_MINUTES = 0.1

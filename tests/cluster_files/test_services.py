@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from advgen_ray.distributed.own_head import free_ports
 from tests.cluster_files.repository import CLUSTER
 from tests.dashboards.prometheus import installed
-from tests.ports import free_ports
 
 pytestmark = pytest.mark.long
 

@@ -19,10 +19,10 @@ import pytest
 import yaml
 
 from advgen_ray.config import Config, PoolConfig
+from advgen_ray.distributed.own_head import free_ports
 from tests.dashboards.boards import FOLDER, GPU_PANELS, RAY_GPU, alerts, metrics_of, queries
 from tests.dashboards.prometheus import Prometheus
 from tests.models_on_disk import choice, generate_config, save_classifier, save_score_model, search_config
-from tests.ports import free_ports
 from tests.small_training import classifier_config
 
 pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(1200)]

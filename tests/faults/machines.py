@@ -5,7 +5,7 @@ from typing import Any
 
 import psutil
 
-from tests.ports import free_ports
+from advgen_ray.distributed.own_head import free_ports
 
 NODES, CPUS_OF_A_NODE = 2, 3
 ACTORS, WORKERS = "ShardActor", "RayTrainWorker"

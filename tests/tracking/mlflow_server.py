@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import free_ports
+from advgen_ray.distributed.own_head import free_ports
 
 START_SECONDS = 150  # on two cores that others use as well
 

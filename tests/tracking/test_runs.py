@@ -13,6 +13,7 @@ import pytest
 
 from advgen_ray.errors import UserError
 from advgen_ray.tracking import tracked_run
+from advgen_ray.tracking.reading import kept_of
 
 CONFIG = {
     "seed": 7,
@@ -166,3 +167,19 @@ def test_work_does_not_wait_for_mlflow(workplace: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], cwd=workplace, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True False True"
     assert done.stderr == ""  # no migration log, no telemetry notice
+
+
+def test_what_a_run_holds_is_counted_and_a_run_that_failed_is_none(workplace: Path) -> None:
+    config = {"eps": 0.5, "output": "runs/it's"}
+    assert kept_of("d1", "runs/it's") == {}
+    with pytest.raises(ZeroDivisionError), tracked_run("counted", config, tags={"config_digest": "d1"}):
+        raise ZeroDivisionError
+    assert kept_of("d1", "runs/it's") == {}
+    with tracked_run("counted", config, tags={"config_digest": "d1"}) as run:
+        run.log_metrics({"loss": 1.0})
+        run.log_file("figures/a.svg", b"<svg/>")
+    kept = kept_of("d1", "runs/it's")
+    assert kept.pop("versions") >= 4
+    assert kept == {"parameters": 2, "metrics": 1, "files": 2, "models": 0}  # config.json is one of the files
+    assert kept_of("d2", "runs/it's") == {}
+    assert len(named(workplace, "counted")) == 1, "the run that failed was found, whatever its output is called"
