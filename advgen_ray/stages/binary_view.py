@@ -17,6 +17,7 @@ from advgen_ray.stages import one_vs_rest, one_vs_rest_evaluation, robustness_co
 from advgen_ray.storage.filesystem import join, write_atomic
 
 PAGE, SUMMARY = "binary/report.html", "binary/summary.json"
+DETECTORS = "binary/one_vs_rest"  # pages call a model after its directory
 REPORT = "../report.html"  # the study's, from the page
 
 
@@ -37,7 +38,7 @@ def plan_of(config: StudyConfig, root: str) -> BinaryViewPlan | None:
     view = config.binary_view
     if view is None:
         return None
-    detectors = f"{root}/binary/one_vs_rest"  # pages call a model after its directory
+    detectors = f"{root}/{DETECTORS}"
     softmax, judge = f"{root}/classifiers/eps-{view.eps}/model", f"{root}/classifiers/judge/model"
 
     def placed(part: Any, name: str, **changes: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 from advgen_ray.config import CounterfactualsConfig, GenerateByClassifierConfig, GenerateConfig, StudyConfig
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.errors import UserError
+from advgen_ray.stages.binary_view import DETECTORS
 from advgen_ray.stages.inputs import unique_names
 
 
@@ -14,7 +15,7 @@ class ClassifierViewPlan:
     """The stage configs, each with its place under the study's output; a chain's sources are one of ``ascents``."""
 
     ascents: list[GenerateByClassifierConfig]
-    others: list[GenerateByClassifierConfig]  # by classifiers from outside the study
+    others: list[GenerateByClassifierConfig]  # by classifiers from outside the study, and by its detectors together
     dvce: list[GenerateByClassifierConfig]  # one or none
     chains: list[GenerateConfig]
 
@@ -39,10 +40,11 @@ def plan_of(config: StudyConfig, base: GenerateConfig, root: str) -> ClassifierV
         return f"{root}/classifiers/eps-{eps}/model"
 
     ascents = [placed(view.ascent, f"by-eps-{eps}", classifier=classifier(eps)) for eps in view.eps]
-    names = unique_names(view.others, "classifier_view.others", depth=1)
+    makers = (*view.others, *([f"{root}/{DETECTORS}/model"] if config.binary_view else []))
+    names = unique_names(makers, "classifier_view.others", depth=1)
     if taken := [name for name in names if name in (f"eps-{eps}" for eps in config.eps)]:
         raise UserError(f"classifier_view.others: {taken[0]!r} is a classifier of the study; rename its directory")
-    others = [placed(view.ascent, f"by-{name}", classifier=uri) for name, uri in zip(names, view.others, strict=True)]
+    others = [placed(view.ascent, f"by-{name}", classifier=uri) for name, uri in zip(names, makers, strict=True)]
     num_classes = dataset_info(config.data.name, config.data.root).num_classes
     chains = [
         placed(

@@ -24,7 +24,7 @@ def run(config: TrainOneVsRestConfig) -> dict[str, Any]:
     worst = [row["worst_case_auc"] for row in rows if "worst_case_auc" in row]
     return {
         "output": config.output,
-        **({"model": _together(config)} if config.classes is None else {}),
+        **({"model": together(config)} if config.classes is None else {}),
         **({"lowest_worst_case_auc": min(worst)} if worst else {}),
         "seconds": round(sum(row["seconds"] for row in rows), 3),
         "detectors": [{name: value for name, value in row.items() if name != "ended" or value} for row in rows],
@@ -43,8 +43,8 @@ def trainings_of(config: TrainOneVsRestConfig) -> list[TrainBinaryConfig]:
     ]
 
 
-def _together(config: TrainOneVsRestConfig) -> str:
-    """The classifier of all detectors, stored once: they are what they were when it was made."""
+def together(config: TrainOneVsRestConfig) -> str:
+    """Where the classifier of all detectors is, once they are trained; stored once, as none is trained again."""
     uri = join(config.output, "model")
     if not exists(join(uri, CARD)):
         detectors = [load_model(local_copy(join(one.output, "model"))) for one in trainings_of(config)]

@@ -51,6 +51,8 @@ def run(config: StudyConfig) -> dict[str, Any]:
     with tracked_job("study", config):
         connect()  # while the tracker starts in its own thread
         clock.run("trainings", plan.train)
+        if plan.binary:
+            one_vs_rest.together(plan.binary.detectors)  # which makes counterfactuals as the classifiers do
         clock.run("counterfactuals", lambda: counterfactuals.run_all(plan.counterfactuals))
         if plan.by_classifiers.chains:  # whose sources the stage before has made
             clock.run("chains", lambda: counterfactuals.run_all(plan.by_classifiers.chains))

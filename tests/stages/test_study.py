@@ -93,14 +93,16 @@ def test_classifiers_make_counterfactuals_of_the_variants_sources_and_those_are_
 
 
 def test_classifiers_from_elsewhere_make_counterfactuals_of_the_same_sources_and_end_no_chain():
-    view = "classifier_view={eps: [1.0], others: [runs/digits/one_vs_rest/model]}"
+    view = "classifier_view={eps: [1.0], others: [runs/digits/detectors/model]}"
     config = resolve(recipes.find("digits_study", StudyConfig), None, [view, "output=out", "variant_sources=7"])
     plan = StudyPlan(config)
-    (other,) = plan.by_classifiers.others
-    assert (other.classifier, other.num_sources) == ("runs/digits/one_vs_rest/model", 7)
-    assert other.output == "out/counterfactuals/by-one_vs_rest"
-    assert other.output in plan.report.variants
-    assert other.output in plan.energies.counterfactuals
+    other, own = plan.by_classifiers.others
+    assert (other.classifier, other.num_sources) == ("runs/digits/detectors/model", 7)
+    assert (own.classifier, own.num_sources) == ("out/binary/one_vs_rest/model", 7), "its detectors make some too"
+    for one, name in ((other, "by-detectors"), (own, "by-one_vs_rest")):
+        assert one.output == f"out/counterfactuals/{name}"
+        assert one.output in plan.report.variants
+        assert one.output in plan.energies.counterfactuals
     assert len(plan.by_classifiers.chains) == 1
     same = resolve(config, None, ["classifier_view.others=[elsewhere/eps-1.0/model]"])
     with pytest.raises(UserError, match=r"'eps-1\.0' is a classifier of the study"):
