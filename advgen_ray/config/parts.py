@@ -10,6 +10,7 @@ from advgen_ray.config.base import Config
 class DataConfig(Config):
     """Which labelled images; ``npz`` reads ``root/train.npz`` and ``root/test.npz`` with ``images`` and ``labels``.
 
+    ``folder`` reads pictures of one size, ``root/train/CLASS/*.png`` and ``root/test/CLASS/*.png``.
     ``imagenette`` is cropped to 150 pixels as in S003, ``imagenette_160`` to all that there is.
     """
 
@@ -17,7 +18,7 @@ class DataConfig(Config):
 
     name: Literal[
         "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "svhn", "tiny_imagenet", "imagenette",
-        "imagenette_160", "npz",
+        "imagenette_160", "npz", "folder",
     ] = "digits"  # fmt: skip
     root: str = "data"
     download: bool = False

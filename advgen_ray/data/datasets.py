@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from advgen_ray.data.catalog import CATALOG, DatasetInfo
 from advgen_ray.data.folders import read_imagenette, read_tiny_imagenet
 from advgen_ray.data.user_arrays import read_user_arrays, user_info
+from advgen_ray.data.user_folders import folders_info, read_user_folders
 from advgen_ray.errors import UserError
 
 Split = Literal["train", "test"]
@@ -67,22 +68,22 @@ def load(name: str, root: str, split: Split, download: bool = False) -> Labelled
     """Read one split, checked; raises UserError where files are missing or hold what no image set can.
 
     ``root`` is the folder of torchvision's layout (``root/cifar-10-batches-py``, ...), the one that holds
-    ``tiny-imagenet-200`` or ``imagenette2-160``, or, for ``npz``, that of ``train.npz`` and ``test.npz``; digits ship
-    with scikit-learn and need none.
+    ``tiny-imagenet-200`` or ``imagenette2-160``, or that of a user's own ``train.npz`` and ``test.npz`` (``npz``) or
+    ``train/CLASS`` and ``test/CLASS`` (``folder``); digits ship with scikit-learn and need none.
     """
-    if name == "npz":
-        images, labels, info = read_user_arrays(Path(root), split)
+    if name in _OWN:
+        images, labels, info = _OWN[name].read(Path(root), split)
     elif name in _READERS:
         images, labels = _READERS[name](root, split, download)
         info = CATALOG[name]
     else:
-        raise UserError(f"data.name {name!r}: unknown; expected one of {', '.join(_READERS)}, npz")
+        raise UserError(f"data.name {name!r}: unknown; expected one of {', '.join([*_READERS, *_OWN])}")
     return LabelledImages(images, labels.astype(np.int64), info, name, split)
 
 
 def dataset_info(name: str, root: str) -> DatasetInfo:
     """Shape, classes, mean and deviation, without opening a file where they are known beforehand."""
-    return user_info(Path(root)) if name == "npz" else CATALOG[name]
+    return _OWN[name].info(Path(root)) if name in _OWN else CATALOG[name]
 
 
 def _digits(root: str, split: Split, download: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -140,3 +141,13 @@ _READERS: dict[str, Callable[[str, Split, bool], tuple[np.ndarray, np.ndarray]]]
     "imagenette": partial(read_imagenette, 150),
     "imagenette_160": partial(read_imagenette, 160),
 }
+
+
+class _Own(NamedTuple):
+    """A user's images, whose facts are read from themselves."""
+
+    read: Callable[[Path, str], tuple[np.ndarray, np.ndarray, DatasetInfo]]
+    info: Callable[[Path], DatasetInfo]
+
+
+_OWN = {"npz": _Own(read_user_arrays, user_info), "folder": _Own(read_user_folders, folders_info)}

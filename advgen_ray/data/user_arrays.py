@@ -39,6 +39,11 @@ def user_info(root: Path) -> DatasetInfo:
     names = arrays.get("class_names")
     class_names = tuple(f"class-{i}" for i in range(int(labels.max()) + 1)) if names is None else _names(path, names)
     _labels(path, labels, len(images), len(class_names))
+    return info_of(path, images, class_names)
+
+
+def info_of(path: Path, images: np.ndarray, class_names: tuple[str, ...]) -> DatasetInfo:
+    """The facts of images ``[N, C, H, W]`` that lie at ``path``; raises UserError for a channel without any change."""
     mean, std = _mean_and_std(images)
     if (std == 0).any():
         raise UserError(f"{path}: a channel has the same value in every pixel; check how the images were stored")

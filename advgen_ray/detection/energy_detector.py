@@ -41,9 +41,7 @@ def fit_threshold(natural_scores: ArrayLike, adversarial_scores: ArrayLike) -> f
     """
     curve = roc(natural_scores, adversarial_scores)
     g_mean = np.sqrt(curve.detection_rate * (1 - curve.false_positive_rate))
-    best = int(np.argmax(g_mean))
-    if best + 1 == len(curve.threshold) or best == 0:  # no score below, or nothing is worth flagging
-        return float(curve.threshold[best])
+    best = int(np.argmax(g_mean))  # never the last, where all are flagged: that is no better than the first
     flagged, not_flagged = curve.threshold[best], curve.threshold[best + 1]
     halfway = not_flagged + (flagged - not_flagged) / 2
     return float(halfway if halfway > not_flagged else flagged)

@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -194,3 +195,16 @@ def test_each_image_has_its_own_time(neighborhood: Neighborhood) -> None:
 def test_sigma_must_be_positive(neighborhood: Neighborhood) -> None:
     with pytest.raises(ValueError, match=r"sigma must be positive, got 0"):
         neighborhood(torch.zeros(1, 1, 1, 1), 0.0, SDE)
+
+
+@pytest.mark.parametrize("make", [gaussian, boltzmann_hardtanh, boltzmann_exact, bounded])
+@pytest.mark.parametrize("time", [0.05, 0.9])
+def test_a_neighborhood_lies_where_its_source_does(make: Any, time: float) -> None:
+    """Moving source and image alike, by alpha_t of what the source moves, leaves the score."""
+    t = torch.full((4,), time, dtype=torch.float64)
+    mu = torch.linspace(-1, 1, 16, dtype=torch.float64).view(4, 1, 2, 2)
+    offset = torch.linspace(-0.9, 1.3, 16, dtype=torch.float64).view(4, 1, 2, 2)
+    alpha = SDE.alpha(t).view(4, 1, 1, 1)
+    at_zero = make(torch.zeros_like(mu), 0.3, SDE)(offset, t)
+    torch.testing.assert_close(make(mu, 0.3, SDE)(alpha * mu + offset, t), at_zero)
+    assert (at_zero.sign() * offset.sign() <= 0).all()

@@ -106,3 +106,36 @@ def test_times_are_found_from_their_log_snr(sde: VPSDE) -> None:
     assert (float(grid[0]), float(grid[-1])) == (1.0, 0.0)
     gaps = sde.log_snr(grid[:-1]).diff()
     torch.testing.assert_close(gaps, gaps[:1].expand_as(gaps), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_score_is_asked_for_the_labels_given(solver: Sampler) -> None:
+    y, asked = torch.tensor([3, 1]), []
+
+    def score_fn(x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+        asked.append(labels)
+        return _gaussian_score(MEAN, DEVIATION)(x_t, t, labels)
+
+    noise = _noise(2)
+    solver(score_fn, noise(-1), y, log_snr_times(4, SDE), noise, SDE)
+    assert asked
+    assert all(labels is y for labels in asked)
+
+
+def test_steps_of_unequal_length_are_extrapolated_by_their_ratio() -> None:
+    """A denoised image that is linear in lambda is met in the middle of every step, however long the last one was."""
+    times = torch.tensor([1.0, 0.93, 0.6, 0.55, 0.2, 0.0], dtype=torch.float64)
+    alpha, sigma, lamb = SDE.alpha(times), SDE.sigma(times), SDE.log_snr(times) / 2
+
+    def score_fn(x_t: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        denoised = per_image(0.3 + 0.2 * SDE.log_snr(t) / 2, x_t)
+        return (per_image(SDE.alpha(t), x_t) * denoised - x_t) / per_image(SDE.sigma(t) ** 2, x_t)
+
+    start = _noise(3)(-1)
+    found = dpm_solver_ode(score_fn, start, torch.zeros(3).long(), times, lambda step: start, SDE)
+    x = start
+    for step in range(5):
+        h = lamb[step + 1] - lamb[step]
+        at = lamb[step] + (h / 2 if 0 < step < 4 else 0.0)
+        x = sigma[step + 1] / sigma[step] * x - alpha[step + 1] * torch.expm1(-h) * (0.3 + 0.2 * at)
+    torch.testing.assert_close(found, x)

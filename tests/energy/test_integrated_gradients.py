@@ -73,3 +73,12 @@ def test_shares_by_hand() -> None:
     masks = torch.tensor([[[[-3.0, 1.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, -1.0]]]])
     assert share_on(masks, pixels).item() == pytest.approx(4 / 8)
     assert share_on(torch.zeros_like(masks), pixels).item() == 0
+
+
+def test_each_image_has_a_share_of_its_own() -> None:
+    masks = torch.zeros(3, 1, 2, 2)
+    masks[0, 0] = torch.tensor([[1.0, -1.0], [2.0, 0.0]])
+    masks[1, 0] = torch.tensor([[0.0, 0.25], [0.0, 0.25]])
+    pixels = torch.tensor([[True, True], [False, False]]).expand(3, 1, 2, 2)
+    assert share_on(masks, pixels).tolist() == [0.5, 0.5, 0.0]
+    assert share_on(masks[1:2] / 10, pixels[:1]).item() == pytest.approx(0.5)

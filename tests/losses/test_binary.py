@@ -132,3 +132,11 @@ def test_unequal_parts_of_a_batch_add_up_to_the_whole() -> None:
     assert torch.allclose((parts[0].loss + parts[1].loss) / 2, whole.loss, rtol=1e-5)
     for name, value in whole.metrics.items():
         assert torch.allclose((parts[0].metrics[name] + parts[1].metrics[name]) / 2, value, rtol=1e-5)
+
+
+def test_a_small_weight_of_the_penalty_is_a_penalty() -> None:
+    plane = nn.Linear(2, 1, bias=False)
+    x = torch.rand(8, 2)
+    losses = [binary_at_loss(plane, x, x, None, r1=r1).loss for r1 in (0.0, 0.5)]
+    slope = plane.weight.detach().square().sum()
+    torch.testing.assert_close(losses[1] - losses[0], 0.25 * slope)

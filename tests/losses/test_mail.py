@@ -67,3 +67,17 @@ def test_weights_carry_no_gradient(given: Callable[[float], Any]) -> None:
     kl = (log_p.exp() * (log_p - log_q)).sum(dim=1)
     (-log_p.gather(1, y[:, None]).mean() + 5 * (weights * kl).mean()).backward()
     torch.testing.assert_close(gradient, model.both.grad)
+
+
+def test_what_is_said_of_the_weights_reaches_them(given: Callable[[float], Any]) -> None:
+    model, x, y, attack = given(2.0)
+    logits, logits_adv = model.both.detach().chunk(2)
+    p, q = logits.softmax(dim=1), logits_adv.softmax(dim=1)
+    natural, kl = -p.gather(1, y[:, None]).log().mean(), (p * (p / q).log()).sum(dim=1)
+    sigmoids = torch.sigmoid(-2.0 * (probabilistic_margin(logits_adv, y) + 0.5))
+    for said, weights in (
+        ({"scale": "times_three"}, 3 * sigmoids),
+        ({"batch_mean": lambda values: values.new_tensor(0.25)}, 4 * sigmoids),
+    ):
+        terms = mail_trades_loss(model, x, y, attack, beta=5.0, slope=2.0, bias=-0.5, **said)  # type: ignore[arg-type]
+        torch.testing.assert_close(terms.loss, natural + 5.0 * (weights * kl).mean(), rtol=1e-5, atol=1e-6)

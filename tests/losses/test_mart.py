@@ -47,3 +47,19 @@ def test_a_sure_natural_image_is_not_held_to_its_neighbours() -> None:
         terms = mart_loss(model, x, torch.tensor([label]), Shifted(model), beta=1.0)
         kl = -adversarial.log_softmax(dim=1)[0, 0].item()
         assert terms.metrics["weighted_kl"].item() == pytest.approx(weight * kl, abs=1e-5)
+
+
+def test_the_released_sum_has_two_ones_that_are_a_little_more(given: Callable[[float], Any]) -> None:
+    """Released: BCE's second term on 1.0001 - q, the weight 1.0000001 - p."""
+    model, x, y, attack = given(6.0)
+    p, q = (logits.double().softmax(dim=1) for logits in model.both.detach().chunk(2))
+    label, wrong = p.gather(1, y[:, None])[:, 0], q.scatter(1, y[:, None], 0).amax(dim=1)
+    boosted = -q.gather(1, y[:, None])[:, 0].log() - (1.0001 - wrong).log()
+    kl = (p * (p / q).log()).sum(dim=1)
+    terms = mart_loss(model, x, y, attack, beta=5.0, constants="released")
+    expected = (boosted + 5.0 * kl * (1.0000001 - label)).mean()
+    torch.testing.assert_close(terms.loss.double(), expected, rtol=1e-5, atol=1e-6)
+    assert terms.metrics["boosted_loss"].item() == pytest.approx(boosted.mean().item(), rel=1e-5)
+    sure = Given(torch.tensor([[60.0, 0.0, 0.0]]), torch.tensor([[0.0, 1e8, 0.0]]))
+    found = mart_loss(sure, x[:1], torch.tensor([0]), Shifted(sure), beta=1.0, constants="released")
+    assert found.metrics["weighted_kl"].item() == pytest.approx(1e8 * 1e-7, rel=1e-4)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from advgen_ray.losses import LossTerms
 from advgen_ray.losses.mail import mail_trades_loss
 from advgen_ray.losses.mart import mart_loss
 from advgen_ray.losses.trades import trades_loss
@@ -84,3 +85,24 @@ def test_the_attack_ascends_what_the_method_says(name: str, setting: Setting) ->
     divergence = (log_p.exp() * (log_p - log_q)).sum(dim=1)
     label = -log_q.gather(1, setting.y[:, None]).squeeze(1)
     torch.testing.assert_close(objective(moved), label if name.startswith("mart") else divergence, rtol=1e-4, atol=1e-6)
+
+
+LOGGED = {"train_accuracy", "train_clean_accuracy"}
+OF_TRADES = LOGGED | {"natural_loss", "kl"}
+
+
+@pytest.mark.parametrize(
+    ("loss", "logged"),
+    [
+        (partial(trades_loss, beta=6.0), OF_TRADES),
+        (partial(mail_trades_loss, beta=5.0), OF_TRADES | {"probabilistic_margin"}),
+        (partial(weat_adv_loss, beta=6.0), OF_TRADES | {"energy_weight"}),
+        (partial(weat_nat_loss, beta=6.0), OF_TRADES | {"energy_weight"}),
+        (partial(mart_loss, beta=5.0), LOGGED | {"boosted_loss", "weighted_kl"}),
+    ],
+)
+def test_what_is_logged_has_the_names_that_docstrings_give(
+    loss: Callable[..., LossTerms], logged: set[str], given: Callable[[float], Any]
+) -> None:
+    model, x, y, attack = given(2.0)
+    assert loss(model, x, y, attack).metrics.keys() >= logged
