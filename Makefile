@@ -15,7 +15,7 @@ reproduce: $(INSTALLED)  ## every row of the five documents at small scale; ends
 # the order of tests/conftest.py, which has the slow ones first, so that both processes end together.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test: $(INSTALLED) lint  ## lint, types and the test suite
+test: $(INSTALLED) lint  ## lint, types, what is unused, and the test suite
 	$(PYTEST) -m "not long"
 
 test-long: $(INSTALLED)  ## the tests that take half a minute or more: kills, whole jobs on a real cluster, a compiler
@@ -25,6 +25,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/vulture
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

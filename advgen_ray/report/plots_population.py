@@ -16,8 +16,6 @@ from advgen_ray.report.style import BLUE, VERMILLION, WIDE, draw, in_percent, le
 OTHERS, TAKEOVER, BEST = "#8b8f94", VERMILLION, BLUE
 LABELS = {"others": "a trial", "takeover": "takes over", "best": "way to the best"}
 
-Place = tuple[float, Any]
-
 
 def setting_panel(table: pd.DataFrame, key: str, keys: Sequence[str]) -> Panel:
     """One setting: a line a trial and round, and from whom a trial takes over to what it goes on with.

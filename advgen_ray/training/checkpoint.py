@@ -138,8 +138,3 @@ def is_complete(directory: Path) -> bool:
     except UserError:
         return False
     return True
-
-
-def same_weights(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
-    """Whether two state dicts are equal bit by bit."""
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)

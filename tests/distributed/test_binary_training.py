@@ -14,9 +14,9 @@ from advgen_ray.distributed.session import Session, Task
 from advgen_ray.distributed.train import run_training
 from advgen_ray.recipes.binary import digits_binary
 from advgen_ray.stages import binary, one_vs_rest
-from advgen_ray.training.checkpoint import same_weights
 from advgen_ray.training.loop import Record, Save
 from advgen_ray.training.model_directory import load_model, read_card
+from tests.same_weights import same_weights
 from tests.training.conftest import without_time
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a test

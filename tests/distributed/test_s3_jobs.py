@@ -19,10 +19,10 @@ from advgen_ray.distributed.session import Task
 from advgen_ray.stages import classifier, validation
 from advgen_ray.stages.counterfactuals import prepare
 from advgen_ray.storage import ResultSet, filesystem
-from advgen_ray.training.checkpoint import same_weights
 from advgen_ray.training.model_directory import load_model
 from tests.classifier_jobs import fill
 from tests.models_on_disk import generate_config, save_score_model
+from tests.same_weights import same_weights
 from tests.small_training import KeptSession, classifier_config
 
 pytestmark = [pytest.mark.ray, pytest.mark.long, pytest.mark.timeout(600)]

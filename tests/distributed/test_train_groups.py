@@ -15,8 +15,8 @@ from advgen_ray.errors import UserError
 from advgen_ray.recipes.digits import digits_study
 from advgen_ray.stages import classifier
 from advgen_ray.stages.study import StudyPlan
-from advgen_ray.training.checkpoint import same_weights
 from advgen_ray.training.model_directory import load_model
+from tests.same_weights import same_weights
 from tests.small_training import KeptSession, classifier_config
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a test

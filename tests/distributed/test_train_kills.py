@@ -22,9 +22,10 @@ from advgen_ray.distributed.train import run_training
 from advgen_ray.distributed.train_storage import SNAPSHOT
 from advgen_ray.errors import IncompleteError
 from advgen_ray.stages import classifier, score_model
-from advgen_ray.training.checkpoint import STATE, same_weights
+from advgen_ray.training.checkpoint import STATE
 from advgen_ray.training.loop import Record, Save
 from advgen_ray.training.model_directory import load_model
+from tests.same_weights import same_weights
 from tests.small_training import KeptSession, classifier_config
 
 SECONDS_FOR_A_START = 240  # on two cores that others use as well

@@ -15,7 +15,6 @@ from advgen_ray.distributed.session import Task
 from advgen_ray.stages import classifier, counterfactuals, energies, robustness
 from advgen_ray.stages.inputs import load_classifier, load_images
 from advgen_ray.storage import ResultSet, filesystem
-from advgen_ray.training.checkpoint import same_weights
 from advgen_ray.training.model_directory import load_model
 from tests.classifier_jobs import fill
 from tests.models_on_disk import (
@@ -25,6 +24,7 @@ from tests.models_on_disk import (
     save_classifier,
     save_score_model,
 )
+from tests.same_weights import same_weights
 from tests.small_training import KeptSession, classifier_config
 
 CPU = torch.device("cpu")

@@ -21,12 +21,12 @@ from advgen_ray.models.resnet import ResNet
 from advgen_ray.models.wide_resnet import WideResNet
 from advgen_ray.stages import classifier
 from advgen_ray.stages.training_split import split_training
-from advgen_ray.training.checkpoint import same_weights
 from advgen_ray.training.classifier import accuracy
 from advgen_ray.training.loop import Record, Save
 from advgen_ray.training.model_directory import load_model, save_model
 from advgen_ray.training.trainee import Trainee
 from advgen_ray.training.worker import Worker
+from tests.same_weights import same_weights
 from tests.small_training import KeptSession, classifier_config
 from tests.training.conftest import Keeper, without_time
 

@@ -22,8 +22,9 @@ from advgen_ray.distributed.population import Member
 from advgen_ray.distributed.session import run_tasks
 from advgen_ray.errors import UserError
 from advgen_ray.stages import classifier, population, score_model, search
-from advgen_ray.training.checkpoint import load_tensors, same_weights
+from advgen_ray.training.checkpoint import load_tensors
 from advgen_ray.training.model_directory import load_model
+from tests.same_weights import same_weights
 from tests.small_population import PGD, SPACE, Here, outcome, population_config, run_here
 
 SETTINGS = {"attack.eps": 0.2, "optimizer.learning_rate": 1e-2}

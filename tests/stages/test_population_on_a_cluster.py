@@ -12,7 +12,7 @@ import pytest
 
 from advgen_ray.distributed.population import Round
 from advgen_ray.stages import search
-from advgen_ray.training.checkpoint import same_weights
+from tests.same_weights import same_weights
 from tests.small_population import PGD, Here, outcome, population_config, run_here
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]

@@ -13,10 +13,10 @@ from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.losses.binary import energy_difference
 from advgen_ray.models.resnet import ResNet
 from advgen_ray.training import binary
-from advgen_ray.training.checkpoint import same_weights
 from advgen_ray.training.loop import Trainee
 from advgen_ray.training.optim import adam, constant
 from advgen_ray.training.progressive import Progression
+from tests.same_weights import same_weights
 from tests.training.conftest import Keeper, fit_binary, new_binary, without_time
 
 

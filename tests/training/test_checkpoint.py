@@ -10,8 +10,9 @@ from torch import nn
 
 from advgen_ray.errors import UserError
 from advgen_ray.models.ema import Ema
-from advgen_ray.training.checkpoint import STATE, TENSORS, load_checkpoint, same_weights, save_checkpoint
+from advgen_ray.training.checkpoint import STATE, TENSORS, load_checkpoint, save_checkpoint
 from advgen_ray.training.optim import adam, sgd, update
+from tests.same_weights import same_weights
 
 
 def _model(width: int = 4) -> nn.Module:

@@ -8,8 +8,8 @@ import torch
 
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.errors import UserError
-from advgen_ray.training.checkpoint import same_weights
 from advgen_ray.training.loop import Report, Trainee
+from tests.same_weights import same_weights
 from tests.training.conftest import (
     Keeper,
     fit_classifier,

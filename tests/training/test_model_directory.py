@@ -14,8 +14,8 @@ from advgen_ray.models.one_vs_rest import OneVsRest
 from advgen_ray.models.two_conv import TwoConv
 from advgen_ray.models.unet import UNet
 from advgen_ray.models.wide_resnet import WideResNet
-from advgen_ray.training.checkpoint import same_weights
 from advgen_ray.training.model_directory import CARD, WEIGHTS, load_model, read_card, save_model
+from tests.same_weights import same_weights
 
 ARCHITECTURE: dict[str, Any] = {
     "image_shape": [1, 8, 8],

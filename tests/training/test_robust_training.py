@@ -14,12 +14,12 @@ from advgen_ray.losses.sat import sat_loss
 from advgen_ray.losses.trades import trades_loss
 from advgen_ray.losses.weat import weat_adv_loss, weat_nat_loss
 from advgen_ray.models.ema import Ema
-from advgen_ray.training.checkpoint import same_weights
 from advgen_ray.training.classifier import accuracy
 from advgen_ray.training.observers import EnergyColumns, EnergyRecorder, Validation
 from advgen_ray.training.optim import one_cycle, one_cycle_momentum, sgd
 from advgen_ray.training.trainee import Trainee
 from advgen_ray.training.worker import Worker
+from tests.same_weights import same_weights
 from tests.training.conftest import Keeper, fit_classifier, fit_mail, new_classifier, pgd_at, without_time
 
 LOSSES = {
