@@ -62,6 +62,7 @@ class SynthesisResults:
     class_names: Sequence[str]  # what the image of each start is to show
     generated: Mapping[str, Mapping[str, np.ndarray]]
     neighbors: Mapping[str, Neighbors]  # by model, of the first ascent
+    real_distances: np.ndarray  # from test images to their nearest training images
     interpolations: Mapping[str, np.ndarray]  # ``[pairs, points, C, H, W]``, likewise
 
 
@@ -188,7 +189,9 @@ def _neighbor_figure(results: SynthesisResults) -> Figure:
     return Figure(
         "Nearest training images",
         f"The first {count} samples of the first ascent, beside each the nearest training images: px by L2 in pixels, "
-        f"with the distance of the first, ft by L2 in {results.measure.features}.",
+        f"with the distance of the first, ft by L2 in {results.measure.features}. As many test images lie "
+        f"{numbers.decimal(float(results.real_distances.min()))} to "
+        f"{numbers.decimal(float(results.real_distances.max()))} from theirs.",
         [
             neighbors_panel(f"neighbors-{name}", name, one.generated, one.in_pixels, one.in_features, one.distances)
             for name, one in results.neighbors.items()

@@ -164,6 +164,7 @@ def _summary(config: SynthesizeConfig, sets: SynthesisSets, results: SynthesisRe
         "least_l2_to_training": {
             name: round(float(near.distances.min()), 6) for name, near in results.neighbors.items()
         },  # of the samples that the page shows
+        "real_least_l2_to_training": round(float(results.real_distances.min()), 6),
         "identities": {f"{name}, {ascent.label}": one.identity for (name, ascent), one in sets.samples.items()},
         "seconds": round(sum(one.manifest["seconds"] for one in sets.every()), 3),
     }

@@ -73,6 +73,7 @@ def results_of(config: SynthesizeConfig, sets: SynthesisSets) -> SynthesisResult
             for ascent in config.ascents
         },
         neighbors={name: _neighbors(rows, train, real["train"]) for name, rows in of_first_ascent.items()},
+        real_distances=_of_real_images(config, train),
         interpolations=_interpolations(sets.interpolations) if sets.interpolations else {},
     )
 
@@ -115,6 +116,12 @@ def _neighbors(rows: pa.Table, train: LabelledImages, read: ReadImages) -> Neigh
         in_features=train.tensor(in_features.flatten().numpy()).unflatten(0, in_features.shape).numpy(),
         distances=distances[:, 0].numpy(),
     )
+
+
+def _of_real_images(config: SynthesizeConfig, train: LabelledImages) -> np.ndarray:
+    """From as many test images to the nearest training image: how near is near."""
+    test = load_images(config.data, "test", NUM_WITH_NEIGHBORS, "num_images").first(NUM_WITH_NEIGHBORS)
+    return np.asarray(nearest_l2(test.tensor(), train.tensor(), 1)[1][:, 0].numpy())
 
 
 def _interpolations(result_set: ResultSet) -> dict[str, np.ndarray]:

@@ -58,6 +58,7 @@ def _page(prefix: str) -> Page:
         class_names=[f"class {k % 10}" for k in range(12)],
         generated={ascent: {"rest": pictures, "softmax": pictures} for ascent in ("4 x 1", "2 x 2")},
         neighbors={name: Neighbors(pictures[:4], beside, beside, np.ones(4)) for name in ("rest", "softmax")},
+        real_distances=np.array([0.75, 2.0]),
         interpolations={"rest": beside},
     )
     return synthesis_page(results, CONFIG, "0.0")
