@@ -5,6 +5,7 @@ cleaner asks the dashboard's State API whether the controller lives, and a clust
 such trial would take its workers' CPUs from the next ones, until none can start.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -31,12 +32,12 @@ def removed_meanwhile(look_seconds: float = LOOK_SECONDS, patience_seconds: floa
 def _watch(ended: threading.Event, look_seconds: float, patience_seconds: float) -> None:
     idle_since: dict[str, float] = {}
     while not ended.wait(look_seconds):
-        now = time.monotonic()
-        idle = _idle()
-        idle_since = {name: idle_since.get(name, now) for name in idle}
-        for name, since in idle_since.items():
-            if now - since >= patience_seconds:
-                _remove(name)
+        with contextlib.suppress(Exception):  # whatever Ray raises where it is too busy to answer: the next look tells
+            now = time.monotonic()
+            idle_since = {name: idle_since.get(name, now) for name in _idle()}
+            for name, since in idle_since.items():
+                if now - since >= patience_seconds:
+                    _remove(name)
 
 
 def _idle() -> list[str]:

@@ -1,13 +1,22 @@
 """Reserved room in which nothing runs is given back, and room in use is not."""
 
 import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from advgen_ray.config.space import ParameterConfig
+from advgen_ray.distributed import orphans, tune
 from advgen_ray.distributed.orphans import removed_meanwhile
+from advgen_ray.distributed.schedules import Schedule
+from advgen_ray.distributed.tune import Report, run_search
+from tests.distributed.test_tune import Notes
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 
@@ -38,3 +47,35 @@ def test_a_group_that_nothing_runs_in_is_removed() -> None:
     finally:
         ray.kill(worker)
         remove_placement_group(used)
+
+
+def test_a_look_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, removed = iter([RuntimeError("busy"), ["a"], ["a"]]), []
+
+    def idle() -> list[str]:
+        found = next(looks, [])
+        if isinstance(found, Exception):
+            raise found
+        return list(found)
+
+    monkeypatch.setattr(orphans, "_idle", idle)
+    monkeypatch.setattr(orphans, "_remove", removed.append)
+    with removed_meanwhile(look_seconds=0.01, patience_seconds=0.0):
+        time.sleep(0.5)
+    assert removed[:1] == ["a"]
+
+
+def leave_room_taken(parameters: Mapping[str, Any], trial_id: str, report: Report) -> None:
+    """As Ray Train's controller does where it is killed."""
+    ray.get(placement_group([{"CPU": 0.01}], name=f"left-{trial_id}", lifetime="detached").ready())
+    time.sleep(4.0)
+    report({"progress": 1.0, "value": 1.0})
+
+
+def test_a_search_gives_back_what_its_trials_leave_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    soon = partial(removed_meanwhile, look_seconds=0.2, patience_seconds=1.0)
+    monkeypatch.setattr(tune, "removed_meanwhile", soon)
+    space = (ParameterConfig(key="x", kind="choice", values=(1, 2)),)
+    run_search(leave_room_taken, space, Schedule({"value": "max"}, 1, (), "random", 1, None), str(tmp_path), Notes())
+    left = [one for one in ray.util.placement_group_table().values() if one["name"].startswith("left-")]
+    assert [one["state"] for one in left] == ["REMOVED"]
