@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from advgen_ray import recipes
-from advgen_ray.config import resolve
+from advgen_ray.config import ReproduceConfig, resolve
 from advgen_ray.config.programs import JOBS
+from advgen_ray.costs.plan import plan
 from advgen_ray.training.foreign_denoisers import DenoiserCard
 
 ROOT = Path(__file__).parent.parent
@@ -56,3 +57,14 @@ def test_every_folder_of_the_tree_is_there():
 def test_no_folder_is_left_out_of_the_tree():
     folders = {path.parent.name for path in (ROOT / "advgen_ray").glob("*/__init__.py")}
     assert all(f"{folder}/" in README for folder in folders)
+
+
+def test_the_price_of_the_documents_scale_is_the_one_that_the_dry_run_says():
+    told = plan(ReproduceConfig(scale="paper"))
+    whole, rows = told["total"], {row["row"]: row for row in told["rows"]}
+    section = " ".join(README.split("## Row by row")[1].split("## Run one job")[0].split())
+    evaluations = f"{whole['evaluations']:.1e}".replace("e+", "e")
+    assert f"all rows take {evaluations} evaluations of networks at most: {whole['gpu_hours']:.0f} hours" in section
+    assert f"{whole['gigabytes']:.0f} GB, {whole['price']:.0f} at 2 an hour" in section
+    study, worst_case = (f"{rows[row]['gpu_hours']:.0f}" for row in ("A1", "D7"))
+    assert f"is {study} of these hours, worst-case OOD detection (D7) {worst_case}." in section
