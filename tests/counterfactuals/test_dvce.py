@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from advgen_ray.counterfactuals.dvce import cone_projection, dvce
-from advgen_ray.diffusion.samplers import ancestral
+from advgen_ray.diffusion.samplers import ancestral, ancestral_steps
 from advgen_ray.diffusion.vp_sde import VPSDE, per_image, quadratic_times
 from advgen_ray.rng import Stream
 
@@ -112,3 +112,34 @@ def test_the_batch_decides_nothing() -> None:
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=0)
     assert together.min() >= 0
     assert together.max() <= 1
+
+
+def test_a_step_moves_by_the_variance_times_the_norm_of_the_mean() -> None:
+    """One step before the last, by hand: a classifier whose gradient is the same everywhere, and no distance."""
+    times = torch.tensor([0.5, 0.2, 0.0])
+    zero = torch.zeros(3, 1, 8, 8)
+    seen = []
+
+    def score(x_t: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        seen.append(x_t.detach())
+        return -x_t
+
+    y = torch.ones(3, dtype=torch.long)
+    common = {"null_label": 2, "distance_weight": 0.0, "classifier_weight": 0.3}
+    dvce(score, Brightness(), SOURCES, y, times, lambda step: zero, SDE, **common)  # type: ignore[arg-type]
+    keep, pull, deviation = (values.tolist() for values in ancestral_steps(times, SDE))
+    mean = keep[0] * seen[0] - pull[0] * seen[0]
+    norm = mean.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    expected = mean + deviation[0] ** 2 * norm * 0.3 / 8  # of 64 pixels, each gets an eighth of a unit
+    torch.testing.assert_close(seen[1], expected)
+
+
+def test_what_a_classifier_sees_is_an_image() -> None:
+    class Checked(Brightness):
+        def forward(self, x: Tensor) -> Tensor:
+            assert 0 <= float(x.min()) <= float(x.max()) <= 1
+            return super().forward(x)
+
+    bright = torch.ones(3, 1, 8, 8)
+    y = torch.ones(3, dtype=torch.long)
+    dvce(_score, Checked(), bright, y, TIMES, _noise(IDS), SDE, null_label=2, classifier_weight=2.0)
