@@ -52,12 +52,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.long
 @pytest.mark.ray
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_is_ones_own_is_taken_as_printed(command: str, checkout: Path) -> None:
     words = shlex.split(command, comments=True)
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"} | PATHS
     done = subprocess.run(
-        words, cwd=checkout, env=environment, capture_output=True, text=True, timeout=280, check=False
+        words, cwd=checkout, env=environment, capture_output=True, text=True, timeout=560, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     output = next(word.removeprefix("output=") for word in words if word.startswith("output="))
