@@ -103,6 +103,7 @@ class Session:
     def on_step(self, step: int, num_steps: int) -> None:
         """Show how far a long way to the next record is."""
         if self.worker.rank == 0 and time.monotonic() - self._told_at > STEP_SECONDS:
+            self._told_at = time.monotonic()
             self._num_steps = num_steps
             self._tell((step, num_steps))
 
@@ -112,6 +113,7 @@ class Session:
         if leads:
             self._record = record
             if save or time.monotonic() - self._told_at > RECORD_SECONDS:
+                self._told_at = time.monotonic()
                 self._tell()
         if save is None:
             return  # Ray Train keeps the latest metrics only, the history travels in the checkpoints
@@ -145,7 +147,6 @@ class Session:
 
     def _tell(self, steps: tuple[int, int] | None = None, **more: Any) -> None:
         more |= {"at": time.time(), "starts": self._starts, "num_steps": self._num_steps}
-        self._told_at = time.monotonic()
         more["num_workers"] = self.worker.num_workers
         more["gpu_unused"] = given_gpu() and self.worker.device.type == "cpu"
         self.task.write_progress(self._record, steps, **more)

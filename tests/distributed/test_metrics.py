@@ -14,6 +14,7 @@ import torch
 from advgen_ray.config import AscentConfig, CounterfactualsConfig, DVCEConfig, TrainClassifierConfig
 from advgen_ray.diffusion.vp_sde import VPSDE
 from advgen_ray.distributed import metrics
+from advgen_ray.distributed import session as session_module
 from advgen_ray.distributed.ce_generators import evaluations_of
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows, Judge
 from advgen_ray.distributed.progress import Progress
@@ -101,7 +102,10 @@ def test_a_map_tells_of_rows_done_left_and_failed(told: Told) -> None:
     assert (of("rows_done"), of("rows_failed")) == (30, 4)
 
 
-def test_a_training_tells_of_steps_speed_accuracies_and_restarts(told: Told, tmp_path: Path) -> None:
+def test_a_training_tells_of_steps_speed_accuracies_and_restarts(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "RECORD_SECONDS", -1.0)  # as if none came right after another
     config = TrainClassifierConfig(output=str(tmp_path / "runs" / "mine"), batch_size=50)
     task = Task("classifier", lambda *_: None, config, config.output)
     task.write_progress(None)

@@ -60,9 +60,11 @@ def test_failures_are_one_clear_error_and_the_next_run_makes_the_rest(
     assert "count: 6/6 shards" in capsys.readouterr().out
 
 
-def _make_slowly(index: int, folder: Path) -> pa.Table:
+def _make_once_another_is_there(index: int, folder: Path) -> pa.Table:
     (folder / str(os.getpid())).touch()
-    time.sleep(1.0)
+    deadline = time.monotonic() + 60
+    while len(list(folder.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
     return _rows(index)
 
 
@@ -72,7 +74,7 @@ def test_a_pool_grows_while_its_actors_are_busy(tmp_path: Path) -> None:
     result_set = ResultSet.create(
         str(tmp_path / "set"), kind="counterfactuals", config={}, inputs={}, num_shards=16, image_shape=(1, 1, 1)
     )
-    slow = partial(_make_slowly, folder=actors)
+    slow = partial(_make_once_another_is_there, folder=actors)
     run_map("count", result_set, lambda device: slow, PoolConfig(min_actors=1, max_actors=2))
     assert len(list(actors.iterdir())) == 2
 

@@ -170,6 +170,12 @@ def test_each_rater_of_a_browser_has_answers_of_their_own(browser: Any, made: tu
         tab.fill("#rater", "Bob")
         assert tab.inner_text("#begin") == "Begin"
         tab.fill("#rater", "Ada ")
+        for _ in range(40):  # as in the test before
+            if tab.inner_text("#begin") != "Begin":
+                break
+            tab.wait_for_timeout(250)
+            tab.reload()
+            tab.fill("#rater", "Ada ")
         assert tab.inner_text("#begin") == "Continue at 3 of 12"
         tab.fill("#rater", "  ")
         press(tab, "Enter")

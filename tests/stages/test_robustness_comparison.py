@@ -104,8 +104,9 @@ def test_rows_of_all_sets_end_in_curves_and_a_page(
     made = []
 
     def run_maps(name: str, maps: list[Map], pool: PoolConfig) -> None:
-        made.append(len(maps))
-        for one in maps:
+        missing = [one for one in maps if not one.result_set.finished()]
+        made.append(len(missing))
+        for one in missing:
             fill(one.result_set, one.load(torch.device("cpu")))
 
     monkeypatch.setattr(robustness_comparison, "run_maps", run_maps)
@@ -122,7 +123,7 @@ def test_rows_of_all_sets_end_in_curves_and_a_page(
     assert summary["classifiers"][0]["training_eps"] == 0.5
     assert summary["classifiers"][1]["training_eps"] == 0.25
     assert robustness_comparison.run(config) == summary
-    assert made == [8]
+    assert made == [8, 0]
     page = (tmp_path / "report.html").read_text()
     assert "Which classifier stands farther out?" in page
     assert "Accuracy minus that of softmax" in page
