@@ -144,7 +144,8 @@ ROWS: tuple[Row, ...] = (
     Row(
         id="C4",
         source=f"{YEATS}, section 7, figures 10 and 11",
-        claim="Counterfactuals by a robust classifier's gradients lie farther from their sources than diffusion's.",
+        claim="Counterfactuals by a robust softmax classifier's gradients lie farther from their sources than "
+        "diffusion's.",
         margin="mean L2 of the nearest softmax classifier's less that of diffusion",
         published_on="",
         unit="number",
@@ -188,7 +189,7 @@ ROWS: tuple[Row, ...] = (
         id="C8",
         source=f"{YEATS}, figure 5",
         claim="Counterfactuals of a robust classifier's images lie farther from these than those of data from data.",
-        margin="mean L2 of the nearest softmax classifier's less that of data's",
+        margin="mean L2 of the nearest robust classifier's less that of data's",
         published_on="",
         unit="number",
         small=SMALL,

@@ -53,9 +53,8 @@ def _search(found: Summaries) -> Reading:
 
 def _kept(found: Summaries) -> Reading:
     kept = found["service"]["kept"]
-    kinds = ("parameters", "metrics", "versions", "files", "models")
-    figures = [Figure(f"{kind} of the run", float(kept.get(kind, 0))) for kind in kinds]
-    return Reading(figures, min(kept.get(kind, 0) for kind in kinds) - 0.5)
+    figures = [Figure(f"{kind} of the run", float(count)) for kind, count in kept.items()]
+    return Reading(figures, min(kept.values(), default=0) - 0.5)  # no run, nothing kept
 
 
 def _submitted(found: Summaries) -> Reading:
