@@ -55,7 +55,9 @@ class Here:
         monkeypatch.setattr("advgen_ray.distributed.cluster.connect", lambda: None)
         monkeypatch.setattr(search, "room_for_trials", lambda job, name, wanted: wanted)
 
-    def _train(self, tasks: list[Task], workers: Any, describe: Any, on_record: Callable[..., None]) -> list[Any]:
+    def _train(
+        self, tasks: list[Task], workers: Any, describe: Any, on_record: Callable[..., None], on_end: Any
+    ) -> list[Any]:
         (task,) = tasks
         if self.fail_at and task.output.endswith(self.fail_at):
             raise UserError("the loss is nan")

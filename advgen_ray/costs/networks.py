@@ -1,12 +1,8 @@
-"""Arithmetic and weights of the networks that jobs make, counted on one image of zeros."""
+"""Arithmetic and weights of the networks that jobs make."""
 
 from functools import cache, singledispatch
-from typing import NamedTuple
 
-import torch
 from pydantic import TypeAdapter
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from advgen_ray.config import (
     CalibrateClassifierConfig,
@@ -26,16 +22,10 @@ from advgen_ray.costs.passes import num_classes
 from advgen_ray.data.catalog import CATALOG
 from advgen_ray.models.unet import UNet
 from advgen_ray.stages.training import describe_architecture
+from advgen_ray.training.arithmetic import Network, count
 from advgen_ray.training.model_directory import CLASSIFIERS
 
 _MODEL: TypeAdapter[ClassifierModelConfig] = TypeAdapter(ClassifierModelConfig)
-
-
-class Network(NamedTuple):
-    """Floating-point operations of one image's way forward, and how many weights there are."""
-
-    flops: float
-    num_weights: int
 
 
 @singledispatch
@@ -100,19 +90,11 @@ def _search(config: SearchConfig, known: dict[str, Network]) -> dict[str, Networ
 def _counted(model: str, data: str, num_logits: int | None) -> Network:
     described, info = _MODEL.validate_json(model), CATALOG[data]
     more = {"num_classes": num_logits} if num_logits else {}
-    architecture = describe_architecture(described, info, mean=info.mean, std=info.std, **more)
-    return _count(CLASSIFIERS[described.kind](**architecture), torch.zeros(1, *info.image_shape))
+    return count(
+        CLASSIFIERS[described.kind], describe_architecture(described, info, mean=info.mean, std=info.std, **more)
+    )
 
 
 @cache
 def _counted_unet(model: str, data: str) -> Network:
-    info = CATALOG[data]
-    network = UNet(**describe_architecture(UNetConfig.model_validate_json(model), info))
-    return _count(network, torch.zeros(1, *info.image_shape), torch.zeros(1), torch.zeros(1, dtype=torch.long))
-
-
-@torch.no_grad()
-def _count(network: nn.Module, *one_image: torch.Tensor) -> Network:
-    with FlopCounterMode(display=False) as counter:
-        network.eval()(*one_image)
-    return Network(float(counter.get_total_flops()), sum(weights.numel() for weights in network.parameters()))
+    return count(UNet, describe_architecture(UNetConfig.model_validate_json(model), CATALOG[data]))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.linear_model import LogisticRegression
 
 Columns = NDArray[np.float64]
 
@@ -34,6 +33,8 @@ def fit_logistic(natural: ArrayLike, adversarial: ArrayLike) -> LogisticDetector
     Both papers count images with random noise among the natural ones, so that noise alone is no attack: append them.
     Raises ValueError for empty or non-finite columns, or a different number of them.
     """
+    from sklearn.linear_model import LogisticRegression  # takes two seconds, in every actor that fits nothing
+
     negatives, positives = _checked(natural, "natural"), _checked(adversarial, "adversarial")
     columns = np.concatenate([negatives, positives])
     mean, scale = columns.mean(axis=0), columns.std(axis=0)

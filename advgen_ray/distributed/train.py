@@ -11,7 +11,7 @@ from advgen_ray.config import WorkersConfig
 from advgen_ray.distributed import cluster, train_storage
 from advgen_ray.distributed.resources import check_fits, per_worker
 from advgen_ray.distributed.session import Session, Task, run_tasks
-from advgen_ray.distributed.train_watch import Describe, Group, OnRecord, watch
+from advgen_ray.distributed.train_watch import Describe, Group, OnEnd, OnRecord, watch
 from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.storage.filesystem import ensure_writable, resolve
 
@@ -21,7 +21,11 @@ NUM_CHECKPOINTS = 2
 
 
 def run_training(
-    tasks: Sequence[Task], workers: WorkersConfig, describe: Describe, on_record: OnRecord
+    tasks: Sequence[Task],
+    workers: WorkersConfig,
+    describe: Describe,
+    on_record: OnRecord,
+    on_end: OnEnd = lambda task: None,
 ) -> list[dict[str, Any]]:
     """Train what is unfinished and return every task's model card.
 
@@ -39,7 +43,7 @@ def run_training(
             if not task.progress():
                 task.write_progress(None)
         cluster.connect()
-        _fit(shared_out(tasks, workers.num_groups), workers, describe, on_record)
+        _fit(shared_out(tasks, workers.num_groups), workers, describe, on_record, on_end)
     cards = [task.card() for task in tasks]
     assert all(cards), "a training that ended without a mistake leaves a model"
     return [card for card in cards if card]
@@ -67,7 +71,9 @@ def _kept(task: Task) -> bool:
     return False
 
 
-def _fit(groups: list[list[Task]], workers: WorkersConfig, describe: Describe, on_record: OnRecord) -> None:
+def _fit(
+    groups: list[list[Task]], workers: WorkersConfig, describe: Describe, on_record: OnRecord, on_end: OnEnd
+) -> None:
     import ray
 
     tasks = [task for group in groups for task in group]
@@ -76,7 +82,7 @@ def _fit(groups: list[list[Task]], workers: WorkersConfig, describe: Describe, o
     resources = _resources(workers, ray.cluster_resources())
     working = [group for group in groups if not all(task.finished() for task in group)]
     threads = [Group(_trainer(group, workers, resources, storage, _run_name(group, place)).fit) for group in working]
-    watch(threads, tasks, describe, on_record)
+    watch(threads, tasks, describe, on_record, on_end)
     for thread in threads:
         if thread.error:
             raise _given_up(thread.error, workers) or thread.error

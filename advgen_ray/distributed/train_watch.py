@@ -19,6 +19,9 @@ Describe = Callable[[Any, Record], str]
 OnRecord = Callable[[Task, Record], None]
 """Called in the driver with the latest record of a task, soon after a worker reported it."""
 
+OnEnd = Callable[[Task], None]
+"""Called in the driver once for a task whose model was made, after its records, while others of its group train on."""
+
 
 class Group(threading.Thread):
     """A worker group at work beside the main thread, which stays free for an interrupt."""
@@ -37,11 +40,13 @@ class Group(threading.Thread):
             self.error = error
 
 
-def watch(groups: Sequence[Group], tasks: Sequence[Task], describe: Describe, on_record: OnRecord) -> None:
+def watch(
+    groups: Sequence[Group], tasks: Sequence[Task], describe: Describe, on_record: OnRecord, on_end: OnEnd
+) -> None:
     """Start the groups and stay until each has ended: one that fails leaves the others to finish their work."""
+    screen = _Screen(tasks, describe, on_record, on_end)  # what it sees now is of an earlier life
     for group in groups:
         group.start()
-    screen = _Screen(tasks, describe, on_record)
     working = True
     while working:
         time.sleep(POLL_SECONDS)
@@ -58,8 +63,9 @@ class _Screen:
     What is new goes to the metrics too.
     """
 
-    def __init__(self, tasks: Sequence[Task], describe: Describe, on_record: OnRecord) -> None:
-        self.tasks, self.describe, self.on_record = tasks, describe, on_record
+    def __init__(self, tasks: Sequence[Task], describe: Describe, on_record: OnRecord, on_end: OnEnd) -> None:
+        self.tasks, self.describe, self.on_record, self.on_end = tasks, describe, on_record, on_end
+        self.under_way = {task.output for task in tasks if not task.finished()}
         self.former = {task.output: task.progress() for task in tasks}
         self.shown = {output: progress.get("record") for output, progress in self.former.items()}
         self.begin = self.told_at = time.monotonic()
@@ -89,6 +95,9 @@ class _Screen:
                 if time.monotonic() - self.lines.get(task.output, -LINE_SECONDS) > LINE_SECONDS:
                     self.lines[task.output] = self.told_at = time.monotonic()
                     print(f"{task.name}  {self.describe(task.config, record)}", flush=True)
+            if "metrics" in progress and task.output in self.under_way and task.finished():
+                self.under_way.remove(task.output)
+                self.on_end(task)
 
     def _tell_size(self, task: Task, num_workers: int | None) -> None:
         """An elastic group grew or shrank."""

@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models import inception_v3
 
 SIDE, NUM_CLASSES = 299, 1008
 
@@ -21,6 +20,8 @@ class FIDInception(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        from torchvision.models import inception_v3  # takes more than a second, in every actor that makes no use of it
+
         self.network = inception_v3(weights=None, num_classes=NUM_CLASSES, aux_logits=False, init_weights=False)
         blocks: dict[str, Any] = dict(self.network.named_children())
         for name in ("Mixed_5b", "Mixed_5c", "Mixed_5d"):

@@ -181,7 +181,7 @@ def _binary_view() -> BinaryViewConfig:
         robustness=digits_generative_robustness().model_copy(
             update={
                 "num_images": 100,
-                "radii": (0.25, 0.5, 0.75, 1.0),
+                "radii": (0.5, 1.0),
                 "suites": adaptive_suites("l2", 1.0, num_steps=20, num_restarts=1),
             }
         ),

@@ -28,9 +28,9 @@ from advgen_ray.stages.training import (
     describe_architecture,
     describe_model,
     load_shared,
-    num_parameters,
 )
 from advgen_ray.storage.filesystem import local_copy
+from advgen_ray.training.arithmetic import count
 from advgen_ray.training.binary import Contest, Side, train_binary
 from advgen_ray.training.loop import Record
 from advgen_ray.training.model_directory import CLASSIFIERS, read_card
@@ -70,7 +70,7 @@ def task_of(config: TrainBinaryConfig) -> Task:
     for images in (data, p0):
         BatchOrder(len(images), config.batch_size, config.seed, num_workers=config.workers.num_workers)
     passes = 2 + config.ascent.last_steps + (config.descent.num_steps if config.descent else 0)
-    cost = num_parameters(*_model(config, data.info)) * config.num_steps * config.batch_size * passes
+    cost = count(*_model(config, data.info)).flops * config.num_steps * config.batch_size * passes
     return Task(_name(config), train, config, config.output, cost)
 
 

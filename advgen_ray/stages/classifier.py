@@ -23,12 +23,12 @@ from advgen_ray.stages.training import (
     describe_architecture,
     describe_model,
     load_shared,
-    num_parameters,
     store_model,
     store_table,
 )
 from advgen_ray.stages.training_split import energy_images, split_training, with_exclude_digest
 from advgen_ray.storage.filesystem import join
+from advgen_ray.training.arithmetic import count
 from advgen_ray.training.classifier import ObserveEpoch, accuracy, train_classifier
 from advgen_ray.training.loop import Record
 from advgen_ray.training.model_directory import CLASSIFIERS
@@ -65,7 +65,7 @@ def task_of(config: TrainClassifierConfig, num_images: int = 1) -> Task:
     passes = 1 + (config.attack.num_steps if config.attack.eps else 0)
     if config.outliers:
         passes += 1 + (config.outliers.attack.num_steps if config.outliers.attack.eps else 0)
-    cost = num_parameters(*_model(config, info)) * config.num_epochs * num_images * passes
+    cost = count(*_model(config, info)).flops * config.num_epochs * num_images * passes
     return Task(_name(config), train, config, config.output, cost)
 
 

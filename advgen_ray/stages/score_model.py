@@ -18,8 +18,8 @@ from advgen_ray.stages.training import (
     describe_architecture,
     describe_model,
     load_shared,
-    num_parameters,
 )
+from advgen_ray.training.arithmetic import count
 from advgen_ray.training.loop import Record
 from advgen_ray.training.score_model import train_score_model
 
@@ -34,7 +34,7 @@ def run(config: TrainScoreModelConfig) -> dict[str, Any]:
 def task_of(config: TrainScoreModelConfig) -> Task:
     """The training of a config."""
     architecture = describe_architecture(config.model, dataset_info(config.data.name, config.data.root))
-    cost = num_parameters(UNet, architecture) * config.num_steps * config.batch_size
+    cost = count(UNet, architecture).flops * config.num_steps * config.batch_size
     return Task("score model", train, config, config.output, cost)
 
 

@@ -26,7 +26,7 @@ def run_tracked(tasks: Sequence[Task], workers: WorkersConfig, describe: Describ
     check_tracking()
     recorder = _Recorder()
     try:
-        cards = run_training(tasks, workers, describe, recorder.add)
+        cards = run_training(tasks, workers, describe, recorder.add, recorder.end)
         for task, card in zip(tasks, cards, strict=True):
             recorder.complete(task, card)
     except BaseException as error:
@@ -36,7 +36,7 @@ def run_tracked(tasks: Sequence[Task], workers: WorkersConfig, describe: Describ
 
 
 class _Recorder:
-    """Passes records on to the tracked run of their task, which opens at its first record and ends with the group.
+    """Passes records on to the tracked run of their task, which opens at its first record and ends with its model.
 
     The watcher may miss a record between two looks; the card holds all, and those not yet passed on follow in the
     end. Records from before this process began were passed on by the one that was killed then.
@@ -44,14 +44,23 @@ class _Recorder:
 
     def __init__(self) -> None:
         self.steps: dict[str, set[int]] = {}  # recorded here, by output
+        self.ended: set[str] = set()  # outputs
         self.runs = SideBySide()
 
     def add(self, task: Task, record: Record) -> None:
         self._run(task).log_history([record])
         self.steps.setdefault(task.output, set()).add(record["step"])
 
+    def end(self, task: Task) -> None:
+        """Complete the run of a task whose model has just been made."""
+        card = task.card()
+        assert card, "made"
+        self.complete(task, card)
+
     def complete(self, task: Task, card: dict[str, Any]) -> None:
-        """Pass on what the watcher missed, and the results; the task's run is over."""
+        """Pass on what the watcher missed, and the results; the task's run is over. Once is enough."""
+        if task.output in self.ended:
+            return
         recorded = self.steps.get(task.output)
         if recorded is None:
             self._complete_for_another(task, card)
@@ -78,6 +87,7 @@ class _Recorder:
     def _end(self, task: Task, run: Run) -> None:
         _log_model(run, task)
         self.runs.close(task.output)
+        self.ended.add(task.output)
         write_atomic(join(task.output, TRACKED), b"")
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from torch import nn
 
 from advgen_ray.config import (
@@ -89,12 +88,6 @@ def build_trainee(
     if resume:
         trainee.resume(resume)
     return trainee
-
-
-def num_parameters(model: type[nn.Module], architecture: dict[str, Any]) -> int:
-    """Of a model that is described, not built."""
-    with torch.device("meta"):
-        return sum(parameter.numel() for parameter in model(**architecture).parameters())
 
 
 def describe_architecture(model: Config, info: DatasetInfo, **more: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,40 @@ def test_a_training_that_cannot_use_its_gpu_says_so_once(
             for step in (1, 2):
                 Session(task, Worker(), None).report({"step": step, "loss": 0.5}, None)
 
-    train_watch.watch([train_watch.Group(fit)], tasks, lambda *_: "", lambda *_: None)
+    train_watch.watch([train_watch.Group(fit)], tasks, lambda *_: "", lambda *_: None, lambda _: None)
     assert capsys.readouterr().out.count("a GPU is held and torch cannot use it there") == int(given)
+
+
+def test_a_model_is_told_of_once_when_it_is_made_and_one_that_was_there_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_watch, "POLL_SECONDS", 0.01)
+    configs = [TrainClassifierConfig(output=str(tmp_path / name)) for name in ("there", "one", "two")]
+    there, one, two = (Task(Path(config.output).name, lambda *_: None, config, config.output) for config in configs)
+    told: list[str] = []
+    first_is_told = threading.Event()
+
+    def on_end(task: Task) -> None:
+        told.append(f"{task.name} ended")
+        first_is_told.set()
+
+    def make(task: Task) -> None:
+        on = Session(task, Worker(), None)
+        on.report({"step": 1, "loss": 0.5}, None)
+        on.finish(torch.nn.Linear(1, 1), {"metrics": {"clean_accuracy": 1.0}})
+
+    def fit() -> None:
+        make(one)
+        assert first_is_told.wait(20), "while others train on"
+        make(two)
+
+    make(there)
+    group = train_watch.Group(fit)
+    train_watch.watch(
+        [group], [there, one, two], lambda *_: "", lambda task, _: told.append(f"{task.name} recorded"), on_end
+    )
+    assert group.error is None
+    assert told == ["one recorded", "one ended", "two recorded", "two ended"]
 
 
 def test_only_the_first_unfinished_task_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ def test_the_costliest_go_first_to_whoever_has_least_and_keep_their_order(
     assert ["".join(task.name for task in group) for group in shared] == groups
 
 
-def test_a_training_costs_what_its_passes_and_parameters_say(tmp_path: Path) -> None:
+def test_a_training_costs_what_its_passes_and_arithmetic_say(tmp_path: Path) -> None:
     one = classifier_config(tmp_path)
     cost = classifier.task_of(one, 1000).cost
     assert classifier.task_of(one.override(["num_epochs=24"]), 1000).cost == 2 * cost

@@ -109,7 +109,9 @@ def test_a_search_over_counterfactuals_through_pools_of_actors(models: Path, tmp
 
 
 def test_a_training_tells_on_its_way_and_ends_in_what_it_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run_here(tasks: list[Task], workers: WorkersConfig, describe: Any, on_record: Any) -> list[dict[str, Any]]:
+    def run_here(
+        tasks: list[Task], workers: WorkersConfig, describe: Any, on_record: Any, on_end: Any
+    ) -> list[dict[str, Any]]:
         (task,), session = tasks, KeptSession()
         task.program(task.config, session)  # type: ignore[arg-type]
         for record in session.records:

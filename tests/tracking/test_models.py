@@ -20,7 +20,9 @@ from tests.models_on_disk import save_classifier, save_score_model
 from tests.small_training import KeptSession, classifier_config
 
 
-def _train_here(tasks: Sequence[Any], _workers: Any, _describe: Any, on_record: Any) -> list[dict[str, Any]]:
+def _train_here(
+    tasks: Sequence[Any], _workers: Any, _describe: Any, on_record: Any, on_end: Any
+) -> list[dict[str, Any]]:
     """In the place of Ray Train: the same programs in this process."""
     cards = []
     for task in tasks:
@@ -30,6 +32,7 @@ def _train_here(tasks: Sequence[Any], _workers: Any, _describe: Any, on_record: 
             on_record(task, record)
         card = session.card | {"config_digest": task.digest}
         cards.append(save_model(f"{task.output}/model", session.model, card))
+        on_end(task)
     return cards
 
 
@@ -165,7 +168,7 @@ def test_a_run_whose_driver_was_killed_is_completed_by_the_next_one(
     trained: list[dict[str, Any]] = []
 
     def dies(tasks: Sequence[Any], *rest: Any) -> list[dict[str, Any]]:
-        trained.extend(_train_here(tasks, *rest))
+        trained.extend(_train_here(tasks, *rest[:-1], lambda task: None))  # it does not hear of the end any more
         raise KeyboardInterrupt
 
     path = "advgen_ray.stages.tracked_training.run_training"
