@@ -22,3 +22,11 @@ def launched() -> Iterator[Any]:
         browser = driver.chromium.launch(executable_path=installed(), args=["--no-sandbox", "--headless"])
         yield browser
         browser.close()
+
+
+def barriers(tab: Any) -> list[str]:
+    """What of the page in a tab some readers cannot see, hear or reach by keyboard, as axe says of it."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(tab, options={"resultTypes": ["violations"]}).response["violations"]
+    return [f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]]

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chromium import barriers
+
 pytestmark = pytest.mark.browser
 
 
@@ -33,6 +35,7 @@ def test_page_opens_offline(browser, page: str, tmp_path: Path, width: int):
         .filter(e => e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > innerWidth + 1)
         .map(e => e.textContent.slice(0, 60))"""
     assert tab.evaluate(clipped) == []
+    assert barriers(tab) == []
     context.close()
 
 

@@ -12,6 +12,7 @@ from advgen_ray.report.rating_page import RatedPair, rating_page
 from advgen_ray.stages import ratings
 from advgen_ray.stages.rating_page import CONFIG, PAGE, PLAN, page_of
 from advgen_ray.stages.rating_plan import RatingPlan, plan_of
+from tests.chromium import barriers
 from tests.rated_sets import page_config, store_counterfactuals
 from tests.report.rating_tab import place, press, pressed, saved, tab_of
 
@@ -108,6 +109,7 @@ def test_on_a_phone_everything_is_in_reach_of_a_thumb(browser: Any, made: tuple[
         def fits() -> None:
             assert tab.evaluate("document.documentElement.scrollWidth") <= 390
             assert tab.evaluate(CLIPPED) == []
+            assert barriers(tab) == []
 
         fits()
         tab.fill("#rater", "Bob of the long, long and overlong name")

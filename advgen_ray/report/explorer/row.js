@@ -23,6 +23,16 @@ function ceWords(set, ce, filters) {
   return words.join(", ");
 }
 
+// What the head of a row shows: a list box holds options and their groups' names, nothing else that is read out.
+function sourceWords(set, source) {
+  const words = [`Source ${set.ids[source]}, ${set.classes[set.label[source]]}`];
+  set.classifiers.forEach(({ label }, classifier) => {
+    const { predicted } = set.onSource(classifier, source);
+    if (predicted !== NOT_SCORED) words.push(`seen by ${label} as ${set.classes[predicted]}`);
+  });
+  return words.join(", ");
+}
+
 function isRejected(set, ce, classifier) {
   if (!set.classifiers.length) return false;
   const { predicted } = set.onCe(classifier, ce);
@@ -33,7 +43,7 @@ function isRejected(set, ce, classifier) {
 function makeRow(set, source, tiles, layout, filters) {
   const row = element("div", "row");
   row.setAttribute("role", "group");
-  row.setAttribute("aria-label", `Source ${set.ids[source]}, ${set.classes[set.label[source]]}`);
+  row.setAttribute("aria-label", sourceWords(set, source));
   row.append(makeHead(set, source));
   for (const placed of tiles) {
     const tile = makeTile(set, placed.ce, layout, filters);
@@ -68,6 +78,7 @@ function drawRow(canvas, sheets, source, tiles, layout, size) {
 
 function makeHead(set, source) {
   const head = element("div", "head");
+  head.setAttribute("aria-hidden", "true");
   const said = element("div", "said");
   const id = element("span", "id", set.ids[source].slice(set.name.length + 1));
   id.title = set.ids[source];

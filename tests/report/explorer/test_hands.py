@@ -9,6 +9,7 @@ import pytest
 from advgen_ray.stages.explorer import write_page
 from advgen_ray.stages.explorer_inputs import read_explored
 from advgen_ray.storage import ResultSet
+from tests.chromium import barriers
 from tests.explorer_visit import Visit
 from tests.invented_counterfactuals import invent
 
@@ -160,7 +161,9 @@ def test_nothing_sticks_out_at_any_width(visit, width: int) -> None:
     outside = """[...document.querySelectorAll('.tile, .head, .label, h1, .legend, dialog figcaption, dialog td')]
         .filter(e => e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < 0).length"""
     assert page.tab.evaluate(outside) == 0
+    assert barriers(page.tab) == []
     page.tab.locator(".tile").first.click()
+    assert barriers(page.tab) == []
     assert page.tab.evaluate(fits)
     assert page.tab.evaluate("(d => d.scrollWidth <= d.clientWidth)(document.querySelector('dialog'))")
     assert page.tab.evaluate(outside) == 0
