@@ -59,11 +59,23 @@ class RowResult:
         return None if self.margin is None else math.isfinite(self.margin) and self.margin > 0
 
     @property
+    def verdict(self) -> str:
+        """In words; where there are several seeds, also in how many of them the claim holds."""
+        if self.holds is None:
+            return "failed"
+        word = "holds" if self.holds else "does not hold"
+        if len(self.margins) < 2:
+            return word
+        return f"{word} ({sum(margin > 0 for margin in self.margins)} of {len(self.margins)} seeds)"
+
+    @property
     def told(self) -> str:
         """One line."""
-        if self.margin is None:
-            return f"failed: {self.mistake}"
-        return f"{'holds' if self.holds else 'does not hold'}: {self.row.margin} {self.margin:+.3g}"
+        return (
+            f"failed: {self.mistake}"
+            if self.margin is None
+            else f"{self.verdict}: {self.row.margin} {self.margin:+.3g}"
+        )
 
     @property
     def commands(self) -> list[str]:
@@ -94,12 +106,12 @@ def as_json(result: RowResult) -> dict[str, Any]:
 
 def markdown(results: Sequence[RowResult]) -> str:
     """A table for a README."""
-    verdicts = {True: "holds", False: "**does not hold**", None: "failed"}
     lines = ["| row | claim | here | by how much |", "|---|---|---|---|"]
     for one in results:
         number = "" if one.margin is None else f"{one.margin:+.3g}".replace("-", "−")
         margin = f"{one.row.margin}: {number}" if number else ""
-        lines.append(f"| {one.row.id} | {one.row.claim} | {verdicts[one.holds]} | {margin} |")
+        verdict = f"**{one.verdict}**" if one.holds is False else one.verdict
+        lines.append(f"| {one.row.id} | {one.row.claim} | {verdict} | {margin} |")
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from advgen_ray.catalogue import chosen
 from advgen_ray.catalogue.entry import Unit
 from advgen_ray.catalogue.results import RowResult, Spread
 from advgen_ray.report import numbers
@@ -13,21 +14,27 @@ from advgen_ray.report.page import Page
 from advgen_ray.report.plots_catalogue import ours_panel, published_panel, written
 
 VERDICTS = {True: "holds", False: "does not hold", None: "failed"}
+CAUTION = (
+    "A claim holds where its mean margin is above zero: of a small margin one seed does not tell whether it is luck, "
+    "which --seeds 3 shows."
+)
 
 
 def catalogue_page(results: Sequence[RowResult], config: Mapping[str, Any], version: str) -> Page:
     """``config`` is the reproduction's."""
     by_verdict = {verdict: [one.row.id for one in results if one.holds is verdict] for verdict in VERDICTS}
-    seeds = config["num_seeds"]
+    seeds, num_rows = config["num_seeds"], len(chosen(config["rows"]))
+    begun = "Of" if len(results) == num_rows else f"{len(results)} of {num_rows} rows are done so far: of"
     return Page(
         title="advgen_ray: the five documents, row by row",
         heading="What holds?",
         data_name="each row names its own",
         version=version,
-        answer=f"Of {len(results)} published claims, {len(by_verdict[True])} hold here at {config['scale']} scale, "
-        f"{len(by_verdict[False])} do not, {len(by_verdict[None])} failed.",
+        answer=f"{begun} {len(results)} published claims, {_counted(by_verdict[True], 'holds', 'hold')} here at "
+        f"{config['scale']} scale, {_counted(by_verdict[False], 'does not', 'do not')}, "
+        f"{len(by_verdict[None])} could not be tested.",
         lead=f"{seeds} seed{'s' * (seeds > 1)} a row. Published figures stand on data and networks of their own, so "
-        "what is compared is the trend, not the number.",
+        f"what is compared is the trend, not the number. {CAUTION}",
         key_figures=[_key(VERDICTS[verdict], ids) for verdict, ids in by_verdict.items()],
         sections=[
             Section("rows", "All rows", [], [_overview(results)]),
@@ -37,21 +44,24 @@ def catalogue_page(results: Sequence[RowResult], config: Mapping[str, Any], vers
     )
 
 
+def _counted(ids: Sequence[str], one: str, several: str) -> str:
+    return f"{len(ids)} {one if len(ids) == 1 else several}"
+
+
 def _key(verdict: str, ids: Sequence[str]) -> KeyFigure:
-    return KeyFigure(verdict.capitalize(), str(len(ids)), "rows", ", ".join(ids) or "none", "", None, "")
+    unit = "row" if len(ids) == 1 else "rows"
+    return KeyFigure(verdict.capitalize(), str(len(ids)), unit, ", ".join(ids) or "none", "", None, "")
 
 
 def _overview(results: Sequence[RowResult]) -> Table:
-    rows = [
-        [one.row.id, one.row.claim, VERDICTS[one.holds], _margin(one), numbers.duration(one.seconds)] for one in results
-    ]
-    caption = "By how much a claim holds is the mean over seeds, below zero where it does not; time is of all its jobs."
+    rows = [[one.row.id, one.row.claim, one.verdict, _margin(one), numbers.duration(one.seconds)] for one in results]
+    caption = f"By how much: the mean over seeds. {CAUTION} Time is that of all of a row's jobs."
     return Table("Claims", caption, ["Row", "claim", "here", "by how much", "time"], rows, prose=True)
 
 
 def _section(result: RowResult) -> Section:
     row = result.row
-    says = [row.claim, f"{row.source}. Here it {VERDICTS[result.holds]}: {_margin(result) or result.mistake}."]
+    says = [row.claim, f"{row.source}. Here it {result.verdict}: {_margin(result) or result.mistake}."]
     if result.holds is None:
         says = [row.claim, f"{row.source}. It failed here: {result.mistake}"]
     blocks: list[Block] = []
@@ -59,7 +69,10 @@ def _section(result: RowResult) -> Section:
         ours, published = (of(row.id, result.figures, row.unit) for of in (ours_panel, published_panel))
         panels = [panel for panel in (ours, published) if panel]
         beside = f" Right: published, {row.published_on}." if published else ""
-        caption = f"{'Left: here' if published else 'Here'}, the line is the range over seeds.{beside}"
+        seeds = (
+            f"mean of {len(result.readings)} seeds, the line their range" if len(result.readings) > 1 else "one seed"
+        )
+        caption = f"{'Left: here' if published else 'Here'}, {seeds}.{beside}"
         blocks = [Figure(f"{row.id} at a glance", caption, panels, size="wide"), _figures(result)]
     return Section(row.id, row.id, says, [*blocks, _commands(result)])
 

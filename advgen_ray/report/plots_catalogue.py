@@ -21,7 +21,7 @@ def written(value: float | None, unit: Unit) -> str:
 
 
 def ours_panel(row_id: str, figures: Sequence[Spread], unit: Unit) -> Panel:
-    """A dot a figure, its range over seeds as a line."""
+    """A dot a figure; where there are several seeds, the range over them as a line."""
     told = "; ".join(f"{one.name} {written(one.mean, unit)}" for one in figures if one.mean is not None)
 
     def paint(axes: Axes) -> None:
@@ -52,7 +52,9 @@ def _label(axes: Axes, names: Sequence[str], unit: Unit) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)  # the first on top
     axes.margins(x=0.08)
-    if unit == "share":
+    if unit == "share":  # ours and the published ones side by side: the same place means the same share
+        low, high = axes.get_xlim()
+        axes.set_xlim(min(0.0, low), max(1.0, high))
         in_percent(axes.xaxis)
 
 

@@ -72,7 +72,7 @@ def test_a_work_runs_once_after_those_it_reads_and_a_failed_row_leaves_the_other
     assert (rows["A2"]["holds"], rows["B1"]["holds"]) == (False, None)
     assert rows["B1"]["failed"].endswith("detectors: none")
     page = (tmp_path / "all" / "report.html").read_text()
-    assert "Of 4 published claims, 2 hold here at small scale, 1 do not, 1 failed." in page
+    assert "Of 4 published claims, 2 hold here at small scale, 1 does not, 1 could not be tested." in page
     for row in rows:
         assert f'<section id="{row}">' in page
 
@@ -84,7 +84,9 @@ def test_seeds_give_a_spread(asked: list[tuple[str, Any]], tmp_path: Path) -> No
     assert row["ours"]["value"] == 3.0
     assert row["spread"]["value"] == [2.0, 4.0]
     assert row["margins"] == [1.0, 2.0, 3.0]
-    assert "over 3 seeds" in (tmp_path / "report.html").read_text()
+    page = (tmp_path / "report.html").read_text()
+    assert "over 3 seeds" in page
+    assert "holds (3 of 3 seeds)" in page
 
 
 def test_what_a_command_took_the_first_time_is_kept(asked: list[tuple[str, Any]], tmp_path: Path) -> None:
