@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import stdtrit
 
 from advgen_ray.analysis.proportion import wilson
 
@@ -19,13 +20,21 @@ class Share:
     count: int
     num_clusters: int
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends, as a ``Proportion`` has them."""
+        return self.low, self.high
+
 
 def clustered_share(hits: ArrayLike, clusters: ArrayLike) -> Share:
     """How many of the truth values ``[N]`` are true, where samples of one cluster may resemble each other.
 
-    Wilson's interval at the effective sample size: ``N`` over the design effect, which is the variance of the share
-    between clusters by its variance were all samples independent (Kish 1965, Korn and Graubard 1998). Clusters of one
-    sample each give Wilson's interval of ``N``; where all samples agree, a cluster counts as one.
+    Wilson's interval at the effective sample size of Korn and Graubard (1998). Clusters of one sample each give
+    Wilson's interval of ``N``.
+
+    Where all samples agree, nothing tells how much those of a cluster resemble each other, and where all but one do
+    the design effect is 1, however much: a cluster then counts as one. So that one more hit cannot lower the lower
+    end there, no interval ends nearer to 1 than that of clusters which are all hits, or nearer to 0 than that of none.
 
     Args:
         hits: truth values.
@@ -36,16 +45,28 @@ def clustered_share(hits: ArrayLike, clusters: ArrayLike) -> Share:
     if not count:
         return Share(math.nan, math.nan, math.nan, 0, 0)
     _, places = np.unique(np.asarray(clusters), return_inverse=True)
-    value = float(values.mean())
+    value, num_clusters = float(values.mean()), int(places.max()) + 1
     residuals = np.bincount(places, weights=values - value)
-    num_clusters = len(residuals)
-    effective = float(num_clusters)
-    if 0.0 < value < 1.0 and num_clusters > 1:
-        between = num_clusters / (num_clusters - 1) * float((residuals**2).sum()) / count**2
-        independent = value * (1 - value) / (count - 1)
-        effective = min(float(count), count * independent / between) if between > 0 else float(count)
-    low, high = wilson(value, effective)
+    low, high = wilson(value, _effective_size(value, count, residuals))
+    low, high = min(low, wilson(1.0, num_clusters)[0]), max(high, wilson(0.0, num_clusters)[1])
     return Share(value, low, high, count, num_clusters)
+
+
+def _effective_size(value: float, count: int, residuals: np.ndarray) -> float:
+    """Independent samples that would tell as much of a share ``value`` of ``count``; ``residuals [K]`` of clusters.
+
+    The count over the design effect, which is the variance of the share between clusters by its variance were all
+    samples independent (Kish 1965), times the square of the ratio of Student's 97.5% points for ``count`` samples and
+    for ``K`` clusters, of which that variance is known no better; never more than the count.
+    """
+    num_clusters = len(residuals)
+    if num_clusters == 1:
+        return 1.0
+    between = num_clusters / (num_clusters - 1) * float((residuals**2).sum()) / count**2
+    independent = value * (1 - value) / (count - 1)
+    effective = count * independent / between if between > 0 else float(count)
+    points = stdtrit(count - 1, 0.975) / stdtrit(num_clusters - 1, 0.975)
+    return min(float(count), effective * float(points) ** 2)
 
 
 def difference(one: Share, other: Share) -> tuple[float, float, float]:
