@@ -39,9 +39,8 @@ def connect(num_cpus: int | None = None) -> None:
     not answer.
     """
     _set_environment(_ANYWHERE)
-    address = os.environ.get("RAY_ADDRESS", "")
-    if address and address != "local":
-        _join(address)
+    if not is_local():
+        _join(address())
     else:
         _set_environment(_LOCAL)
         _start(num_cpus or max(4, os.cpu_count() or 1))
@@ -49,19 +48,21 @@ def connect(num_cpus: int | None = None) -> None:
 
 def check_reachable() -> None:
     """Raise UserError within seconds if ``RAY_ADDRESS`` names a cluster that does not answer; nothing is joined."""
-    address = os.environ.get("RAY_ADDRESS", "")
-    if address and address != "local":
-        _probe(address)
+    if not is_local():
+        _probe(address())
 
 
-def enter(directory: str) -> None:
+def enter(directory: str, driver_address: str | None = None) -> None:
     """Go, in a worker, where the driver is: relative paths then mean the same to both.
 
     The workers of a submitted job start in an unpacked copy of the code. Where the driver's directory is not to be
-    seen, on another machine, relative paths mean nothing anyway.
+    seen, on another machine, relative paths mean nothing anyway. A worker that is to be a driver itself takes its
+    driver's ``address()`` too: Ray gives ``RAY_ADDRESS`` to drivers only.
     """
     if os.path.isdir(directory):
         os.chdir(directory)
+    if driver_address is not None:
+        os.environ["RAY_ADDRESS"] = driver_address
 
 
 def disconnect() -> None:
@@ -71,9 +72,14 @@ def disconnect() -> None:
     ray.shutdown()
 
 
+def address() -> str:
+    """Of the cluster to join; ``""`` or ``"local"`` where one is to be started here."""
+    return os.environ.get("RAY_ADDRESS", "")
+
+
 def is_local() -> bool:
     """Whether the cluster is one that ``connect`` starts: it cannot grow."""
-    return os.environ.get("RAY_ADDRESS", "") in ("", "local")
+    return address() in ("", "local")
 
 
 def _start(num_cpus: int) -> None:

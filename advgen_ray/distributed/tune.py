@@ -73,7 +73,8 @@ def run_search(
     filesystem, path = resolve(root)
     storage = None if isinstance(filesystem, pyarrow.fs.LocalFileSystem) else filesystem
     trainable = tune.with_resources(
-        tune.with_parameters(_run, run_trial=run_trial, directory=os.getcwd()), schedule.resources()
+        tune.with_parameters(_run, run_trial=run_trial, directory=os.getcwd(), address=cluster.address()),
+        schedule.resources(),
     )
     meter = SearchMeter(root, schedule.planned, schedule.goals)
     _watcher.set(watcher)
@@ -118,9 +119,9 @@ def _quiet() -> None:
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
 
 
-def _run(parameters: Parameters, run_trial: RunTrial, directory: str) -> None:
-    """What runs in a trial's actor."""
-    cluster.enter(directory)
+def _run(parameters: Parameters, run_trial: RunTrial, directory: str, address: str) -> None:
+    """What runs in a trial's actor: a driver of its own, on the same cluster."""
+    cluster.enter(directory, address)
     try:
         run_trial(settings_of(parameters), tune.get_context().get_trial_id(), tune.report)
     except UserError as error:
