@@ -18,7 +18,7 @@ from advgen_ray.config import Config
 from advgen_ray.distributed.heap import keep_freed_memory
 from advgen_ray.distributed.legs import Leg
 from advgen_ray.distributed.loading import given_gpu
-from advgen_ray.distributed.train_storage import OWNER, newest
+from advgen_ray.distributed.train_storage import OWNER, mistake_of, newest, write_mistake
 from advgen_ray.errors import UserError
 from advgen_ray.storage.filesystem import join, read_bytes, resolve, write_atomic
 from advgen_ray.training.checkpoint import read_json, write_json
@@ -105,7 +105,7 @@ class Session:
         if self.worker.rank == 0 and time.monotonic() - self._told_at > STEP_SECONDS:
             self._told_at = time.monotonic()
             self._num_steps = num_steps
-            self._tell((step, num_steps))
+            self._show((step, num_steps))
 
     def report(self, record: Record, save: Save | None) -> None:
         """Show a record; with ``save``, hand Ray Train a checkpoint. Every worker calls it equally often."""
@@ -114,7 +114,7 @@ class Session:
             self._record = record
             if save or time.monotonic() - self._told_at > RECORD_SECONDS:
                 self._told_at = time.monotonic()
-                self._tell()
+                self._show()
         if save is None:
             return  # Ray Train keeps the latest metrics only, the history travels in the checkpoints
         with tempfile.TemporaryDirectory(prefix="advgen-checkpoint-") as directory:
@@ -145,6 +145,13 @@ class Session:
             self._tell(metrics=card.get("metrics", {}))
         self.worker.barrier()
 
+    def _show(self, steps: tuple[int, int] | None = None) -> None:
+        """Tell whoever watches; what does not get through costs no training, the next look shows more."""
+        try:
+            self._tell(steps)
+        except (OSError, UserError):
+            return
+
     def _tell(self, steps: tuple[int, int] | None = None, **more: Any) -> None:
         more |= {"at": time.time(), "starts": self._starts, "num_steps": self._num_steps}
         more["num_workers"] = self.worker.num_workers
@@ -157,11 +164,15 @@ def run_tasks(tasks: list[Task], cpus_per_worker: int, run: str) -> str | None:
 
     The first goes on from the newest checkpoint of the ``run``, which is the same for all workers: none writes another
     before all of them have trained. A mistake is returned, since Ray Train would retry what is raised, and the same
-    mistake comes again.
+    mistake comes again. But a group goes on until all its workers have returned, and the others may wait for this one
+    in vain: so one of several writes it down and raises, which ends the group at once, and started again all return it.
     """
     torch.set_num_threads(cpus_per_worker)
     keep_freed_memory()
     worker = _worker()
+    mistake = mistake_of(run)
+    if mistake:
+        return mistake
     checkpoint = newest(run)
     for task in tasks:
         if task.finished():
@@ -175,7 +186,11 @@ def run_tasks(tasks: list[Task], cpus_per_worker: int, run: str) -> str | None:
                 session.begin()
                 task.program(task.config, session)
         except UserError as error:
-            return f"{task.name}: {error}"
+            mistake = f"{task.name}: {error}"
+            if worker.num_workers == 1:
+                return mistake
+            write_mistake(run, mistake)
+            raise UserError(mistake) from None
         checkpoint = None  # it was of this task, if of any, and is removed while the others train
     return None
 

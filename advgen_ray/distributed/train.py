@@ -92,13 +92,16 @@ def _fit(
         train_storage.remove(storage, _run_name(group, place))
 
 
-def _given_up(error: BaseException, workers: WorkersConfig) -> IncompleteError | None:
-    """What to say where workers died too often; None for an error of another kind, which is a defect."""
+def _given_up(error: BaseException, workers: WorkersConfig) -> UserError | IncompleteError | None:
+    """What to say of a mistake, or where workers died too often; None for an error of another kind, a defect."""
     from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
     from ray.train.v2.api.exceptions import WorkerGroupError
 
     if not isinstance(error, WorkerGroupError):
         return None
+    mistakes = [why for why in error.worker_failures.values() if isinstance(why, UserError)]
+    if mistakes:  # others failed with the one that found it
+        return mistakes[0]
     died = [rank for rank, why in error.worker_failures.items() if isinstance(why, WorkerHealthCheckFailedError)]
     if not died:
         return None

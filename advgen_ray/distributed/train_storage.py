@@ -6,12 +6,14 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from advgen_ray.storage.filesystem import join, list_names, read_bytes, resolve
+from advgen_ray.errors import UserError
+from advgen_ray.storage.filesystem import join, list_names, read_bytes, remove_file, resolve, write_atomic
 from advgen_ray.training.checkpoint import STATE, TENSORS, is_complete
 
 OWNER = "training.json"  # the file in a checkpoint that says which training it belongs to
 SNAPSHOT = "checkpoint_manager_snapshot.json"
 CHECKPOINT_PREFIX = "checkpoint_"
+MISTAKE = "mistake.txt"  # what the user did wrong, by the worker that found it
 
 
 def common_parent(outputs: Sequence[str]) -> str:
@@ -29,9 +31,11 @@ def prepare(storage: str, name: str) -> str:
     """Make a former life of the run safe to continue, and remove the checkpoints that it lost track of.
 
     A killed driver may leave Ray Train's snapshot behind the newest checkpoint, or half-written, which Ray Train
-    refuses for good: then the snapshot is removed. Returns the address of the run, for ``newest``.
+    refuses for good: then the snapshot is removed. A mistake found then may have been mended. Returns the address of
+    the run, for ``newest``.
     """
     run = join(storage, name)
+    remove_file(join(run, MISTAKE))
     filesystem, path = resolve(run)
     checkpoints, listed = _checkpoints(filesystem, path), _listed(run)
     last = newest(run)
@@ -55,6 +59,19 @@ def newest(run: str) -> str | None:
     """
     checkpoints = _checkpoints(*resolve(run))
     return next((join(run, checkpoint) for checkpoint in reversed(checkpoints) if _whole(run, checkpoint)), None)
+
+
+def write_mistake(run: str, mistake: str) -> None:
+    """Leave a user's mistake for the next start of the group; where that is not possible it is found again there."""
+    try:
+        write_atomic(join(run, MISTAKE), mistake.encode())
+    except (OSError, UserError):
+        return
+
+
+def mistake_of(run: str) -> str | None:
+    """The mistake that a worker of this run found since ``prepare``; None where none did."""
+    return read_bytes(join(run, MISTAKE)).decode() if MISTAKE in list_names(run) else None
 
 
 def remove(storage: str, name: str) -> None:

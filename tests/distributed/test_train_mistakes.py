@@ -1,0 +1,71 @@
+"""A mistake that one worker of several finds: the others wait for it, and it must end them all, told once."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from ray import cloudpickle
+from ray.train.v2.api.exceptions import WorkerGroupError
+
+from advgen_ray.config import TrainClassifierConfig, WorkersConfig
+from advgen_ray.distributed import session as sessions
+from advgen_ray.distributed.session import Session, Task, run_tasks
+from advgen_ray.distributed.train import _given_up, run_training
+from advgen_ray.distributed.train_storage import MISTAKE, mistake_of, prepare, write_mistake
+from advgen_ray.errors import UserError
+from advgen_ray.training.worker import Worker
+from tests.small_training import classifier_config
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a test
+
+
+def _wrong_on_one(config: TrainClassifierConfig, session: Session) -> None:
+    with (Path(config.output) / f"lives-{session.worker.rank}").open("a") as file:
+        file.write("x")
+    if session.worker.rank == 1:
+        raise UserError("the loss is nan")
+    session.worker.barrier()
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_session")
+def test_a_mistake_on_one_of_two_workers_ends_both_and_is_told(tmp_path: Path) -> None:
+    config = classifier_config(tmp_path, workers=WorkersConfig(num_workers=2))
+    task = Task("model", _wrong_on_one, config, config.output)
+    with pytest.raises(UserError, match=r"^model: the loss is nan$"):
+        run_training([task], config.workers, lambda *_: "", lambda *_: None)
+    assert [len((tmp_path / f"lives-{rank}").read_text()) for rank in (0, 1)] == [1, 1], "the same comes of a retry"
+
+
+def test_one_of_several_leaves_its_mistake_for_all_of_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def program(config: TrainClassifierConfig, session: Session) -> None:
+        raise UserError("the loss is nan")
+
+    monkeypatch.setattr(sessions, "_worker", lambda: Worker(rank=1, num_workers=2))
+    config = classifier_config(tmp_path)
+    work = [Task("model", program, config, config.output)], 1, prepare(str(tmp_path), "run")
+    with pytest.raises(UserError, match=r"^model: the loss is nan$"):
+        run_tasks(*work)
+    monkeypatch.setattr(sessions, "_worker", lambda: Worker(rank=0, num_workers=2))
+    assert run_tasks(*work) == "model: the loss is nan"
+    assert mistake_of(prepare(str(tmp_path), "run")) is None, "by the next command it may be mended"
+
+
+def test_a_mistake_that_cannot_be_left_is_still_raised(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+    write_mistake(str(tmp_path / "run"), "the loss is nan")
+    assert not (tmp_path / "run" / MISTAKE).exists()
+    failures = {0: RuntimeError("connection closed by peer"), 1: UserError("model: the loss is nan")}
+    assert _given_up(WorkerGroupError("", failures), WorkersConfig()) is failures[1]
+
+
+def test_a_record_that_cannot_be_shown_stops_no_training(tmp_path: Path) -> None:
+    config = TrainClassifierConfig(output=str(tmp_path / "out"))
+    session = Session(Task("model", lambda *_: None, config, config.output), Worker(), None)
+    (tmp_path / "out").touch()  # a file, where the folder of progress was
+    session.on_step(1, 60)
+    session.report({"step": 1, "loss": 0.5}, None)
+    with pytest.raises(OSError, match="out"):
+        session.begin()
