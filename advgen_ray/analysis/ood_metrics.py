@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from advgen_ray.analysis.proportion import wilson
+
 Array = NDArray[np.float64]
 
 TPR = 0.95
@@ -27,7 +29,7 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95% interval over resampled images."""
+    """A value with its 95% interval over images."""
 
     value: float
     low: float
@@ -49,7 +51,13 @@ def ood_metrics(in_scores: ArrayLike, out_scores: ArrayLike) -> dict[str, float]
 def ood_estimates(
     in_scores: ArrayLike, out_scores: ArrayLike, num_resamples: int, seed: int | Sequence[int]
 ) -> dict[str, Estimate]:
-    """The metrics with percentile bootstrap intervals: images of both sides drawn anew with replacement."""
+    """The metrics with percentile bootstrap intervals: images of both sides drawn anew with replacement.
+
+    Where no score of one side reaches the other, all resamples have the same value, and the bootstrap's interval is a
+    point. Both FPR therefore reach at least as far as Wilson's interval of the negatives at the threshold as it is, and
+    an AUROC of exactly 0 or 1 as far as Wilson's of the side with fewer images. Average precision has no such interval:
+    at 1 its own stays a point.
+    """
     ranking, generator = _Ranking(in_scores, out_scores), np.random.default_rng(seed)
     drawn: dict[str, list[Array]] = {name: [] for name in METRICS}
     for start in range(0, num_resamples, RESAMPLES_AT_ONCE):
@@ -63,8 +71,17 @@ def ood_estimates(
     found = {}
     for name, value in ood_metrics(in_scores, out_scores).items():
         low, high = np.quantile(np.concatenate(drawn[name]), [0.025, 0.975])
-        found[name] = Estimate(value, float(low), float(high))
+        shared_by = _shared_by(name, value, ranking.num_in, ranking.num_out)
+        ends = wilson(value, shared_by) if shared_by else (low, high)
+        found[name] = Estimate(value, float(min(low, ends[0])), float(max(high, ends[1])))
     return found
+
+
+def _shared_by(name: str, value: float, num_in: int, num_out: int) -> int:
+    """Of how many images a metric is a share that Wilson's interval holds for; 0 where it is none."""
+    if name == "auroc":
+        return min(num_in, num_out) if value in (0.0, 1.0) else 0
+    return {"fpr95": num_in, "fpr95_in": num_out}.get(name, 0)
 
 
 class _Ranking:

@@ -6,6 +6,7 @@ import torch
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from advgen_ray.analysis.ood_metrics import METRICS, ood_estimates, ood_metrics
+from advgen_ray.analysis.proportion import wilson
 
 
 def _scores(num_in: int = 80, num_out: int = 50, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -88,6 +89,21 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     assert 50 <= hits < 60
 
 
+def test_perfect_separation_is_not_certain() -> None:
+    """Rule of three: 0 of n says that the share is below about 3 / n; Wilson's end is 3.84 / (n + 3.84)."""
+    found = ood_estimates(np.arange(40.0), np.arange(50.0, 75.0), 100, seed=0)
+    z2 = 1.959963984540054**2
+    for name, value, low, high in (
+        ("auroc", 1.0, 25 / (25 + z2), 1.0),
+        ("fpr95", 0.0, 0.0, z2 / (40 + z2)),
+        ("fpr95_in", 0.0, 0.0, z2 / (25 + z2)),
+    ):
+        one = found[name]
+        assert (one.value, one.low, one.high) == pytest.approx((value, low, high)), name
+    turned = ood_estimates(np.arange(50.0, 75.0), np.arange(40.0), 100, seed=0)["auroc"]
+    assert (turned.value, turned.low, turned.high) == pytest.approx((0.0, 0.0, z2 / (25 + z2)))
+
+
 def test_resamples_weigh_images_as_drawing_them_does() -> None:
     inside, outside = _scores(30, 20)
     found = ood_estimates(inside, outside, 400, seed=1)
@@ -95,6 +111,9 @@ def test_resamples_weigh_images_as_drawing_them_does() -> None:
     values = [ood_metrics(generator.choice(inside, 30), generator.choice(outside, 20)) for _ in range(400)]
     for name, estimate in found.items():
         low, high = np.quantile([one[name] for one in values], [0.025, 0.975])
+        if name.startswith("fpr95"):
+            ends = wilson(estimate.value, 30 if name == "fpr95" else 20)
+            low, high = min(low, ends[0]), max(high, ends[1])
         assert estimate.low == pytest.approx(low, abs=0.06), name
         assert estimate.high == pytest.approx(high, abs=0.06), name
     assert ood_estimates(inside, outside, 400, seed=1) == found

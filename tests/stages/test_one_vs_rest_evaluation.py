@@ -118,8 +118,15 @@ def test_the_table_is_scikit_learns_auc_by_detector_and_attack() -> None:
             expected = roc_auc_score(labels, np.concatenate([own, others[f"{name}_logit"]]))
             assert row[f"auc_{name}"] == pytest.approx(expected)
         assert row["low"] < row["auc_worst"] < row["high"]
-        assert row["passing_at_tpr_95"] == np.mean(others["worst_logit"] >= np.quantile(own, 0.05))
     pd.testing.assert_frame_equal(table, detector_auc(rows))
+
+
+def test_what_passes_is_told_at_a_threshold_that_95_percent_of_the_class_reach() -> None:
+    """Of own logits 1 to 20 the threshold is 2, which 19 of 20 reach; between 1 and 2, or at 1.95, is no threshold."""
+    logits = [*range(1, 21), 0.5, 1.5, 1.97, 2.0, 30.0]
+    rows = pd.DataFrame({"detector": 3, "attack": [""] * 20 + ["one"] * 5, "clean_logit": logits})
+    table = detector_auc(rows.assign(last_logit=logits, worst_logit=logits))
+    assert table["passing_at_tpr_95"].tolist() == [2 / 5]
 
 
 @pytest.mark.parametrize(
