@@ -6,6 +6,10 @@ import numpy as np
 import pandas as pd
 
 from advgen_ray.analysis.inputs import CounterfactualSet, eps_of, rows_of
+from advgen_ray.rng import Stream
+
+NUM_RESAMPLES = 1000
+BOOTSTRAP_SEED = 0
 
 
 def mean_source_distances(counterfactuals: CounterfactualSet) -> pd.Series:
@@ -23,21 +27,29 @@ def confidence_points(energies: pd.DataFrame, classifier: str, counterfactuals: 
 def confidence_table(
     energies: pd.DataFrame, classifiers: list[str], counterfactuals: CounterfactualSet
 ) -> pd.DataFrame:
-    """One row a classifier: eps, r2 and slope of confidence on distance, r2 for the label's confidence, counts.
+    """One row a classifier: eps, correlation (Pearson's r), r2 and slope of confidence on distance, counts.
 
-    Also the mean distance of the sources that were classified correctly and of the others (nan where there is none).
+    r2_low and r2_high bound r2's 95% interval over resampled sources (percentiles of a bootstrap, the same sources for
+    all classifiers; confidence is bound to 1 and spreads with distance, so that Fisher's z would not hold). Also
+    r2_label_confidence, of the label's softmax; and the mean distance of the sources that were classified correctly and
+    of the others (nan where there is none).
     """
     rows = []
     for name in classifiers:
         points = confidence_points(energies, name, counterfactuals)
         distance, correct = points["mean_distance"], points["correct"].astype(bool)
+        x, y = distance.to_numpy(float), points["confidence"].to_numpy(float)
+        low, high = r_squared_interval(x, y, Stream(BOOTSTRAP_SEED, "r2"))
         rows.append(
             {
                 "classifier": name,
                 "eps": eps_of(rows_of(energies, name, "clean")),
-                "r2": r_squared(distance.to_numpy(), points["confidence"].to_numpy()),
-                "slope": slope(distance.to_numpy(), points["confidence"].to_numpy()),
-                "r2_label_confidence": r_squared(distance.to_numpy(), points["label_confidence"].to_numpy()),
+                "correlation": correlation(x, y),
+                "r2": r_squared(x, y),
+                "r2_low": low,
+                "r2_high": high,
+                "slope": slope(x, y),
+                "r2_label_confidence": r_squared(x, points["label_confidence"].to_numpy()),
                 "count": len(points),
                 "num_incorrect": int((~correct).sum()),
                 "mean_distance_correct": float(distance[correct].mean()),
@@ -56,7 +68,22 @@ def slope(x: np.ndarray, y: np.ndarray) -> float:
 
 def r_squared(x: np.ndarray, y: np.ndarray) -> float:
     """Share of the variance of ``y [N]`` that a straight line in ``x [N]`` explains; nan where either does not vary."""
-    x, y = x.astype(float), y.astype(float)
+    return correlation(x, y) ** 2
+
+
+def correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Pearson's r of two ``[N]``; nan for fewer than three or where either does not vary."""
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return math.nan
-    return float(np.corrcoef(x, y)[0, 1] ** 2)
+    dx, dy = (values.astype(float) - float(np.mean(values, dtype=float)) for values in (x, y))
+    return float(dx @ dy) / math.sqrt(float(dx @ dx) * float(dy @ dy))
+
+
+def r_squared_interval(x: np.ndarray, y: np.ndarray, stream: Stream) -> tuple[float, float]:
+    """95% of the r2 of ``[N]`` pairs drawn anew with replacement; nan where r2 is."""
+    if math.isnan(r_squared(x, y)):
+        return math.nan, math.nan
+    generator = stream.generator("pairs")
+    drawn = (generator.integers(len(x), size=len(x)) for _ in range(NUM_RESAMPLES))
+    low, high = np.nanquantile([r_squared(x[chosen], y[chosen]) for chosen in drawn], [0.025, 0.975])
+    return float(low), float(high)

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from advgen_ray.analysis.ce_proximity import r_squared, slope
+from advgen_ray.analysis.ce_proximity import correlation, r_squared, slope
+from advgen_ray.analysis.proportion import Z_95
 
 MEASURES = ("alignment", "class_alignment")
 
@@ -39,7 +40,7 @@ def alignment_table(points: pd.DataFrame) -> pd.DataFrame:
         distance = one["mean_distance"].to_numpy(float)
         for measure in MEASURES:
             values = one[measure].to_numpy(float)
-            r, (low, high) = correlation(distance, values)
+            r, (low, high) = correlation_interval(distance, values)
             row |= {
                 measure: float(values.mean()),
                 f"{measure}_error": float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan,
@@ -53,12 +54,12 @@ def alignment_table(points: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table).sort_values(["eps", "classifier"], kind="stable").reset_index(drop=True)
 
 
-def correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, tuple[float, float]]:
+def correlation_interval(x: np.ndarray, y: np.ndarray) -> tuple[float, tuple[float, float]]:
     """Pearson's r of two ``[N]`` and its 95% interval by Fisher's z; nan for fewer than four or a constant."""
-    if len(x) < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return math.nan, (math.nan, math.nan)
-    r = float(np.corrcoef(x.astype(float), y.astype(float))[0, 1])
+    r = correlation(x, y) if len(x) > 3 else math.nan
+    if math.isnan(r):
+        return r, (r, r)
     if abs(r) >= 1 - 1e-12:
         return r, (r, r)
-    half = 1.959963984540054 / math.sqrt(len(x) - 3)
+    half = Z_95 / math.sqrt(len(x) - 3)
     return r, (math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half))

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-_Z_95 = 1.959963984540054  # the standard normal's 97.5% point
+Z_95 = 1.959963984540054  # the standard normal's 97.5% point
 
 
 def wilson(value: float, count: float) -> tuple[float, float]:
     """The 95% interval of Wilson (1927) for a share of ``count`` samples: inside [0, 1], and sensible at 0 and at 1."""
     if not count:
         return math.nan, math.nan
-    z2 = _Z_95**2
+    z2 = Z_95**2
     center = (value + z2 / (2 * count)) / (1 + z2 / count)
-    half = _Z_95 * math.sqrt(value * (1 - value) / count + z2 / (4 * count * count)) / (1 + z2 / count)
+    half = Z_95 * math.sqrt(value * (1 - value) / count + z2 / (4 * count * count)) / (1 + z2 / count)
     return max(0.0, center - half), min(1.0, center + half)
 
 

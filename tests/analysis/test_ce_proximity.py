@@ -5,7 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from advgen_ray.analysis.ce_proximity import confidence_table, mean_source_distances, r_squared, slope
+from advgen_ray.analysis.ce_proximity import (
+    confidence_table,
+    mean_source_distances,
+    r_squared,
+    r_squared_interval,
+    slope,
+)
+from advgen_ray.rng import Stream
 
 SOURCES = [("a", 0, 0, 9.0), ("a", 0, 1, 1.0), ("a", 0, 2, 3.0), ("b", 1, 0, 4.0), ("c", 2, 0, 6.0)]
 
@@ -36,6 +43,8 @@ def test_r2_by_hand_and_distances_by_correctness(energies, counterfactuals):
         energies(clean([1.0, 0.0, 0.5], predicted=(1, 1, 2))), ["standard"], counterfactuals(SOURCES)
     ).iloc[0]
     assert row["r2"] == pytest.approx(0.25)
+    assert row["correlation"] == pytest.approx(-0.5)
+    assert row["r2_low"] <= 0.25 < row["r2_high"]
     assert row["num_incorrect"] == 1
     assert (row["mean_distance_incorrect"], row["mean_distance_correct"]) == (2.0, 5.0)
 
@@ -54,6 +63,28 @@ def test_r2_agrees_with_the_residuals_of_a_fit():
     explained = 1 - np.var(y - gradient * x - offset) / np.var(y)
     assert r_squared(x, y) == pytest.approx(explained)
     assert slope(x, y) == pytest.approx(gradient)
+
+
+def test_the_interval_of_r2_covers_about_as_often_as_it_says():
+    """Confidence is bound to 1 and spreads where CEs are near; the truth is r2 of very many such points."""
+
+    def drawn(rng, count):
+        x = rng.uniform(1, 3, count)
+        return x, np.minimum(1.0, 1 - (3 - x) * rng.exponential(0.2, count))
+
+    truth, rng = r_squared(*drawn(np.random.default_rng(1), 400_000)), np.random.default_rng(2)
+    assert 0.1 < truth < 0.5
+    ends = [r_squared_interval(*drawn(rng, 100), Stream(trial, "r2")) for trial in range(40)]
+    assert 0.88 <= np.mean([low <= truth <= high for low, high in ends]) <= 1
+    assert 0.1 < np.mean([high - low for low, high in ends]) < 0.4
+
+
+def test_the_interval_is_drawn_again_alike_and_a_line_has_none():
+    x, y = np.random.default_rng(0).normal(size=(2, 30))
+    assert r_squared_interval(x, y, Stream(0, "r2")) == r_squared_interval(x, y, Stream(0, "r2"))
+    assert r_squared_interval(x, y, Stream(0, "r2")) != r_squared_interval(x, y, Stream(1, "r2"))
+    assert r_squared_interval(x, -2 * x, Stream(0, "r2")) == pytest.approx((1.0, 1.0))
+    assert all(math.isnan(end) for end in r_squared_interval(x, np.ones(30), Stream(0, "r2")))
 
 
 def test_too_few_or_equal_points_are_nan():

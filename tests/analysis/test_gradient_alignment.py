@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advgen_ray.analysis.gradient_alignment import alignment_table, correlation, source_points
+from advgen_ray.analysis.gradient_alignment import alignment_table, correlation_interval, source_points
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
 from advgen_ray.report.alignment_page import alignment_page
 from advgen_ray.report.page import panels_of, render
@@ -53,11 +53,11 @@ def test_the_interval_of_a_correlation_covers_it_as_often_as_it_says() -> None:
     rng, covered = np.random.default_rng(1), []
     for _ in range(400):
         x = rng.normal(size=50)
-        low, high = correlation(x, 0.5 * x + math.sqrt(0.75) * rng.normal(size=50))[1]
+        low, high = correlation_interval(x, 0.5 * x + math.sqrt(0.75) * rng.normal(size=50))[1]
         covered.append(low <= 0.5 <= high)
     assert 0.92 <= np.mean(covered) <= 0.98
-    assert correlation(np.arange(5.0), 2 * np.arange(5.0)) == (pytest.approx(1.0), (pytest.approx(1.0),) * 2)
-    assert math.isnan(correlation(np.arange(3.0), np.arange(3.0))[0])
+    assert correlation_interval(np.arange(5.0), 2 * np.arange(5.0)) == (pytest.approx(1.0), (pytest.approx(1.0),) * 2)
+    assert math.isnan(correlation_interval(np.arange(3.0), np.arange(3.0))[0])
 
 
 @pytest.mark.parametrize("several", [True, False])
