@@ -3,6 +3,7 @@
 import pandas as pd
 
 from advgen_ray.analysis.inputs import CounterfactualSet
+from advgen_ray.analysis.means import Mean, mean_interval
 
 OF_DATA = "of data"
 
@@ -21,14 +22,14 @@ def chain_table(sets: tuple[CounterfactualSet, ...]) -> pd.DataFrame:
     """One row a set, that of data first: distances of different-class CEs from what they were made of.
 
     Columns: name, label, count, num_sources, mean_l2, median_l2, mean_l0; farther, the mean L2 over that of data, with
-    farther_low and farther_high: 95% under a normal law, over images, of which every one of a set has its own mean.
+    farther_low and farther_high: 95% by Student's t, over images, of which every one of a set has its own mean.
     """
     base = _image_means(sets[0])
     rows = []
     for one in sets:
         different = one.rows[one.different_class]
         means = _image_means(one)
-        ratio, error = means.mean() / base.mean(), _relative_error(means, base)
+        farther, low, high = _ratio(means, base)
         rows.append(
             {
                 "name": one.name,
@@ -38,9 +39,9 @@ def chain_table(sets: tuple[CounterfactualSet, ...]) -> pd.DataFrame:
                 "mean_l2": float(different["l2"].mean()),
                 "median_l2": float(different["l2"].median()),
                 "mean_l0": float(different["l0"].mean()),
-                "farther": float(ratio),
-                "farther_low": float(ratio * (1 - 1.96 * error)),
-                "farther_high": float(ratio * (1 + 1.96 * error)),
+                "farther": farther,
+                "farther_low": low,
+                "farther_high": high,
             }
         )
     return pd.DataFrame(rows)
@@ -52,7 +53,7 @@ def _image_means(one: CounterfactualSet) -> pd.Series:
     return different.groupby(different["source_id"].str.split("/").str[0])["l2"].mean().astype(float)
 
 
-def _relative_error(means: pd.Series, base: pd.Series) -> float:
-    """Standard error of ``means.mean() / base.mean()`` over itself, to first order; both are of the same images."""
-    paired = means.reindex(base.index) / means.mean() - base / base.mean()
-    return float(paired.std() / len(paired) ** 0.5)
+def _ratio(means: pd.Series, base: pd.Series) -> Mean:
+    """``means.mean() / base.mean()``, linear in both to first order for its interval; both are of the same images."""
+    ratio = means.mean() / base.mean()
+    return mean_interval(ratio * (1 + means.reindex(base.index) / means.mean() - base / base.mean()))

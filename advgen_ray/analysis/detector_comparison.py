@@ -31,7 +31,7 @@ class DetectorScores:
 
 
 def halves(values: ArrayLike) -> Split:
-    """Values of even rank choose the threshold, the others are measured: the rule of ``energies.detector``."""
+    """Values of even rank choose the threshold, the others are measured."""
     array = np.asarray(values)
     return Split(array[::2], array[1::2])
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from advgen_ray.analysis.detector_comparison import halves
 from advgen_ray.analysis.inputs import attacked_rows, eps_of, rows_of
 from advgen_ray.detection.energy_detector import auroc, detection_score, fit_threshold, rates, roc
 from advgen_ray.errors import UserError
@@ -29,7 +30,7 @@ class EnergyPair:
 class Detector:
     """The energy detector under one classifier: adversarial is where E(x) <= energy_threshold (S003 eq. 9).
 
-    Fitted on the images of even rank in the order of their ids, measured on the others.
+    Fitted on one of the ``halves`` of the images in the order of their ids, measured on the other.
     """
 
     classifier: str
@@ -79,10 +80,9 @@ def detector(pair: EnergyPair) -> Detector:
     """
     if pair.count < 2:
         raise UserError(f"energies: the detector needs 2 attacked test images or more, got {pair.count}")
-    natural, attacked = detection_score(pair.natural["energy_x"]), detection_score(pair.attacked["energy_x"])
-    threshold = fit_threshold(natural[::2], attacked[::2])
-    natural, attacked, num_fitted = natural[1::2], attacked[1::2], len(natural[::2])
-    found, curve = rates(natural, attacked, threshold), roc(natural, attacked)
+    natural, attacked = (halves(detection_score(of["energy_x"])) for of in (pair.natural, pair.attacked))
+    threshold = fit_threshold(natural.validation, attacked.validation)
+    found, curve = rates(natural.test, attacked.test, threshold), roc(natural.test, attacked.test)
     return Detector(
         pair.classifier,
         pair.eps,
@@ -90,8 +90,8 @@ def detector(pair: EnergyPair) -> Detector:
         energy_threshold=-threshold,
         detection_rate=found.detection_rate,
         false_positive_rate=found.false_positive_rate,
-        auc=auroc(natural, attacked),
-        num_fitted=num_fitted,
-        num_measured=len(natural),
+        auc=auroc(natural.test, attacked.test),
+        num_fitted=len(natural.validation),
+        num_measured=len(natural.test),
         roc=pd.DataFrame({"false_positive_rate": curve.false_positive_rate, "detection_rate": curve.detection_rate}),
     )

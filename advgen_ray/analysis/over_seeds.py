@@ -1,12 +1,11 @@
 """Trainings repeated under several seeds: their spread, and differences taken seed by seed."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
+
+from advgen_ray.analysis.means import mean_interval
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class PairedDifference:
     @property
     def mean(self) -> float:
         """Over seeds; nan without any."""
-        return float(np.mean(list(self.by_seed.values()))) if self.by_seed else math.nan
+        return mean_interval(list(self.by_seed.values())).value
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -34,11 +33,8 @@ class PairedDifference:
 
         It speaks of other seeds alone: all share the training and the test images.
         """
-        if self.num_seeds < 2:
-            return math.nan, math.nan
-        spread = float(np.std(list(self.by_seed.values()), ddof=1))
-        half = float(stdtrit(self.num_seeds - 1, 0.975)) * spread / math.sqrt(self.num_seeds)
-        return self.mean - half, self.mean + half
+        _, low, high = mean_interval(list(self.by_seed.values()))
+        return low, high
 
     @property
     def decided(self) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from advgen_ray.analysis.over_seeds import spread
 from advgen_ray.rng import Stream
 
 ENERGY_SHARE = 6500 / 50000  # S001: 13% of the training images are left out by energy, for H and for L each
@@ -83,17 +84,12 @@ def error_rates(trainings: pd.DataFrame) -> pd.DataFrame:
         trainings: one row a trained model: subset, seed, clean_error, adversarial_error (fractions).
 
     Returns:
-        One row a subset, in the order of their first rows: subset; for clean and adversarial each ``_error`` (mean)
-        and ``_std`` (over seeds; nan for one seed), num_seeds.
+        ``over_seeds.spread`` of both, under the names that stored summaries have: subset, num_seeds; for clean and
+        adversarial each ``_error`` (mean) and ``_std``.
     """
-    rows = []
-    for subset, models in trainings.groupby("subset", sort=False):
-        row: dict[str, object] = {"subset": subset}
-        for kind in ("clean", "adversarial"):
-            errors = models[f"{kind}_error"].astype(float)
-            row |= {f"{kind}_error": errors.mean(), f"{kind}_std": errors.std()}
-        rows.append(row | {"num_seeds": len(models)})
-    return pd.DataFrame(rows)
+    stored = {f"{kind}_error_mean": f"{kind}_error" for kind in ("clean", "adversarial")}
+    stored |= {f"{kind}_error_std": f"{kind}_std" for kind in ("clean", "adversarial")}
+    return spread(trainings, "subset", ["clean_error", "adversarial_error"]).rename(columns=stored)
 
 
 def _counts(images: pd.DataFrame) -> dict[str, int]:
