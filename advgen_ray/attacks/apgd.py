@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from advgen_ray.attacks.apgd_ascent import MomentumAscent, SparseAscent
-from advgen_ray.attacks.checks import check_finite, check_images, check_logits, one_value_a_sample
+from advgen_ray.attacks.checks import FiniteGradients, check_finite, check_images, check_logits, one_value_a_sample
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.forward import forward
 from advgen_ray.attacks.live_rows import LiveRows
@@ -72,7 +72,7 @@ def _ascend(
     ball: Ball,
     num_steps: int,
 ) -> Tensor:
-    num_samples, live = len(x), LiveRows(x, until)
+    num_samples, live, gradients = len(x), LiveRows(x, until), FiniteGradients()
     ascent: MomentumAscent | SparseAscent
     if isinstance(ball, L1):
         ascent = SparseAscent(ball, x, start, num_steps)
@@ -88,12 +88,13 @@ def _ascend(
             live.finish(outputs, x_adv)
             if live.all_finished:
                 break
-            gradient = torch.autograd.grad(values.sum(), x_adv)[0] if step < num_steps else None
+            gradient = gradients.note(*torch.autograd.grad(values.sum(), x_adv)) if step < num_steps else None
             with torch.no_grad():
                 ascent.record(step, values.detach(), gradient)
                 if (rows := live.drop()) is not None:
                     ascent.keep(rows)
                 if gradient is not None:
                     ascent.move(step)
+    gradients.check()
     check_finite(values)
     return live.ends(ascent.x_best)

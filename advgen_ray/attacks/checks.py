@@ -35,6 +35,27 @@ def check_finite(values: Tensor) -> None:
         raise ValueError("the attack met outputs or gradients that are not finite: check the model's weights")
 
 
+class FiniteGradients:
+    """Whether all gradients of an attack were finite: noted at every step, asked at its end, as asking stops a GPU.
+
+    Without it a NaN would pass for robustness: its sign is zero, so that in Linf and L1 the image would stay.
+    """
+
+    def __init__(self) -> None:
+        self._zero: Tensor | None = None
+
+    def note(self, gradient: Tensor) -> Tensor:
+        """Remember whether the gradient is finite; gives it back."""
+        zero = (0 * gradient).sum()  # NaN where the gradient is NaN or infinite, at a tenth of the cost of isfinite
+        self._zero = zero if self._zero is None else self._zero + zero
+        return gradient
+
+    def check(self) -> None:
+        """Raise ValueError where any noted gradient was not finite."""
+        if self._zero is not None:
+            check_finite(self._zero)
+
+
 def one_value_a_sample(values: Tensor, num_samples: int) -> Tensor:
     """The values of an objective, ``[num_samples]``; raises ValueError for any other shape, such as a batch mean."""
     if values.shape != (num_samples,):

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from advgen_ray.attacks.checks import check_images, check_logits
+from advgen_ray.attacks.checks import check_finite, check_images, check_logits
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.labels import check_labels, wrong_classes
 from advgen_ray.attacks.live_rows import per_sample
@@ -160,6 +160,7 @@ class LBFGS:
                 leaf = torch.from_numpy(flat).to(x).view_as(x).requires_grad_()
                 loss = (leaf - x).square().sum() + c * functional.cross_entropy(model(leaf[None])[0], target)
                 (gradient,) = torch.autograd.grad(loss, leaf)
+            check_finite(gradient)
             return float(loss.detach()), gradient.flatten().double().cpu().numpy()
 
         start = x.flatten().double().cpu().numpy()
@@ -195,6 +196,7 @@ def _on_classified(
         if len(rows) > 0:
             with torch.enable_grad(), torch.random.fork_rng([x.device] if x.is_cuda else []):
                 found = attack(ends[rows], y[rows], rows).detach().clamp(0.0, 1.0)
+            check_finite(found)  # NaN would count as fooled: its logits' largest is not the label
             fooled = model(found).argmax(dim=1) != y[rows]
             ends[rows] = torch.where(per_sample(fooled, x), found, ends[rows])
     return ends

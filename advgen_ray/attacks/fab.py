@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from advgen_ray.attacks.checks import check_finite, check_images, check_logits
+from advgen_ray.attacks.checks import FiniteGradients, check_finite, check_images, check_logits
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.forward import forward
 from advgen_ray.attacks.hyperplane import NORMS, distance_to_hyperplane, step_to_hyperplane, vector_norm
@@ -73,6 +73,7 @@ class FAB:
         check_images(x)
         origin = point = x_adv = x.detach()
         ends, rows = x.detach().clone(), torch.arange(len(x), device=x.device)
+        gradients = FiniteGradients()
         with eval_mode(model), torch.no_grad():
             logits = forward(model, x)
             check_logits(logits)
@@ -90,7 +91,7 @@ class FAB:
                     distance, y_target = distance[live], None if y_target is None else y_target[live]
                     if len(rows) == 0:
                         break
-                normal, lead = self._boundary(model, point, y, y_target)
+                normal, lead = self._boundary(model, point, y, y_target, gradients)
                 point = self._step(point, origin, normal, lead)
                 fooled = forward(model, point).argmax(dim=1) != y
                 farness = vector_norm((point - origin).flatten(1), self.norm)
@@ -98,11 +99,14 @@ class FAB:
                 x_adv = torch.where(per_sample(nearer, x), point, x_adv)
                 distance = torch.where(nearer, farness, distance)
                 point = torch.lerp(origin, point, per_sample(torch.where(fooled, self.beta, 1.0).to(x), x))
+        gradients.check()
         check_finite(point)
         ends[rows] = x_adv
         return ends
 
-    def _boundary(self, model: nn.Module, point: Tensor, y: Tensor, y_target: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _boundary(
+        self, model: nn.Module, point: Tensor, y: Tensor, y_target: Tensor | None, gradients: FiniteGradients
+    ) -> tuple[Tensor, Tensor]:
         """The linearised boundary to reach: its normal ``[N, D]`` and by how much ``y`` leads, ``[N]``."""
         with torch.enable_grad():
             leaf = point.detach().requires_grad_()
@@ -114,6 +118,7 @@ class FAB:
         nearest = torch.full_like(lead, torch.inf)
         for total, lead_k in zip(totals, (-behind).detach().unbind(dim=1), strict=True):
             (gradient,) = torch.autograd.grad(total, leaf, retain_graph=total is not totals[-1])
+            gradients.note(gradient)
             if len(totals) == 1:
                 return gradient.flatten(1), lead_k
             distance = distance_to_hyperplane(gradient.flatten(1), lead_k, self.norm)

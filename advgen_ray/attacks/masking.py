@@ -25,6 +25,7 @@ class Probe:
         gives_probabilities: whether every row is non-negative and sums to 1.
         forward_difference: the largest between 5 passes over the same images in evaluation mode.
         flat_cross_entropy, flat_margin: share of the samples whose input gradient of that objective is exactly zero.
+        not_finite: share of the samples whose input gradient of either objective holds NaN or infinity.
     """
 
     in_training_mode: bool
@@ -33,6 +34,7 @@ class Probe:
     forward_difference: float
     flat_cross_entropy: float
     flat_margin: float
+    not_finite: float
 
 
 def probe(model: nn.Module, x: Tensor, y: Tensor) -> Probe:
@@ -45,14 +47,19 @@ def probe(model: nn.Module, x: Tensor, y: Tensor) -> Probe:
         outputs = torch.stack([model(x) for _ in range(NUM_FORWARDS)])
         if outputs.shape[1:-1] != y.shape:
             raise ValueError(f"expected logits [{len(y)}, K], got shape {list(outputs.shape[1:])}")
-        usable = outputs.shape[2] > 1 and bool((y < outputs.shape[2]).all())
+        flat, not_finite = [0.0, 0.0], 0.0
+        if outputs.shape[2] > 1 and bool((y < outputs.shape[2]).all()):
+            gradients = [_gradient(model, x, objective(y)) for objective in (cross_entropy, margin)]
+            flat = [_share((gradient == 0).all(dim=1)) for gradient in gradients]
+            not_finite = _share(~torch.cat(gradients, dim=1).isfinite().all(dim=1))
         return Probe(
             in_training_mode,
             outputs.shape[2],
             bool((outputs[0] >= 0).all() & ((outputs[0].sum(dim=1) - 1).abs() < 1e-4).all()),
             float((outputs.amax(dim=0) - outputs.amin(dim=0)).max()),
-            _flat_share(model, x, cross_entropy(y)) if usable else 0.0,
-            _flat_share(model, x, margin(y)) if usable else 0.0,
+            flat_cross_entropy=flat[0],
+            flat_margin=flat[1],
+            not_finite=not_finite,
         )
 
 
@@ -86,6 +93,11 @@ def probe_warnings(found: Probe, num_classes: int) -> list[str]:
             f"{found.flat_cross_entropy:.1%} of the samples have a cross-entropy whose input gradient is exactly zero: "
             "logits so large that the softmax saturates; attacks on the margin or DLR see what cross-entropy does not"
         )
+    if found.not_finite > 0:
+        lines.append(
+            f"{found.not_finite:.1%} of the samples have an input gradient that is not finite: the square root or "
+            "logarithm of zero, or 0 / 0; attacks that see gradients refuse such a model"
+        )
     return lines
 
 
@@ -106,12 +118,14 @@ def suite_warnings(state: SuiteState, attacks: Sequence[SuiteAttack]) -> list[st
     return lines
 
 
-def _flat_share(model: nn.Module, x: Tensor, objective: Objective) -> float:
-    """Share of samples whose input gradient is exactly zero."""
+def _gradient(model: nn.Module, x: Tensor, objective: Objective) -> Tensor:
+    """Input gradient of each sample, ``[N, D]``; zero where the objective does not depend on the input."""
     with torch.enable_grad():
         leaf = x.detach().clone().requires_grad_()
         values = objective(model(leaf))
-        if not values.requires_grad:
-            return 1.0
-        (gradient,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True)
-    return 1.0 if gradient is None else (gradient.flatten(1) == 0).all(dim=1).double().mean().item()
+        gradient = torch.autograd.grad(values.sum(), leaf, allow_unused=True)[0] if values.requires_grad else None
+    return (torch.zeros_like(x) if gradient is None else gradient).flatten(1)
+
+
+def _share(rows: Tensor) -> float:
+    return rows.double().mean().item()

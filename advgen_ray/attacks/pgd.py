@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from advgen_ray.attacks.checks import check_finite, check_images, check_logits, one_value_a_sample
+from advgen_ray.attacks.checks import FiniteGradients, check_finite, check_images, check_logits, one_value_a_sample
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.forward import forward
 from advgen_ray.attacks.live_rows import LiveRows, per_sample
@@ -46,6 +46,8 @@ class PGD:
             raise ValueError(f"num_steps must be at least 1, got {self.num_steps}")
         if not 0 <= self.step_size < math.inf:
             raise ValueError(f"step_size must be zero or positive and finite, got {self.step_size}")
+        if self.start_sigma is not None and self.start_noise is None:
+            raise ValueError("start_sigma scales start_noise: give both")
 
     def __call__(
         self,
@@ -66,7 +68,7 @@ class PGD:
         """
         check_images(x)
         x, num_samples, num_passes = x.detach(), len(x), self.num_steps + self.keep_best
-        live = LiveRows(x, until)
+        live, gradients = LiveRows(x, until), FiniteGradients()
         with eval_mode(model), torch.enable_grad():
             x_adv = x_best = self._start(x)
             best = x.new_full((num_samples,), -math.inf) if self.keep_best else None
@@ -83,7 +85,7 @@ class PGD:
                     best = torch.where(better, values.detach(), best)
                 if live.all_finished or step == self.num_steps:
                     break
-                (gradient,) = torch.autograd.grad(values.sum(), x_adv)
+                gradient = gradients.note(*torch.autograd.grad(values.sum(), x_adv))
                 with torch.no_grad():
                     moved = torch.add(x_adv, self.threat_model.step(gradient, x_adv), alpha=self.step_size)
                     x_adv = self.threat_model.project(moved, x)
@@ -93,6 +95,7 @@ class PGD:
                         x, x_adv, x_best = x[rows], x_adv[rows], x_best[rows]
                         best = None if best is None else best[rows]
             x_adv = live.ends(x_adv.detach() if best is None else x_best)
+        gradients.check()
         check_finite(x_adv)
         return x_adv
 

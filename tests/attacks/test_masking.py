@@ -56,7 +56,7 @@ def warnings_of(model: nn.Module, x: Tensor, num_classes: int = 3) -> list[str]:
 
 
 def test_an_honest_model(honest: nn.Module, x: Tensor) -> None:
-    assert probe(honest, x, Y) == Probe(False, 3, False, 0.0, 0.0, 0.0)
+    assert probe(honest, x, Y) == Probe(False, 3, False, 0.0, 0.0, 0.0, 0.0)
     assert warnings_of(honest, x) == []
 
 

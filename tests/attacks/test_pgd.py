@@ -242,3 +242,8 @@ def test_huge_logits_stay_finite(linear: nn.Module) -> None:
 def test_settings_are_checked_when_built(num_steps: int, step_size: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PGD(L2(0.5), num_steps, step_size)
+
+
+def test_a_start_sigma_without_noise_is_refused() -> None:
+    with pytest.raises(ValueError, match="start_sigma scales start_noise: give both"):
+        PGD(L2(0.5), 1, 0.1, start_sigma=0.001)
