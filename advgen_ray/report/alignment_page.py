@@ -49,8 +49,8 @@ def alignment_page(table: pd.DataFrame, points: pd.DataFrame, config: Mapping[st
         data_name=config["data"]["name"],
         version=version,
         answer=_answer(least, most),
-        lead="S002 asks whether the aligned gradients of robust classifiers go with the proximity of data to their "
-        "counterfactuals; it reports no figure.",
+        lead="The notes on Yeats et al. ask whether the aligned gradients of robust classifiers go with the proximity "
+        "of data to their counterfactuals; they report no figure.",
         key_figures=[_key(least)] if least["classifier"] == most["classifier"] else [_key(least), _key(most)],
         sections=[
             Section("alignment", "Alignment", [_by_distance(row) for _, row in table.iterrows()], [*figures,

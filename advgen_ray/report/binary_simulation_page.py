@@ -38,16 +38,16 @@ def binary_simulation_page(
         heading="What does binary adversarial training learn?",
         data_name="points of the plane",
         version=version,
-        answer=f"{num_held} of {len(claims)} claims of S004 hold here. With a diverse p0 the maximin problem leaves D "
-        f"at {numbers.decimal(diverse.mean_on_data)} on the data and {_spurious(diverse)} elsewhere; with a "
+        answer=f"{num_held} of {len(claims)} claims of Yin 2022 hold here. With a diverse p0 the maximin problem "
+        f"leaves D at {numbers.decimal(diverse.mean_on_data)} on the data and {_spurious(diverse)} elsewhere; with a "
         f"concentrated one at {numbers.decimal(concentrated.mean_on_data)} and {_spurious(concentrated)}.",
-        lead="Maximin: samples of p0 ascend the logit, then D takes a step (S004 algorithm 1). Minimax: D is fitted, "
-        "then the samples take a step (algorithm 2). One seed, one network.",
+        lead="Maximin: samples of p0 ascend the logit, then D takes a step (Yin 2022, algorithm 1). Minimax: D is "
+        "fitted, then the samples take a step (algorithm 2). One seed, one network.",
         key_figures=[_key(case, end) for case, end in last.items()],
         sections=[
             Section("end", "Where it ends", [], [_figure(states, points, last), _table(first, last, floor)]),
             Section("way", "The way there", [], [_animation(states, points), _begin(states, points, first)]),
-            Section("claims", "What S004 says of it", [], [_claims(claims)]),
+            Section("claims", "What Yin (2022) says of it", [], [_claims(claims)]),
             Section("run", "What was run", [], [settings]),
         ],
     )
@@ -108,8 +108,8 @@ def _claims(claims: Sequence[Claim]) -> Table:
         [f"{one.case[0]}, {one.case[1]} p0", one.text, one.measured, "yes" if one.holds else "no"] for one in claims
     ]
     caption = (
-        f"S004 section 2.4 states them without numbers; the bounds are ours: D within {TOLERANCE:g} of 1/2 in its "
-        "mean, with a standard deviation of no more; samples match where 5% of their first distance is left. With a "
-        "concentrated p0 S004 calls the minimax D undefined off the data, which no number can refute."
+        f"Yin (2022), section 2.4, states them without numbers; the bounds are ours: D within {TOLERANCE:g} of 1/2 in "
+        "its mean, with a standard deviation of no more; samples match where 5% of their first distance is left. With "
+        "a concentrated p0 Yin calls the minimax D undefined off the data, which no number can refute."
     )
     return Table("Claim by claim", caption, ["", "claim", "measured", "holds"], rows, prose=True)

@@ -15,7 +15,7 @@ from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section,
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_generation import descent_panel, generated_panel, input_gradient_panel, neighbors_panel
 
-PUBLISHED_SETTINGS = "150 steps, momentum 0.8 after TRADES; 20 steps, momentum 0.5 after SAT (S001 table C)"
+PUBLISHED_SETTINGS = "150 steps, momentum 0.8 after TRADES; 20 steps, momentum 0.5 after SAT (Mirza et al., table C)"
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _generated_figures(results: ClassifierImages) -> list[Figure]:
                 f"Images from {name}",
                 f"{len(next(iter(of_class.values())))} images of each class, the first ones, nothing chosen; then the "
                 f"first of each class and its {found.nearest.shape[1]} nearest test images by SSIM, the largest SSIM "
-                "beside it. As figures H to J of S001.",
+                "beside it. As figures H to J of Mirza et al.",
                 [replace(one, name=f"{one.name}-{name}", alt=f"{name}: {one.alt}") for one in panels],
                 size="wide",
             )
@@ -140,7 +140,7 @@ def _generated_numbers(table: pd.DataFrame) -> Table:
     return Table(
         "Whether the images show the class",
         "Recognized, judge: the generator itself, or the judge, predicts the class asked for; 95% binomial intervals. "
-        "Neighbor: the test image of largest SSIM is of that class. S001 prints pictures, no such figures.",
+        "Neighbor: the test image of largest SSIM is of that class. Mirza et al. print pictures, no such figures.",
         ["Classifier", "recognized", "judge, start", "judge, image", "neighbor", "SSIM start", "SSIM image", "n"],
         rows,
     )

@@ -6,20 +6,14 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from advgen_ray.analysis.published_detection import S004_AUCS
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_one_vs_rest import auc_panel, logit_panel, steps_panel
 
-# S004 tables 3.2, 3.4 and 3.5: detectors of the digits 0 and 1, trained in Linf 0.3, by the last iterate.
-PUBLISHED = [
-    ["MNIST 0, Linf 0.3, 200 x 0.01 (Adam)", "", "", ".99959", ""],
-    ["MNIST 1, Linf 0.3, 200 x 0.01 (Adam)", "", "", ".99971", ""],
-    ["MNIST 0, Linf 0.3, 2000 x 0.005 (Adam)", "", "", ".99958", ""],
-    ["MNIST 0, L2 2.5, 200 x 0.1", "", "", ".99974", ""],
-    ["MNIST 0, L2 5, 200 x 0.1", "", "", ".96421", ""],
-]
 MAX_HISTOGRAMS = 4
+MANY = 500  # images of either kind, from which the fourth digit of an AUC says something
 
 
 def one_vs_rest_page(
@@ -57,13 +51,15 @@ def one_vs_rest_page(
 def _of_attacks(
     table: pd.DataFrame, found: list[dict[str, Any]], ladder: Mapping[str, int], published: bool
 ) -> Section:
+    digits = 5 if all(min(row["num_own"], row["num_others"]) >= MANY for row in found) else 3
     cells = [
         [
             f"class {row['detector']}, {row['attack']}",
-            f"{row['auc_clean']:.5f}",
-            f"{row['auc_worst']:.5f} ({row['low']:.5f} to {row['high']:.5f})",
-            f"{row['auc_last']:.5f}",
+            f"{row['auc_clean']:.{digits}f}",
+            f"{row['auc_worst']:.{digits}f} ({row['low']:.{digits}f} to {row['high']:.{digits}f})",
+            f"{row['auc_last']:.{digits}f}",
             numbers.percent(row["passing_at_tpr_95"]),
+            f"{numbers.count(row['num_own'])} / {numbers.count(row['num_others'])}",
         ]
         for row in found
     ]
@@ -78,20 +74,29 @@ def _of_attacks(
         [
             Figure(
                 "AUC",
-                "Bars are 95% intervals over resampled images.",
+                f"Bars are 95% intervals over resampled images, {_span(table['num_own'])} of the class and "
+                f"{_span(table['num_others'])} others.",
                 [auc_panel(table), *([steps_panel(table, ladder)] if ladder else [])],
                 size="wide",
             ),
             Table(
                 "AUC by detector and attack",
-                "Passing: worst cases above the threshold that 95% of the class's own images reach.",
-                ["Detector, attack", "clean", "worst (95% interval)", "last iterate", "passing"],
+                "Passing: worst cases above the threshold that 95% of the class's own images reach. "
+                "n: images of the class / others.",
+                ["Detector, attack", "clean", "worst (95% interval)", "last iterate", "passing", "n"],
                 cells,
-                context=PUBLISHED if published else [],
+                context=[[f"MNIST {one.digit}, {one.attack}", "", "", f"{one.auc:.5f}", "", ""] for one in S004_AUCS]
+                if published
+                else [],
                 context_title="Yin 2022, tables 3.2 and 3.4",
             ),
         ],
     )
+
+
+def _span(counts: pd.Series) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return numbers.count(low) if low == high else f"{numbers.count(low)} to {numbers.count(high)}"
 
 
 def _of_logits(table: pd.DataFrame, rows: pd.DataFrame) -> Section:

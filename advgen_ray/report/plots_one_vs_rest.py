@@ -26,7 +26,8 @@ def auc_panel(table: pd.DataFrame) -> Panel:
             axes.plot(x, rows["auc_last"], "_", color=ORANGE, ms=8)
         axes.plot([], [], "o", color=BLUE, label="worst of all iterates")
         axes.plot([], [], "_", color=ORANGE, label="last iterate from the image")
-        axes.set(xlabel="class of the detector; its attacks from left to right", ylabel="AUC")
+        several = "; its attacks from left to right" if len(attacks) > 1 else ""
+        axes.set(xlabel=f"class of the detector{several}", ylabel="AUC")
         axes.set_xticks(sorted(table["detector"].unique()))
         axes.legend(frameon=False, fontsize=8)
 

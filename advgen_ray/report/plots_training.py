@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from advgen_ray.report.blocks import Panel
-from advgen_ray.report.style import DASHES, SERIES, SMALL, draw, in_percent
+from advgen_ray.report.style import DASHES, SERIES, SMALL, draw, in_percent, legend_above
 
 History = Sequence[Mapping[str, Any]]
 
@@ -26,7 +26,7 @@ def training_panel(histories: Mapping[str, History], metric: str, title: str, pe
         if percent:
             in_percent(axes.yaxis)
         if len(curves) > 1:
-            axes.legend(loc="best", handlelength=1.8)
+            legend_above(axes, num_columns=3, handlelength=1.6)
 
     ends = ", ".join(f"{label} {curve[1][-1]:.3g}" for label, curve in curves.items())
     return draw(

@@ -7,17 +7,12 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from advgen_ray.analysis.published_generative import S004_ROBUSTNESS
 from advgen_ray.analysis.robustness_by_radius import WORST, ahead_from
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_robustness import accuracy_panel, difference_panel
-
-# S004 table 3.14, CIFAR-10 in L2: the detectors trained at 0.3, the softmax classifier at 0.5.
-PUBLISHED = [
-    ("Generative, trained at 0.3", {0.0: 0.8812, 0.5: 0.7227}),
-    ("Softmax, trained at 0.5", {0.0: 0.9083, 0.5: 0.7017}),
-]
 
 NORMS = {"l1": "L1", "l2": "L2", "linf": "Linf"}
 
@@ -52,7 +47,7 @@ def robustness_comparison_page(
         "stands under every attack, within every radius up to the one shown.",
         key_figures=[
             KeyFigure(
-                _words(classifier)[0].upper() + _words(classifier)[1:],
+                f"Accuracy under attack, {_words(classifier)}",
                 numbers.percent(row["accuracy"]), "",
                 f"stand every attack within eps {numbers.eps(row['eps'])}", "", None, "",
             )
@@ -111,7 +106,7 @@ def _curves(compared: Compared, worst: pd.DataFrame, reference: str, config: Map
     panels = [accuracy_panel("robustness-worst", "Worst of all attacks", worst, NORMS[config["norm"]], marks)]
     if len(compared.differences):
         panels.append(difference_panel(compared.differences, _words(reference), NORMS[config["norm"]], marks))
-    radii = sorted(worst["eps"].unique())
+    radii, count = sorted(worst["eps"].unique()), numbers.count(int(worst["count"].iloc[0]))
     by, apart = (table.set_index(["classifier", "eps"]) for table in (worst, compared.differences))
     rows = [[_words(one), *(_share(by.loc[(one, eps)]) for eps in radii)] for one in compared.classifiers]
     others = list(dict.fromkeys(compared.differences["classifier"]))
@@ -136,7 +131,10 @@ def _curves(compared: Compared, worst: pd.DataFrame, reference: str, config: Map
         "curves",
         "Accuracy against the radius",
         [f"{told}.", *_ahead(compared, reference)[1:]],
-        [Figure("By radius", "Bars and bands are 95% intervals.", panels, size="wide"), *tables[: 1 + bool(others)]],
+        [
+            Figure("By radius", f"{count} images; bars and bands are 95% intervals.", panels, size="wide"),
+            *tables[: 1 + bool(others)],
+        ],
     )
 
 
@@ -151,7 +149,8 @@ def _share(row: pd.Series) -> str:
 
 def _published(radii: Sequence[float]) -> list[list[str]]:
     return [
-        [name, *(numbers.percent(known[eps], 2) if eps in known else "" for eps in radii)] for name, known in PUBLISHED
+        [one.what, *(numbers.percent(one.by_radius[eps], 2) if eps in one.by_radius else "" for eps in radii)]
+        for one in S004_ROBUSTNESS.values()
     ]
 
 

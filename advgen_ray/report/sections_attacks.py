@@ -30,14 +30,21 @@ def steps_section(tables: dict[str, pd.DataFrame]) -> Section:
         for name, table in tables.items()
     ]
     shifts = [(name, one) for name, table in tables.items() for _, one in energy_shifts(table).iterrows()]
-    columns = ["", "steps", "E(x) moves by", "in natural deviations", "on the way", "accuracy"]
+    columns = [
+        "Attack, classifier",
+        "steps",
+        "E(x) moves by",
+        "in natural deviations",
+        "never rises on the way",
+        "accuracy",
+    ]
     rows = [
         [
             f"{name}, {one['series']}",
             numbers.count(int(one["num_steps"])),
             numbers.signed(one["shift"]),
             numbers.signed(one["spreads"], 1),
-            "never up" if one["falling"] else "not steadily down",
+            "yes" if one["falling"] else "no",
             numbers.percent(one["final_accuracy"]),
         ]
         for name, one in shifts

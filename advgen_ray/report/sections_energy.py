@@ -62,9 +62,23 @@ def _energy_sentences(study: Study) -> list[str]:
     return [
         "The energy E(x) = −logsumexp of the logits is low where the classifier finds an image likely.",
         f"Under the standard model {_attack(study)} moves the mean of E(x) by {numbers.signed(shifts[0])} "
-        f"({lower}); under the most robust one by {numbers.signed(shifts[-1])}, {strength} shift "
-        f"(n = {numbers.count(int(table['count'].max()))}).",
+        f"({lower}); under the model of the largest training radius by {numbers.signed(shifts[-1])}, {strength} shift "
+        f"(n = {numbers.count(int(table['count'].max()))}).{_as_far_as_counterfactuals(study)}",
     ]
+
+
+def _as_far_as_counterfactuals(study: Study) -> str:
+    """A caution where the attack may go farther than a change of meaning; "" where it does not."""
+    main = study.tables.inputs.main
+    mean, radius = float(main.rows.loc[main.different_class, "l2"].mean()), study.tables.detectors[0].attack_eps
+    energies = study.first("energies")
+    norms = {attack["norm"] for attack in energies.setting("attacks") or ()} if energies else set()
+    if norms != {"l2"} or not radius >= mean:
+        return ""
+    return (
+        f" A radius of {numbers.eps(radius)} is farther than counterfactuals lie from their sources in the mean "
+        f"({numbers.decimal(mean)}): some of these attacked images may truly show another class."
+    )
 
 
 def detector_section(study: Study) -> Section:
@@ -102,7 +116,7 @@ def detector_section(study: Study) -> Section:
         f"Calling an image attacked where E(x) ≤ {numbers.decimal(standard.energy_threshold)} finds "
         f"{numbers.percent(standard.detection_rate)} of the attacked and flags "
         f"{numbers.percent(standard.false_positive_rate)} of the natural images under the standard model "
-        f"(n = {numbers.count(standard.num_measured)} each; {_attack(study)}).",
+        f"(n = {numbers.count(standard.num_measured)} each; {_attack(study)}).{_as_far_as_counterfactuals(study)}",
         f"Over all thresholds the area under the curve is {numbers.decimal(standard.auc)}: "
         f"{_better_than_chance(standard)}. Published: {published.ENERGY_DETECTOR}.",
     ]

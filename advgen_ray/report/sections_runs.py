@@ -78,15 +78,34 @@ def words_section() -> Section:
     words = [
         ["eps", "L2 radius of the attack during adversarial training, pixels in [0, 1]; 0 is standard training."],
         ["source", "A clean image from which counterfactuals are made."],
-        ["counterfactual (CE)", "The source, changed by the diffusion model so that it shows a target class."],
+        ["counterfactual (CE)", "The source, changed by a diffusion model or by a classifier's gradients, as little as "
+         "possible, so that it shows a target class."],
         ["different-class", "The target is not the source's label; otherwise same-class."],
         ["judge", "A standard classifier trained with another seed, which took no part in anything else."],
         ["validity", "Share of different-class counterfactuals on which the judge predicts the target."],
-        ["effect", "Accuracy lost from same-class to different-class counterfactuals by the most robust model, minus "
-         "that lost by the standard one; its interval counts sources, since counterfactuals of one source are alike."],
-        ["most robust model", "The one trained at the largest eps of the study."],
-        ["PGD", "Projected gradient ascent on the loss, inside a ball around the image."],
+        ["effect", "Accuracy lost from same-class to different-class counterfactuals by the model of the largest eps, "
+         "minus that lost by the standard one; its interval counts sources, since counterfactuals of one are alike."],
+        ["w, sigma_CE", "How strongly the diffusion model is guided to the target class (0: not beyond it), and how "
+         "wide the neighborhood of the source is that counterfactuals are drawn from."],
+        ["Gaussian, Boltzmann, bounded", "The shape of that neighborhood: by squared distance, by absolute distance "
+         "(which changes fewer pixels), or everything within a radius alike."],
+        ["DVCE", "Augustin et al.'s counterfactuals: a diffusion model steered by a classifier's gradients."],
+        ["one vs rest", "Ten detectors, one a class, each trained by binary adversarial training (Yin 2022)."],
+        ["L2, L0", "Distance to the source: Euclidean, and the share of pixels that changed by more than .02."],
+        ["E(x), E(x, y)", "Energies of a classifier: minus logsumexp of its logits, and minus the logit of class y; "
+         "low where it finds an image, or an image of that class, likely."],
+        ["PGD, APGD, FAB, Square, CW", "Attacks. Projected gradient ascent inside a ball around the image; with steps "
+         "that adapt, on the cross-entropy or on a ratio of logits (DLR); the nearest border; by queries alone; "
+         "Carlini and Wagner's."],
+        ["HE-PGD", "PGD that keeps the energy E(x) high as well, so that the energy detector does not see it."],
+        ["KD+BU, LID", "Trained detectors: by density and dropout's spread (Feinman et al. 2017), by local intrinsic "
+         "dimensionality (Ma et al. 2018)."],
+        ["AUROC", "Area under the ROC curve: chance that an attacked image looks more attacked than a natural one."],
+        ["SSIM", "Structural similarity of two images, 1 for equal ones."],
+        ["r²", "Share of the variance of one quantity that a straight line in another explains."],
         ["Yeats et al.", "Yeats, Darwin, Ortega, Liu, Li: Do Counterfactual Examples Complicate Adversarial Training?"],
-        ["Beadini and Masi", "Exploring the Connection between Robust and Generative Models."],
+        ["Beadini and Masi", "Exploring the Connection between Robust and Generative Models (2023)."],
+        ["Mirza et al.", "Shedding More Light on Robust Classifiers under the lens of Energy-based Models (2024)."],
+        ["Yin", "Generative Modeling With Adversarial Training, a dissertation (2022)."],
     ]  # fmt: skip
     return Section("words", "Words", [], [Table("What the words mean", "", ["Word", "Meaning"], words, prose=True)])

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from advgen_ray.report.page import panels_of, render
-from advgen_ray.report.sections_classifiers import confidence_section, effect_section, robustness_section
+from advgen_ray.report.sections_classifiers import confidence_section, robustness_section
+from advgen_ray.report.sections_effect import effect_section
 from advgen_ray.report.sections_energy import detector_section, energy_section
 from advgen_ray.report.study_page import result_sections, study_page
 from advgen_ray.report.text import summary_text
@@ -135,6 +136,15 @@ def test_a_raised_energy_is_not_called_lower(study, retold, invented):
     assert "not lower, unlike" in energy_section(other).sentences[1]
     assert "the rule points the wrong way" in detector_section(other).sentences[1]
     assert "as the rule supposes" in detector_section(study).sentences[1]
+
+
+def test_an_attack_as_far_as_counterfactuals_is_called_one_that_may_change_the_class(study):
+    mean = study.tables.inputs.main.rows.loc[study.tables.inputs.main.different_class, "l2"].mean()
+    for section in (energy_section, detector_section):
+        for share in (0.9, 1.1):
+            detectors = [replace(one, attack_eps=share * mean) for one in study.tables.detectors]
+            told = section(replace(study, tables=replace(study.tables, detectors=detectors))).sentences
+            assert any("may truly show another class" in one for one in told) == (share > 1)
 
 
 def test_constant_confidence_is_shown_as_not_available(retold, invented):

@@ -6,6 +6,7 @@ import pandas as pd
 from advgen_ray.report.plots_classifiers import confidence_panels
 from advgen_ray.report.plots_distances import bin_edges
 from advgen_ray.report.plots_training import training_panel
+from advgen_ray.report.style import DASHES, SERIES
 
 
 def test_bins_of_a_lattice_hold_equally_many_of_its_points():
@@ -23,6 +24,11 @@ def test_bins_cover_continuous_and_constant_values():
     assert np.histogram(values, edges)[0].sum() == 500
     assert np.histogram(np.full(5, 2.0), bin_edges(np.full(5, 2.0)))[0].sum() == 5
     assert len(bin_edges(np.array([]))) > 1
+
+
+def test_as_many_lines_as_a_study_draws_are_told_apart():
+    looks = [(SERIES[index % len(SERIES)], str(DASHES[index % len(DASHES)])) for index in range(20)]
+    assert len(set(looks)) == 20
 
 
 def test_a_panel_is_the_same_bytes_each_time_and_says_what_it_shows():

@@ -67,7 +67,7 @@ def test_page_and_summary_say_the_same(finished: Finished) -> None:
     assert json.loads((output / "summary.json").read_text()) == summary
     html = (output / "report.html").read_text()
     held = sum(claim["holds"] for claim in summary["claims"])
-    assert f"{held} of {len(summary['claims'])} claims of S004 hold here" in html
+    assert f"{held} of {len(summary['claims'])} claims of Yin 2022 hold here" in html
     assert f"{case_of(summary, 'maximin', 'concentrated')['mean_on_data']:.3f}" in html
     assert html.count('class="moving" src="data:image/png;base64,') == html.count('class="still"') == 4
     assert html.count('src="data:image/svg+xml;base64,') == 8
