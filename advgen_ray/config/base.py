@@ -43,6 +43,13 @@ class Config(BaseModel):
         except ValidationError as error:
             raise UserError(_first_mistake(error, cls)) from None
 
+    def changed(self, **changes: Any) -> Self:
+        """A copy with changes, validated again, as ``model_copy`` alone would not; raises UserError."""
+        try:
+            return type(self)(**(dict(self) | changes))
+        except ValidationError as error:
+            raise UserError(_first_mistake(error, type(self))) from None
+
     def override(self, assignments: list[str]) -> Self:
         """A copy with dotted ``key=value`` assignments applied; values are YAML."""
         values = self.model_dump(mode="json")

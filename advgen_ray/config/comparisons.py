@@ -55,11 +55,10 @@ class CompareLossesConfig(Config):
         """The shared training with one loss and seed, at its place under ``output``."""
         shared = self.training
         start = shared.attack.start if loss.start is None else loss.start
-        return _changed(
-            shared,
+        return shared.changed(
             loss=loss.loss,
             beta=shared.beta if loss.beta is None else loss.beta,
-            attack=shared.attack.model_dump() | {"start": start},
+            attack=shared.attack.changed(start=start),
             seed=seed,
             output=f"{self.output.rstrip('/')}/{loss.label}/seed-{seed}",
         )
@@ -95,17 +94,12 @@ class CompareSubsetsConfig(Config):
 
     def base(self) -> TrainClassifierConfig:
         """The training of the model that chooses the images."""
-        return _changed(self.training, output=f"{self.output.rstrip('/')}/base")
+        return self.training.changed(output=f"{self.output.rstrip('/')}/base")
 
     def training_without(self, subset: str, exclude: str, seed: int) -> TrainClassifierConfig:
         """The training that leaves out what the file ``exclude`` names; nothing where that is empty."""
         output = f"{self.output.rstrip('/')}/trainings/{subset}/seed-{seed}"
-        return _changed(self.training, exclude=exclude, seed=seed, output=output)
-
-
-def _changed(config: TrainClassifierConfig, **changes: object) -> TrainClassifierConfig:
-    """A copy with changes, validated again (``model_copy`` alone would not); raises UserError."""
-    return TrainClassifierConfig.parse(config.model_dump(mode="json") | changes)
+        return self.training.changed(exclude=exclude, seed=seed, output=output)
 
 
 def _check_seeds(seeds: tuple[int, ...]) -> None:

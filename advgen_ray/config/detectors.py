@@ -22,7 +22,7 @@ class DetectorFitConfig(Config):
     num_reference: PositiveInt = 1000  # training images, evenly spaced, near which KD and LID look
     bandwidths: tuple[PositiveFloat, ...] = (0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)  # of KD
     num_passes: PositiveInt = 50  # dropout masks, for BU
-    layers: tuple[str, ...] = ()  # whose LID is taken; empty: stem, every stage and the logits
+    layers: tuple[str, ...] = ()  # whose LID is taken; empty: stem, every stage, logits; without stages: the parts
     num_neighbors: int = Field(20, ge=2)  # of LID, among
     num_candidates: PositiveInt = 100  # reference images, drawn for each image anew
 

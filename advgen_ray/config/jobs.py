@@ -86,7 +86,9 @@ class TrainClassifierConfig(Config):
         if self.loss not in ("sat", "mart") and self.attack.start == "image":
             raise ValueError(f"attack.start: {self.loss} attacks a divergence that is flat at the image; take near")
         if self.record_energies_at_epochs and self.attack.eps == 0:
-            raise ValueError("record_energies_at_epochs: energies are recorded under attack, but attack.eps is 0")
+            raise ValueError(
+                "record_energies_at_epochs: energies are recorded under attack, but attack.eps is 0; record none"
+            )
         if max(self.record_energies_at_epochs, default=0) > self.num_epochs:
             raise ValueError(
                 f"record_energies_at_epochs: {max(self.record_energies_at_epochs)} is beyond num_epochs "

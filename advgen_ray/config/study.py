@@ -14,10 +14,12 @@ from advgen_ray.config.jobs import (
     TrainClassifierConfig,
     TrainScoreModelConfig,
 )
+from advgen_ray.config.models import WideResNetConfig
 from advgen_ray.config.one_vs_rest import EvaluateOneVsRestConfig
 from advgen_ray.config.parts import DataConfig
 from advgen_ray.config.robustness_comparison import CompareRobustnessConfig
 from advgen_ray.config.synthesis import SynthesizeConfig
+from advgen_ray.errors import UserError
 
 
 class ReportConfig(Config):
@@ -69,6 +71,13 @@ class ClassifierViewConfig(Config):
     others: tuple[str, ...] = ()
     chain_sources: PositiveInt = 1000  # how many of each ascent's CEs
 
+    @model_validator(mode="after")
+    def _methods_are_what_they_are_called(self) -> Self:
+        for kind, part in (("ascent", self.ascent), ("dvce", self.dvce)):
+            if part and part.method.kind != kind:
+                raise ValueError(f"{kind}.method.kind is {part.method.kind}: expected {kind}, or dvce=null for no DVCE")
+        return self
+
 
 class BinaryViewConfig(Config):
     """Binary adversarial training beside a study (S004): a detector of every class, on a page of its own.
@@ -92,7 +101,9 @@ class StudyConfig(Config):
     data: DataConfig = DataConfig()  # for every part; theirs must name the same set
     classifier: TrainClassifierConfig = TrainClassifierConfig()
     eps: tuple[float, ...] = (0.0, 0.5, 1.0)
-    standard_dropout: float = Field(0.3, ge=0.0, lt=1.0)  # S000 section 6: dropout for the standard model alone
+    standard_dropout: float = Field(
+        0.3, ge=0.0, lt=1.0
+    )  # S000 section 6: for the standard model alone, of a WideResNet
     judge_seed: PositiveInt = 1000
     score_model: TrainScoreModelConfig = TrainScoreModelConfig()
     counterfactuals: GenerateConfig = GenerateConfig()
@@ -121,6 +132,23 @@ class StudyConfig(Config):
                     raise ValueError(f"{name}.eps {eps} is none of eps {list(self.eps)}")
         return self
 
+    def classifier_at(self, eps: float, output: str, seed: int | None = None) -> TrainClassifierConfig:
+        """The training of one of its classifiers; raises UserError where the radius does not go with the rest."""
+        base = self.classifier
+        changes: dict[str, Any] = {"data": self.data, "output": output, "seed": base.seed if seed is None else seed}
+        if isinstance(base.model, WideResNetConfig):  # the only one with dropout
+            changes["model"] = base.model.changed(dropout=self.standard_dropout if eps == 0 else 0.0)
+        return base.changed(attack=base.attack.changed(eps=eps), **changes)
+
+    @model_validator(mode="after")
+    def _classifiers_can_be_trained(self) -> Self:
+        for eps in self.eps:
+            try:
+                self.classifier_at(eps, self.output)
+            except UserError as error:
+                raise ValueError(f"classifier at eps {eps:g}: {error}") from None
+        return self
+
     @model_validator(mode="after")
     def _one_data_set(self) -> Self:
         view, by_classifiers, binary = self.energy_view, self.classifier_view, self.binary_view
@@ -130,4 +158,9 @@ class StudyConfig(Config):
         parts += (binary.detectors.training, binary.evaluation, binary.synthesis, binary.robustness) if binary else ()
         if len({part.data.name for part in parts}) > 1:
             raise ValueError(f"a study has one data set, got {[part.data.name for part in parts]}")
+        if self.counterfactuals.sources:
+            raise ValueError(
+                f"counterfactuals.sources={self.counterfactuals.sources}: those of a study are made of its images; "
+                "leave it empty, classifier_view makes counterfactuals of counterfactuals"
+            )
         return self

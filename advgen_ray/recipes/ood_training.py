@@ -49,12 +49,12 @@ def digits_binary_ood() -> TrainBinaryConfig:
 
 def digits_outlier_exposure() -> TrainClassifierConfig:
     """Hendrycks et al. (2019) on digits: the standard classifier, told that noises and shuffled digits are no class."""
-    return _changed(digits_classifier(), attack=_free(), outliers=_told(NOISES), output="runs/digits/outlier_exposure")
+    return digits_classifier().changed(attack=_free(), outliers=_told(NOISES), output="runs/digits/outlier_exposure")
 
 
 def digits_ratio() -> TrainClassifierConfig:
     """RATIO (Augustin et al. 2020) on digits: in L2 .5 of the data and 1 of the outliers; no published figure."""
-    return _changed(digits_classifier(), outliers=_told(NOISES, eps=1.0, num_steps=10), output="runs/digits/ratio")
+    return digits_classifier().changed(outliers=_told(NOISES, eps=1.0, num_steps=10), output="runs/digits/ratio")
 
 
 def mnist_binary_ood() -> TrainBinaryConfig:
@@ -80,20 +80,19 @@ def mnist_binary_ood() -> TrainBinaryConfig:
 
 def mnist_outlier_exposure() -> TrainClassifierConfig:
     """Hendrycks et al. (2019) on MNIST: noises and shuffled digits are no class; no published figure for these."""
-    base = _changed(mnist_classifier(), attack=_free(), outliers=_told(MNIST_NOISES))
-    return _changed(base, output="runs/mnist/outlier_exposure")
+    base = mnist_classifier().changed(attack=_free(), outliers=_told(MNIST_NOISES))
+    return base.changed(output="runs/mnist/outlier_exposure")
 
 
 def cifar10_outlier_exposure() -> TrainClassifierConfig:
     """OE of S004 table 3.12 (quoted: SVHN 99.4, .6 at worst), told of Tiny-ImageNet: Tiny Images were withdrawn."""
-    base = _changed(cifar10_standard_classifier(), outliers=_told(PHOTOGRAPHS))
-    return _changed(base, output="runs/cifar10/outlier_exposure")
+    base = cifar10_standard_classifier().changed(outliers=_told(PHOTOGRAPHS))
+    return base.changed(output="runs/cifar10/outlier_exposure")
 
 
 def cifar10_ratio() -> TrainClassifierConfig:
     """RATIO of S004 table 3.12 (SVHN 96.5, 81.3 at worst): in L2 .5, 10 steps, out L2 1, 20 steps of .1 (its code)."""
-    return _changed(
-        cifar10_classifier(),
+    return cifar10_classifier().changed(
         attack=AttackConfig(norm="l2", eps=0.5, num_steps=10, step_size=0.1),
         outliers=_told(PHOTOGRAPHS, eps=1.0, num_steps=20, step_size=0.1, weight=1.0),
         output="runs/cifar10/ratio",
@@ -106,8 +105,3 @@ def _told(source: Any, weight: float = 0.5, **attack: Any) -> OutliersConfig:
 
 def _free() -> AttackConfig:
     return AttackConfig(eps=0.0)
-
-
-def _changed(config: TrainClassifierConfig, **changes: Any) -> TrainClassifierConfig:
-    """A copy with changes, validated again."""
-    return TrainClassifierConfig(**(dict(config) | changes))

@@ -36,7 +36,7 @@ def s001(data: DataConfig, loss: Loss, **changes: Any) -> TrainClassifierConfig:
         augment="flip_crop",
         workers=WorkersConfig(num_workers=2, cpus_per_worker=4),
     )
-    return with_loss(_changed(base, changes), loss, changes.get("beta"))
+    return with_loss(base.changed(**changes), loss, changes.get("beta"))
 
 
 def with_loss(base: TrainClassifierConfig, loss: Loss, beta: float | None = None) -> TrainClassifierConfig:
@@ -44,13 +44,8 @@ def with_loss(base: TrainClassifierConfig, loss: Loss, beta: float | None = None
     changes: dict[str, Any] = {
         "loss": loss,
         "beta": beta if beta is not None else 5.0 if loss == "mail_trades" else 6.0,
-        "attack": _changed(base.attack, {"start": "near" if loss in FROM_NOISE else "uniform"}),
+        "attack": base.attack.changed(start="near" if loss in FROM_NOISE else "uniform"),
     }
     if loss == "mail_trades":
         changes["mail_burn_in_epochs"] = int(BURN_IN_SHARE * base.num_epochs)
-    return _changed(base, changes)
-
-
-def _changed(config: Any, changes: dict[str, Any]) -> Any:
-    """A copy with changes, validated again (``model_copy`` alone would not)."""
-    return type(config)(**(dict(config) | changes))
+    return base.changed(**changes)

@@ -33,7 +33,7 @@ from advgen_ray.storage.filesystem import local_copy
 from advgen_ray.training.arithmetic import count
 from advgen_ray.training.binary import Contest, Side, train_binary
 from advgen_ray.training.loop import Record
-from advgen_ray.training.model_directory import CLASSIFIERS, read_card
+from advgen_ray.training.model_directory import CLASSIFIERS, load_model
 from advgen_ray.training.worker import Worker
 
 AUGMENTS: dict[str, Augment | None] = {
@@ -192,13 +192,7 @@ def _model(config: TrainBinaryConfig, info: DatasetInfo) -> tuple[type[ImageClas
 def _take_over(model: torch.nn.Module, config: TrainBinaryConfig, worker: Worker) -> None:
     """All weights of the pretrained classifier but those of its head."""
     found = load_unchanged(config.pretrained, config.pretrained_digest, worker.device).model.state_dict()
-    own = model.state_dict()
-    for name, value in own.items():
-        if not _of_head(name) and (name not in found or found[name].shape != value.shape):
-            raise UserError(
-                f"pretrained={config.pretrained}: another network, {name} does not fit; give one of its kind"
-            )
-    model.load_state_dict(own | {name: value for name, value in found.items() if not _of_head(name)})
+    model.load_state_dict(model.state_dict() | {name: value for name, value in found.items() if not _of_head(name)})
 
 
 def _of_head(name: str) -> bool:
@@ -206,10 +200,21 @@ def _of_head(name: str) -> bool:
 
 
 def _with_pretrained_digest(config: TrainBinaryConfig) -> TrainBinaryConfig:
+    """The config with the digest of its pretrained classifier; raises UserError for one of another network."""
     if not config.pretrained:
         return config
-    digest = str(read_card(local_copy(config.pretrained))["weights_sha256"])
-    return config.model_copy(update={"pretrained_digest": digest})
+    loaded = load_model(local_copy(config.pretrained))
+    found = {name: value.shape for name, value in loaded.model.state_dict().items()}
+    kind, architecture = _model(config, datasets.dataset_info(config.data.name, config.data.root))
+    with torch.device("meta"):  # shapes alone
+        own = kind(**architecture).state_dict()
+    for name, value in own.items():
+        if not _of_head(name) and found.get(name) != value.shape:
+            raise UserError(
+                f"pretrained={config.pretrained}: another network, a {loaded.card['kind']} whose {name} does not fit; "
+                f"give a {config.model.kind} like the model that is trained"
+            )
+    return config.model_copy(update={"pretrained_digest": loaded.digest})
 
 
 def _record_every(config: TrainBinaryConfig) -> int:

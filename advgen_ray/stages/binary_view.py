@@ -11,6 +11,7 @@ from advgen_ray.config import (
     SynthesizeConfig,
     TrainOneVsRestConfig,
 )
+from advgen_ray.config.base import ConfigT
 from advgen_ray.report.binary_view_page import binary_view_page
 from advgen_ray.report.page import render
 from advgen_ray.stages import one_vs_rest, one_vs_rest_evaluation, robustness_comparison, synthesis
@@ -41,12 +42,11 @@ def plan_of(config: StudyConfig, root: str) -> BinaryViewPlan | None:
     detectors = f"{root}/{DETECTORS}"
     softmax, judge = f"{root}/classifiers/eps-{view.eps}/model", f"{root}/classifiers/judge/model"
 
-    def placed(part: Any, name: str, **changes: Any) -> Any:
-        return type(part)(**part.model_dump() | {"data": config.data, "output": f"{root}/binary/{name}"} | changes)
+    def placed(part: ConfigT, name: str, **changes: Any) -> ConfigT:
+        return part.changed(data=config.data, output=f"{root}/binary/{name}", **changes)
 
-    training = view.detectors.training.model_copy(update={"data": config.data})
     return BinaryViewPlan(
-        detectors=view.detectors.model_copy(update={"training": training, "output": detectors}),
+        detectors=view.detectors.changed(training=view.detectors.training.changed(data=config.data), output=detectors),
         evaluation=placed(view.evaluation, "evaluation", detectors=detectors),
         synthesis=placed(
             view.synthesis, "synthesis", models=(f"{detectors}/model", softmax), judge=judge, feature_classifier=judge

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from advgen_ray.config import CounterfactualsConfig, GenerateByClassifierConfig, GenerateConfig, StudyConfig
+from advgen_ray.config.base import ConfigT
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.errors import UserError
 from advgen_ray.stages.binary_view import DETECTORS
@@ -32,9 +33,8 @@ def plan_of(config: StudyConfig, base: GenerateConfig, root: str) -> ClassifierV
         return ClassifierViewPlan([], [], [], [])
     common = {"data": config.data, "split": base.split, "num_sources": config.variant_sources, "pool": base.pool}
 
-    def placed(part: Any, name: str, **changes: Any) -> Any:
-        changed = part.model_dump() | common | {"output": f"{root}/counterfactuals/{name}"} | changes
-        return type(part)(**changed)
+    def placed(part: ConfigT, name: str, **changes: Any) -> ConfigT:
+        return part.changed(**(common | {"output": f"{root}/counterfactuals/{name}"} | changes))
 
     def classifier(eps: float) -> str:
         return f"{root}/classifiers/eps-{eps}/model"
@@ -58,7 +58,6 @@ def plan_of(config: StudyConfig, base: GenerateConfig, root: str) -> ClassifierV
     ]
     dvce = []
     if view.dvce is not None:
-        models = {"score_model": base.score_model, "cone_classifier": classifier(view.eps[-1])}
-        method = view.dvce.method.model_dump() | models
+        method = view.dvce.method.changed(score_model=base.score_model, cone_classifier=classifier(view.eps[-1]))
         dvce = [placed(view.dvce, "dvce", classifier=classifier(0.0), method=method)]
     return ClassifierViewPlan(ascents, others, dvce, chains)

@@ -14,6 +14,7 @@ from advgen_ray.config import (
     StudyConfig,
     TrainClassifierConfig,
 )
+from advgen_ray.config.base import ConfigT
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.report.blocks import Section
@@ -44,8 +45,8 @@ def plan_of(config: StudyConfig, root: str) -> EnergyViewPlan | None:
     standard, robust, judge = (f"{root}/classifiers/{name}/model" for name in ("eps-0.0", f"eps-{view.eps}", "judge"))
     recorded = f"{root}/recorded/{view.recorded.loss}"  # pages call a classifier after its directory
 
-    def placed(part: Any, name: str, **changes: Any) -> Any:
-        return type(part)(**part.model_dump() | {"data": config.data, "output": f"{root}/{name}"} | changes)
+    def placed(part: ConfigT, name: str, **changes: Any) -> ConfigT:
+        return part.changed(data=config.data, output=f"{root}/{name}", **changes)
 
     return EnergyViewPlan(
         attacked=placed(view.attacked, "attacked_energies", classifiers=(standard, robust)),

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any
 
 from advgen_ray.config import (
     Config,
@@ -32,18 +32,22 @@ from advgen_ray.stages import (
 )
 from advgen_ray.stages.energy_view import plan_of, stages_of
 from advgen_ray.stages.outcome import tracked_job
+from advgen_ray.stages.study_inputs import check_inputs
 from advgen_ray.stages.tracked_training import run_tracked
 from advgen_ray.stages.training import TrainingConfig, check_data
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
 from advgen_ray.training.loop import Record
 
 VARIANTS = ("gaussian", "boltzmann_hardtanh", "boltzmann_exact", "bounded")
-ConfigT = TypeVar("ConfigT", bound=Config)
 
 
 def run(config: StudyConfig) -> dict[str, Any]:
-    """Every stage in turn under one tracked parent run; finished stages are reused, a killed one continues."""
+    """Every stage in turn under one tracked parent run; finished stages are reused, a killed one continues.
+
+    Raises UserError, before any training, for what a later stage would refuse.
+    """
     plan = StudyPlan(config)
+    check_inputs(config)
     ensure_writable(config.output)
     view = stages_of(plan.view) if plan.view else []
     more = bool(plan.by_classifiers.chains) + len(view) + bool(plan.binary)
@@ -69,20 +73,29 @@ def run(config: StudyConfig) -> dict[str, Any]:
     return {page: join(config.output, name) for page, name in names.items()}
 
 
+def planned(config: StudyConfig) -> dict[str, Any]:
+    """What a dry run says: how much there is of what takes long; raises UserError for parts that do not go together."""
+    plan = StudyPlan(config)
+    of_detectors = len(one_vs_rest.trainings_of(plan.binary.detectors)) if plan.binary else 0
+    return {
+        "trainings": len(plan.trainings) + 1 + of_detectors,
+        "sets_of_counterfactuals": len(plan.counterfactuals) + len(plan.by_classifiers.chains),
+    }
+
+
 class StudyPlan:
     """The stage configs a study consists of, each with its place under the study's output."""
 
     def __init__(self, config: StudyConfig) -> None:
         root = config.output.rstrip("/")
-        self.classifiers = [_classifier(config, eps, f"{root}/classifiers/eps-{eps}") for eps in config.eps]
-        self.judge = _classifier(config, 0.0, f"{root}/classifiers/judge", seed=config.judge_seed)
-        self.score_model = _changed(config.score_model, data=config.data, output=f"{root}/score_model")
-        base = _changed(config.counterfactuals, data=config.data, score_model=f"{root}/score_model/model")
+        self.classifiers = [config.classifier_at(eps, f"{root}/classifiers/eps-{eps}") for eps in config.eps]
+        self.judge = config.classifier_at(0.0, f"{root}/classifiers/judge", seed=config.judge_seed)
+        self.score_model = config.score_model.changed(data=config.data, output=f"{root}/score_model")
+        base = config.counterfactuals.changed(data=config.data, score_model=f"{root}/score_model/model")
         sets = f"{root}/counterfactuals"
-        self.main = _changed(base, output=f"{sets}/main")
+        self.main = base.changed(output=f"{sets}/main")
         self.variants = [
-            _changed(
-                base,
+            base.changed(
                 num_sources=config.variant_sources,
                 neighborhood=NeighborhoodConfig(kind=kind, sigma_ce=base.neighborhood.sigma_ce),
                 output=f"{sets}/variant-{kind}",
@@ -90,12 +103,11 @@ class StudyPlan:
             for kind in VARIANTS
             if kind != base.neighborhood.kind  # the main set holds that one already
         ]
-        self.held_out = _changed(base, split="test", num_sources=config.held_out_sources, output=f"{sets}/held-out")
+        self.held_out = base.changed(split="test", num_sources=config.held_out_sources, output=f"{sets}/held-out")
         classifiers = tuple(f"{c.output}/model" for c in [*self.classifiers, self.judge])
         self.by_classifiers = classifier_view.plan_of(config, base, root)
         compared = tuple(one.output for one in (self.main, *self.variants, *self.by_classifiers.sets))
-        self.energies = _changed(
-            config.energies,
+        self.energies = config.energies.changed(
             data=config.data,
             classifiers=classifiers,
             counterfactuals=compared,
@@ -177,20 +189,3 @@ def _describe(config: Config, record: Record) -> str:
         return binary.describe(config, record)
     assert isinstance(config, TrainScoreModelConfig)
     return score_model.describe(config, record)
-
-
-def _classifier(config: StudyConfig, eps: float, output: str, seed: int | None = None) -> TrainClassifierConfig:
-    base = config.classifier
-    return _changed(
-        base,
-        data=config.data,
-        attack=_changed(base.attack, eps=eps),
-        model=_changed(base.model, dropout=config.standard_dropout if eps == 0 else 0.0),
-        seed=base.seed if seed is None else seed,
-        output=output,
-    )
-
-
-def _changed(config: ConfigT, **changes: Any) -> ConfigT:
-    """A copy with changes, validated again (``model_copy`` alone would not)."""
-    return type(config)(**{name: getattr(config, name) for name in type(config).model_fields} | changes)

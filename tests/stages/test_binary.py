@@ -151,8 +151,9 @@ def test_a_pretrained_classifier_gives_all_but_its_head(tmp_path: Path) -> None:
     first = binary.task_of(config).digest
     save_model(tmp_path / "classifier", kind(**(architecture | {"num_classes": 10})), card)
     assert binary.task_of(config).digest != first, "another model there makes another training"
-    with pytest.raises(UserError, match=r"another network, .* does not fit"):
-        _train(config.model_copy(update={"model": ResNetConfig(depth=18, base_channels=2)}))
+    other = config.model_copy(update={"model": ResNetConfig(depth=18, base_channels=2)})
+    with pytest.raises(UserError, match=r"another network, a two_conv whose .* does not fit; give a resnet"):
+        binary.task_of(other)
 
 
 @pytest.mark.parametrize(
