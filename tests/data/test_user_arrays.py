@@ -9,6 +9,7 @@ import pytest
 
 from advgen_ray.data.datasets import dataset_info, load
 from advgen_ray.errors import UserError
+from tests.damage import Bomb
 
 
 def _write(root: Path, split: str = "train", **changes: Any) -> None:
@@ -96,20 +97,12 @@ def test_missing_incomplete_and_foreign_files(tmp_path: Path) -> None:
         load("npz", str(tmp_path), "train")
 
 
-class _Malicious:
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.marker,)
-
-
 def test_objects_are_refused_and_not_unpickled(tmp_path: Path) -> None:
     marker = tmp_path / "executed"
-    _write(tmp_path, labels=np.array([_Malicious(marker)], dtype=object))
+    _write(tmp_path, labels=np.array([Bomb(marker)], dtype=object))
     with pytest.raises(UserError, match="Python objects"):
         load("npz", str(tmp_path), "train")
-    (tmp_path / "train.npz").write_bytes(pickle.dumps(_Malicious(marker)))
+    (tmp_path / "train.npz").write_bytes(pickle.dumps(Bomb(marker)))
     with pytest.raises(UserError, match="cannot be read"):
         load("npz", str(tmp_path), "train")
     assert not marker.exists()

@@ -1,15 +1,10 @@
-"""Classifiers from anywhere: the file tells what it is, gives its own outputs, and cannot do more than compute."""
+"""Classifiers from anywhere: the file tells what it is, gives its own outputs, and takes the images it is asked for."""
 
-import io
-import json
-import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from advgen_ray.attacks.objectives import cross_entropy
 from advgen_ray.attacks.pgd import PGD
@@ -99,127 +94,6 @@ def test_a_model_of_other_images_or_classes_is_refused(tmp_path: Path, exported:
     assert "may be at most 100, expected a batch of any size" in _refusal(tmp_path / "bounded.pt2")
 
 
-class _Malicious:
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.marker,)
-
-
-def _altered(source: Path, path: Path, alter: Callable[[str, bytes], bytes]) -> Path:
-    """A copy of an archive with some of its content replaced."""
-    with zipfile.ZipFile(source) as archive, zipfile.ZipFile(path, "w") as copy:
-        for name in archive.namelist():
-            copy.writestr(name, alter(name, archive.read(name)))
-    return path
-
-
-def _in_graph(change: Callable[[dict[str, Any]], None]) -> Callable[[str, bytes], bytes]:
-    def alter(name: str, content: bytes) -> bytes:
-        if "/models/" not in name:
-            return content
-        graph = json.loads(content)
-        change(graph)
-        return json.dumps(graph).encode()
-
-    return alter
-
-
-def _call_the_system(graph: dict[str, Any]) -> None:
-    graph["graph_module"]["graph"]["nodes"][0]["target"] = "torch.os.system"
-
-
-def _write_a_file(graph: dict[str, Any]) -> None:
-    graph["graph_module"]["graph"]["nodes"][0]["target"] = "torch.ops.aten.save.default"
-
-
-def _name_that_is_source(graph: dict[str, Any]) -> None:
-    text = json.dumps(graph["graph_module"]["graph"]["inputs"][-1]["as_tensor"])
-    graph["graph_module"]["graph"]["inputs"][-1]["as_tensor"]["name"] = "x=__import__('os').system('true')"
-    assert json.loads(text)["name"] == "x"
-
-
-def _size_that_is_source(graph: dict[str, Any]) -> None:
-    sizes = graph["graph_module"]["graph"]["tensor_values"]["x"]["sizes"]
-    sizes[0]["as_expr"]["expr_str"] = "__import__('os').system('true')"
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (_call_the_system, "calls 'torch.os.system'"),
-        (_write_a_file, "calls 'torch.ops.aten.save.default'"),
-        (_name_that_is_source, "has the name \"x=__import__('os')"),
-        (_size_that_is_source, "has the size \"__import__('os')"),
-    ],
-)
-def test_an_exported_program_that_does_more_is_refused(
-    change: Callable[[dict[str, Any]], None], message: str, exported: Path, tmp_path: Path
-) -> None:
-    assert message in _refusal(_altered(exported, tmp_path / "altered.pt2", _in_graph(change)))
-
-
-def test_guards_and_stack_traces_never_reach_the_loader(exported: Path, tmp_path: Path) -> None:
-    """They are of no use for running the graph, and become source or are resolved there."""
-
-    def change(graph: dict[str, Any]) -> None:
-        graph["guards_code"] = ["__import__('pathlib').Path('executed').touch()"]
-        graph["graph_module"]["graph"]["nodes"][0]["metadata"]["source_fn_stack"] = "x,torch.os.system"
-
-    loaded = load_classifier(_altered(exported, tmp_path / "altered.pt2", _in_graph(change)), SHAPE, 10)
-    loaded.model(torch.rand(2, *SHAPE))
-    assert not Path("executed").exists()
-
-
-def test_pickles_inside_an_exported_program_are_refused(exported: Path, tmp_path: Path) -> None:
-    marker = tmp_path / "executed"
-    buffer = io.BytesIO()
-    torch.save(_Malicious(marker), buffer)
-
-    def inputs(name: str, content: bytes) -> bytes:
-        return buffer.getvalue() if "sample_inputs" in name else content
-
-    assert "example inputs are not plain tensors" in _refusal(_altered(exported, tmp_path / "a.pt2", inputs))
-
-    def weights(name: str, content: bytes) -> bytes:
-        if name.endswith("weights_config.json"):
-            return content.replace(b'"use_pickle": false', b'"use_pickle": true', 1)
-        return buffer.getvalue() if name.endswith("weight_0") else content
-
-    assert "holds pickled weights" in _refusal(_altered(exported, tmp_path / "b.pt2", weights))
-    assert not marker.exists()
-
-
-class _WritesAFile(nn.Module):
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self.path = path
-
-    def forward(self, x: Tensor) -> Tensor:
-        torch.save(x, self.path)
-        return x.flatten(1)[:, :10]
-
-
-def test_torchscript_that_writes_files_is_refused(tmp_path: Path) -> None:
-    torch.jit.save(torch.jit.script(_WritesAFile(str(tmp_path / "written"))), tmp_path / "classifier.ts")
-    assert "calls torch.save, which is no arithmetic" in _refusal(tmp_path / "classifier.ts")
-    assert not (tmp_path / "written").exists()
-
-
-def test_torchscript_with_classes_of_its_own_is_refused(tmp_path: Path) -> None:
-    plain = _stored("torchscript", tmp_path, tmp_path)
-
-    def alter(name: str, content: bytes) -> bytes:
-        return content + b"# __torch__.torch.classes.aoti.AOTIModelRunner" if name.endswith(".py") else content
-
-    assert "uses custom classes" in _refusal(_altered(plain, tmp_path / "altered", alter))
-
-
-def test_damaged_programs_are_one_line(exported: Path, tmp_path: Path) -> None:
-    def alter(name: str, content: bytes) -> bytes:
-        return content[:50] if "/models/" in name else content
-
-    assert "damaged, expected JSON inside" in _refusal(_altered(exported, tmp_path / "a.pt2", alter))
-    (tmp_path / "b.pt2").write_bytes(exported.read_bytes()[:2000])
-    assert "or is damaged" in _refusal(tmp_path / "b.pt2")
+def test_a_cut_off_program_is_one_line(exported: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut.pt2").write_bytes(exported.read_bytes()[:2000])
+    assert "or is damaged" in _refusal(tmp_path / "cut.pt2")

@@ -12,6 +12,7 @@ from advgen_ray.errors import UserError
 from advgen_ray.models.ema import Ema
 from advgen_ray.training.checkpoint import STATE, TENSORS, load_checkpoint, save_checkpoint
 from advgen_ray.training.optim import adam, sgd, update
+from tests.damage import Bomb
 from tests.same_weights import same_weights
 
 
@@ -83,21 +84,13 @@ def test_missing_truncated_foreign(tmp_path: Path) -> None:
     assert "expected JSON" in _refusal(tmp_path)
 
 
-class _Malicious:
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.marker,)
-
-
 def test_a_checkpoint_that_would_execute_code_does_not(tmp_path: Path) -> None:
     model, optimizer, ema = _trained()
     save_checkpoint(tmp_path, model=model, optimizer=optimizer, ema=ema, state={"step": 2})
     marker = tmp_path / "executed"
-    pickle.loads(pickle.dumps(_Malicious(marker)))  # it does what it says
+    pickle.loads(pickle.dumps(Bomb(marker)))  # it does what it says
     marker.unlink()
-    for payload in (pickle.dumps(_Malicious(marker)), _torch_bytes(marker)):
+    for payload in (pickle.dumps(Bomb(marker)), _torch_bytes(marker)):
         (tmp_path / TENSORS).write_bytes(payload)
         assert "not a safetensors file" in _refusal(tmp_path)
         assert not marker.exists()
@@ -105,5 +98,5 @@ def test_a_checkpoint_that_would_execute_code_does_not(tmp_path: Path) -> None:
 
 def _torch_bytes(marker: Path) -> bytes:
     path = marker.with_suffix(".pt")
-    torch.save({"weight": _Malicious(marker)}, path)
+    torch.save({"weight": Bomb(marker)}, path)
     return path.read_bytes()

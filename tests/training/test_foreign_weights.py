@@ -13,6 +13,7 @@ from torch import nn
 
 from advgen_ray.errors import UserError
 from advgen_ray.training.foreign_weights import load_robustbench_state
+from tests.damage import Bomb
 from tests.training.foreign_networks import (
     RobustBenchPreActResNet,
     RobustBenchWideResNet,
@@ -87,14 +88,6 @@ def test_a_last_layer_without_a_bias(tmp_path: Path) -> None:
     torch.testing.assert_close(ours(x) + bias, theirs(x), rtol=1e-3, atol=1e-4)
 
 
-class _Malicious:
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.marker,)
-
-
 def _refusal(path: Path) -> str:
     with pytest.raises(UserError) as caught:
         load_robustbench_state(path)
@@ -105,7 +98,7 @@ def _refusal(path: Path) -> str:
 def test_what_would_execute_is_refused_unexecuted(tmp_path: Path) -> None:
     marker, path = tmp_path / "executed", tmp_path / "weights.pt"
     for old_format in (False, True):
-        content = {"state_dict": _wide()[1], "extra": _Malicious(marker)}
+        content = {"state_dict": _wide()[1], "extra": Bomb(marker)}
         torch.save(content, path, _use_new_zipfile_serialization=not old_format)
         assert "a pickle can execute anything" in _refusal(path)
     torch.save(RobustBenchWideResNet(), path)  # a whole module

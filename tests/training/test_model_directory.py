@@ -15,6 +15,7 @@ from advgen_ray.models.two_conv import TwoConv
 from advgen_ray.models.unet import UNet
 from advgen_ray.models.wide_resnet import WideResNet
 from advgen_ray.training.model_directory import CARD, WEIGHTS, load_model, read_card, save_model
+from tests.damage import Bomb
 from tests.same_weights import same_weights
 
 ARCHITECTURE: dict[str, Any] = {
@@ -105,21 +106,13 @@ def test_each_defect_has_its_line(saved: Path, tmp_path: Path) -> None:
     assert "not a complete model" in _refusal(saved)
 
 
-class _Malicious:
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.marker,)
-
-
 def test_pickles_are_refused_and_not_executed(saved: Path, tmp_path: Path) -> None:
     marker, pickled = tmp_path / "executed", tmp_path / "model.pt"
-    torch.save({"state_dict": _Malicious(marker)}, pickled)
+    torch.save({"state_dict": Bomb(marker)}, pickled)
     assert "pickled checkpoints are never loaded" in _refusal(pickled)
     shutil.copy(pickled, saved / WEIGHTS)
     assert "not a safetensors file" in _refusal(saved)
-    (saved / WEIGHTS).write_bytes(pickle.dumps(_Malicious(marker)))
+    (saved / WEIGHTS).write_bytes(pickle.dumps(Bomb(marker)))
     assert "not a safetensors file" in _refusal(saved)
     assert not marker.exists()
 
