@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from advgen_ray.analysis.clustered import clustered_share
 from advgen_ray.analysis.pareto import on_front
-from advgen_ray.analysis.proportion import proportion
 
 DISTANCES = ("l2", "l1", "linf", "l0")
 MEASURES = (
@@ -31,12 +31,12 @@ def measures(rows: pd.DataFrame) -> dict[str, float]:
         rows: a CE each: source_id, source_label, y_target, predicted (by the judge), l2, l1, linf, l0.
 
     Returns:
-        count (different-class CEs), num_sources; validity with validity_low and validity_high (Wilson's 95% interval,
-        as if CEs of one source were independent); of each distance its _mean, the _se of that over sources, _q25,
+        count (different-class CEs), num_sources; validity with validity_low and validity_high (95%, by
+        ``clustered_share`` over sources); of each distance its _mean, the _se of that over sources, _q25,
         _median and _q75. What needs more sources or CEs than there are is nan.
     """
     different = rows[rows["source_label"] != rows["y_target"]]
-    valid = proportion(different["predicted"] == different["y_target"])
+    valid = clustered_share(different["predicted"] == different["y_target"], different["source_id"])
     found: dict[str, float] = {
         "count": valid.count,
         "num_sources": int(different["source_id"].nunique()),

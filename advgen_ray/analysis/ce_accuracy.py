@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from advgen_ray.analysis.clustered import Share, clustered_share
 from advgen_ray.analysis.inputs import CounterfactualSet, eps_of, rows_of
+from advgen_ray.analysis.means import mean_interval
 from advgen_ray.analysis.proportion import Proportion, proportion
-
-_Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
 class Effect:
-    """How much more accuracy the most robust model loses from same-class to different-class CEs than the standard one.
+    """Accuracy lost from same-class to different-class CEs by one adversarially trained model beyond the standard one.
 
     ``value = robust_drop - standard_drop`` with ``drop = same_class_accuracy - different_class_accuracy``. The 95%
     interval counts sources, not CEs: the CEs of one source are not independent.
@@ -57,23 +57,25 @@ def accuracy_on_counterfactuals(
 
     Columns: classifier, eps; for clean, same_class and different_class each ``_accuracy, _low, _high, _count``;
     source_label_rate, ..._low, ..._high, ..._count: how often the source's label is predicted on a different-class CE,
-    given that the classifier was right on its source (nan where it never was).
+    given that the classifier was right on its source (nan where it never was); intervals of CEs count sources. effect:
+    the ``Effect`` beside the first classifier, which is the standard one.
     """
     rows = []
     for name in classifiers:
         ces = judged(energies, name, counterfactuals)
         sources = ces.drop_duplicates("source_id")["source_correct"].dropna()
         given = ces[ces["different"] & ces["source_correct"].fillna(False)]
-        row = {"classifier": name, "eps": eps_of(rows_of(energies, name, "clean"))}
+        row: dict[str, str | float] = {"classifier": name, "eps": eps_of(rows_of(energies, name, "clean"))}
         row |= _columns("clean_accuracy", "clean", proportion(sources.astype(bool)))
-        row |= _columns("same_class_accuracy", "same_class", proportion(ces.loc[~ces["different"], "correct"]))
-        row |= _columns("different_class_accuracy", "different_class", proportion(ces.loc[ces["different"], "correct"]))
-        row |= _columns("source_label_rate", "source_label", proportion(given["predicted"] == given["source_label"]))
-        rows.append(row)
+        for kind, part in (("same_class", ces[~ces["different"]]), ("different_class", ces[ces["different"]])):
+            row |= _columns(f"{kind}_accuracy", kind, clustered_share(part["correct"], part["source_id"]))
+        named = clustered_share(given["predicted"] == given["source_label"], given["source_id"])
+        row |= _columns("source_label_rate", "source_label", named)
+        rows.append(row | {"effect": measure_effect(energies, [classifiers[0], name], counterfactuals).value})
     return pd.DataFrame(rows)
 
 
-def _columns(value_name: str, stem: str, rate: Proportion) -> dict[str, float]:
+def _columns(value_name: str, stem: str, rate: Proportion | Share) -> dict[str, float]:
     low, high = rate.interval
     return {value_name: rate.value, f"{stem}_low": low, f"{stem}_high": high, f"{stem}_count": rate.count}
 
@@ -87,12 +89,9 @@ def measure_effect(energies: pd.DataFrame, classifiers: list[str], counterfactua
         ces = judged(energies, name, counterfactuals)
         drop_of[name], influence_of[name] = _drop(ces)
     difference = influence_of[robust] - influence_of[standard]
-    num_sources = len(difference)
-    half = math.nan
-    if num_sources > 1:
-        half = _Z_95 * math.sqrt(float((difference**2).sum()) * num_sources / (num_sources - 1))
-    value = drop_of[robust] - drop_of[standard]
-    return Effect(robust, standard, drop_of[robust], drop_of[standard], value - half, value + half, num_sources)
+    num_sources, value = len(difference), drop_of[robust] - drop_of[standard]
+    _, low, high = mean_interval(value + num_sources * difference)
+    return Effect(robust, standard, drop_of[robust], drop_of[standard], low, high, num_sources)
 
 
 def _drop(ces: pd.DataFrame) -> tuple[float, pd.Series]:

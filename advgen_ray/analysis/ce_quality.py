@@ -6,6 +6,7 @@
 import pandas as pd
 
 from advgen_ray.analysis.ce_accuracy import judged
+from advgen_ray.analysis.clustered import Share, clustered_share
 from advgen_ray.analysis.inputs import CounterfactualSet
 from advgen_ray.analysis.proportion import Proportion, proportion
 
@@ -16,10 +17,25 @@ def over_common_sources(sets: tuple[CounterfactualSet, ...]) -> tuple[Counterfac
     return tuple(CounterfactualSet(one.name, one.label, one.rows[one.rows["source_id"].isin(common)]) for one in sets)
 
 
-def validity(energies: pd.DataFrame, judge: str, counterfactuals: CounterfactualSet) -> Proportion:
-    """Share of the scored different-class CEs on which ``judge`` predicts the target."""
+def validity(energies: pd.DataFrame, judge: str, counterfactuals: CounterfactualSet) -> Share:
+    """Share of the scored different-class CEs on which ``judge`` predicts the target; its interval counts sources."""
     ces = judged(energies, judge, counterfactuals)
-    return proportion(ces.loc[ces["different"], "correct"])
+    different = ces[ces["different"]]
+    return clustered_share(different["correct"], different["source_id"])
+
+
+def sources_in_reach(
+    energies: pd.DataFrame, judge: str, counterfactuals: CounterfactualSet, radius: float
+) -> Proportion:
+    """Sources with a different-class CE within L2 ``radius`` on which ``judge`` predicts the target.
+
+    There a classifier that is robust within ``radius`` gives the source's label to an image that no longer shows it.
+    Such images may lie nearer than those that were made: the share is a lower bound.
+    """
+    ces = judged(energies, judge, counterfactuals)
+    different = ces[ces["different"]]
+    near = different["correct"] & (different["l2"] <= radius)
+    return proportion(near.groupby(different["source_id"]).any())
 
 
 def class_distances(counterfactuals: CounterfactualSet) -> pd.DataFrame:
@@ -63,7 +79,7 @@ def quality_table(
     return pd.DataFrame(rows)
 
 
-def _accuracy(energies: pd.DataFrame, classifier: str, one: CounterfactualSet) -> Proportion:
+def _accuracy(energies: pd.DataFrame, classifier: str, one: CounterfactualSet) -> Share:
     """Validity under ``classifier``, or no samples where it did not score this set."""
     scored = (energies["classifier"] == classifier) & (energies["image_set"] == one.name)
-    return validity(energies, classifier, one) if scored.any() else Proportion(0, 0)
+    return validity(energies, classifier, one) if scored.any() else clustered_share([], [])

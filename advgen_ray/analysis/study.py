@@ -6,8 +6,15 @@ import pandas as pd
 
 from advgen_ray.analysis.ce_accuracy import Effect, accuracy_on_counterfactuals, measure_effect
 from advgen_ray.analysis.ce_proximity import confidence_points, confidence_table
-from advgen_ray.analysis.ce_quality import class_distances, over_common_sources, quality_table, validity
+from advgen_ray.analysis.ce_quality import (
+    class_distances,
+    over_common_sources,
+    quality_table,
+    sources_in_reach,
+    validity,
+)
 from advgen_ray.analysis.chains import chain_table, over_first_sources
+from advgen_ray.analysis.clustered import Share
 from advgen_ray.analysis.distance_classification import DistanceClassification, classify_by_distance
 from advgen_ray.analysis.energies import Detector, EnergyPair, detector, energy_pair, energy_table
 from advgen_ray.analysis.inputs import CounterfactualSet, StudyInputs, attack_radii, classifier_names
@@ -26,7 +33,8 @@ class StudyTables:
     judge_robustness: pd.DataFrame
     accuracy: pd.DataFrame
     effect: Effect
-    validity: Proportion
+    reach: list[Proportion]  # sources with a valid CE within a classifier's eps, one a classifier
+    validity: Share
     confidence: pd.DataFrame
     points: dict[str, pd.DataFrame]
     compared: tuple[CounterfactualSet, ...]
@@ -50,13 +58,15 @@ def analyze(inputs: StudyInputs) -> StudyTables:
     radii = attack_radii(energies) or [0.0]  # none: energy_pair says what is missing
     chained = over_first_sources(main, inputs.chains) if inputs.chains else ()
     pairs = [energy_pair(energies, name, radii[-1]) for name in names]
+    accuracy = accuracy_on_counterfactuals(energies, names, main)
     return StudyTables(
         inputs=inputs,
         classifiers=names,
         robustness=robustness_table(energies, names),
         judge_robustness=robustness_table(energies, [inputs.judge]),
-        accuracy=accuracy_on_counterfactuals(energies, names, main),
+        accuracy=accuracy,
         effect=measure_effect(energies, names, main),
+        reach=[sources_in_reach(energies, inputs.judge, main, eps) for eps in accuracy["eps"]],
         validity=validity(energies, inputs.judge, main),
         confidence=confidence_table(energies, names, main),
         points={name: confidence_points(energies, name, main) for name in names},

@@ -20,6 +20,10 @@ def summarize(tables: StudyTables, elapsed_seconds: Mapping[str, float]) -> dict
         "counterfactuals": _counterfactuals(tables),
         "robust_on_counterfactuals": records(tables.accuracy),
         "effect": _effect(tables),
+        "sources_with_a_valid_counterfactual_within_eps": [
+            {"eps": eps, "num_sources": one.num_hits, "count": one.count}
+            for eps, one in zip(tables.accuracy["eps"], tables.reach, strict=True)
+        ],
         "confidence_vs_distance": records(tables.confidence),
         "variants": records(tables.quality),
         "realism": {

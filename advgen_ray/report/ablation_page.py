@@ -7,12 +7,13 @@ import pandas as pd
 import yaml
 
 from advgen_ray.analysis.ce_ablation import DISTANCES, dominating, nearest_valid, with_front
+from advgen_ray.analysis.means import half_width
 from advgen_ray.report import numbers
 from advgen_ray.report.ablation_sections import floor_of, setting_sections
 from advgen_ray.report.ablation_words import by_kind, written_value
 from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
-from advgen_ray.report.plots_ablation import Z, front_panel
+from advgen_ray.report.plots_ablation import front_panel
 from advgen_ray.report.search_page import HOW, ends, objectives_of, parallel_figure
 from advgen_ray.report.search_words import KIND, setting_name, setting_text, settings_text
 
@@ -23,7 +24,6 @@ DOUBTS = (
     "moves an image is near, sparse and convinces nobody, and the front begins there.",
     "All trials start from the same images and draw the same noise. Intervals are of one trial each and speak of other "
     "images; a difference between two trials is more certain than their intervals suggest.",
-    "The interval of validity takes counterfactuals of one image for independent, which makes it somewhat too narrow.",
     "Of so many trials some are on the front by chance, and some just off it that belong there.",
     "One score model, one judge: with others the figures move.",
 )
@@ -171,7 +171,7 @@ def _place(trials: pd.DataFrame, base: Mapping[str, Any], label: str, trial: pd.
 def _table(trials: pd.DataFrame, shown: list[str]) -> Table:
     rows = []
     for _, trial in _in_order(trials):
-        l2, l0 = Z * trial["l2_se"], Z * trial["l0_se"]
+        l2, l0 = (float(half_width(trial[f"{name}_se"], trial["num_sources"])) for name in ("l2", "l0"))
         rows.append(
             [
                 *(setting_text(trial[key]) for key in shown),
@@ -187,7 +187,7 @@ def _table(trials: pd.DataFrame, shown: list[str]) -> Table:
     columns = [*map(setting_name, shown), "front", "validity (95%)", "mean L2", "mean L0", "evaluations"]
     return Table(
         "Every trial",
-        "Those on the front first, then by validity; means with 95% over sources. Evaluations: images that the network "
+        "Those on the front first, then by validity; 95% over sources. Evaluations: images that the network "
         "is given for one counterfactual. Seconds: on what a trial was given, beside the others that ran with it.",
         [*columns, "seconds a CE", "setting of"],
         rows,

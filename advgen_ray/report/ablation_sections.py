@@ -72,7 +72,7 @@ def _setting_section(trials: pd.DataFrame, base: Mapping[str, Any], key: str, fo
     words = f"At {settings_text(held)}" if held else "All else equal"
     caption = (
         f"{words}; {numbers.count(int(cut.iloc[0]['count']))} different-class counterfactuals a point. Dotted: the "
-        "recipe's. Bars: 95%, binomial for validity, over sources for distances."
+        "recipe's. Bars: 95% over sources."
         if joined
         else f"All {numbers.count(len(trials))} trials, whatever their other settings."
     )

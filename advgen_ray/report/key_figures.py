@@ -53,8 +53,13 @@ def key_figures(study: Study) -> list[KeyFigure]:
 
 def _confidence_key(study: Study) -> KeyFigure:
     table = study.tables.confidence
-    detail = f"under {eps_labels(table)[-1]}, over {numbers.count(int(table['count'].iloc[-1]))} training images"
-    r2 = numbers.decimal(table["r2"].iloc[-1])
+    last = table.iloc[-1]
+    low, high = (numbers.decimal(last[f"r2_{end}"]) for end in ("low", "high"))
+    detail = (
+        f"95% interval {low} to {high}; under {eps_labels(table)[-1]}, over {numbers.count(int(last['count']))} "
+        "training images"
+    )
+    r2 = numbers.decimal(last["r2"])
     return KeyFigure("Confidence explained by distance", r2, "r²", detail, "", None, published.R_SQUARED)
 
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from advgen_ray.analysis.means import half_width
 from advgen_ray.report import numbers
 from advgen_ray.report.ablation_words import OBJECTIVES, by_kind, written_value
 from advgen_ray.report.blocks import Panel
@@ -22,7 +23,6 @@ COLORS, FAINT = "cividis", "#8b8f94"
 MAX_TICKS = 7
 VALIDITY_TICKS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 MARKED = {"base": ("recipe", (30, -52)), "paper": ("paper", (4, -46))}  # where from the point the word stands
-Z = 1.96  # standard errors in half of a 95% interval
 
 
 def front_panel(trials: pd.DataFrame, distance: str, color_by: str) -> Panel:
@@ -159,10 +159,10 @@ def _places(values: Sequence[Any]) -> Mapping[Any, float]:
 
 
 def _half_widths(line: pd.DataFrame, name: str) -> np.ndarray:
-    """Below and above ``[2, N]``: the binomial interval of validity, the normal one of a mean over sources."""
+    """Below and above ``[2, N]``: 95% over sources."""
     if name == "validity":
         return np.array([line[name] - line["validity_low"], line["validity_high"] - line[name]]).clip(0)
-    return Z * np.array([line[name.replace("_mean", "_se")]] * 2, dtype=float)
+    return np.array([half_width(line[name.replace("_mean", "_se")], line["num_sources"])] * 2)
 
 
 def _marker(label: str) -> str:

@@ -1,82 +1,15 @@
-"""What adversarial training costs and where: robustness, accuracy on counterfactuals, confidence by distance."""
-
-import math
+"""What adversarial training costs and where: robustness, and confidence by the distance of counterfactuals."""
 
 import pandas as pd
 
 from advgen_ray.analysis import published
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Figure, Section, Table
-from advgen_ray.report.plots_classifiers import accuracy_by_eps, confidence_panels, source_label_by_eps
+from advgen_ray.report.plots_classifiers import confidence_panels
 from advgen_ray.report.plots_training import training_panel
 from advgen_ray.report.study import Study, eps_labels
 
 CURVES = (("loss", "training loss", False), ("train_accuracy", "accuracy in training", True))
-
-
-def effect_section(study: Study) -> Section:
-    """The papers' effect: robust models no longer follow small changes of meaning (C7)."""
-    table = study.tables.accuracy
-    num_same, num_different = int(table["same_class_count"].max()), int(table["different_class_count"].max())
-    figure = Figure(
-        "Accuracy on counterfactuals, by training radius",
-        f"Left: accuracy on {numbers.count(int(table['clean_count'].max()))} clean sources, "
-        f"{numbers.count(num_same)} same-class and {numbers.count(num_different)} different-class counterfactuals of "
-        f"them. Right: how often a classifier that is right on the source still names the source's class on a "
-        f"different-class counterfactual. Bars: 95% binomial intervals. As figure 4 of Yeats et al. (CIFAR-10, SVHN).",
-        [accuracy_by_eps(table), source_label_by_eps(table)],
-        size="wide",
-    )
-    blocks: list[Block] = [figure, _accuracy_table(table, num_same, num_different)]
-    return Section("effect", "What robust models make of them", _effect_sentences(study), blocks)
-
-
-def _accuracy_table(table: pd.DataFrame, num_same: int, num_different: int) -> Table:
-    rows = [
-        [
-            label,
-            numbers.percent(row["clean_accuracy"]),
-            numbers.with_interval(row["same_class_accuracy"], row["same_class_low"], row["same_class_high"]),
-            numbers.with_interval(
-                row["different_class_accuracy"], row["different_class_low"], row["different_class_high"]
-            ),
-            numbers.signed_points(row["different_class_accuracy"] - row["same_class_accuracy"]),
-            numbers.with_interval(row["source_label_rate"], row["source_label_low"], row["source_label_high"]),
-            numbers.count(int(row["source_label_count"])),
-        ]
-        for label, (_, row) in zip(eps_labels(table), table.iterrows(), strict=True)
-    ]
-    columns = [
-        "Training",
-        "clean sources",
-        "same-class CEs",
-        "different-class CEs",
-        "change, points",
-        "source label",
-        "n",
-    ]
-    caption = (
-        f"n = {numbers.count(num_same)} same-class and {numbers.count(num_different)} different-class counterfactuals; "
-        "the last column counts those whose source was classified correctly, on which the source label's rate rests."
-    )
-    return Table("Accuracy on counterfactuals", caption, columns, rows)
-
-
-def _effect_sentences(study: Study) -> list[str]:
-    effect, table = study.tables.effect, study.tables.accuracy
-    robust, standard = eps_labels(table)[-1], eps_labels(table)[0]
-    comparison = f"{numbers.points(effect.value)} {'more' if effect.value > 0 else 'less'} accuracy than"
-    if not math.isfinite(effect.value):
-        comparison = "an unknown amount of accuracy (no sample) beside"
-    interval = f"95% interval {numbers.signed_points(effect.low)} to {numbers.signed_points(effect.high)} points"
-    verdict = "which excludes 0" if effect.low > 0 or effect.high < 0 else "which includes 0"
-    first, last = table["source_label_rate"].iloc[0], table["source_label_rate"].iloc[-1]
-    return [
-        f"From same-class to different-class counterfactuals the most robust model ({robust}) loses {comparison} the "
-        f"standard one ({interval}, {verdict}; {numbers.count(effect.num_sources)} sources).",
-        f"Right on the source, it names the source's class on {numbers.percent(last)} of the different-class "
-        f"counterfactuals; the standard model ({standard}) does on {numbers.percent(first)}.",
-    ]
 
 
 def confidence_section(study: Study) -> Section:
@@ -92,7 +25,8 @@ def confidence_section(study: Study) -> Section:
     rows = [
         [
             label,
-            numbers.decimal(row["r2"]),
+            numbers.decimal_interval(row["r2"], row["r2_low"], row["r2_high"]),
+            numbers.signed(row["correlation"]),
             numbers.signed(row["slope"], 3),
             numbers.decimal(row["r2_label_confidence"]),
             numbers.count(int(row["num_incorrect"])),
@@ -104,7 +38,8 @@ def confidence_section(study: Study) -> Section:
     ]
     columns = [
         "Training",
-        "r²",
+        "r² (95%)",
+        "r",
         "slope",
         "r², true label's softmax",
         "wrong",
@@ -112,7 +47,11 @@ def confidence_section(study: Study) -> Section:
         "distance, wrong",
         "n",
     ]
-    caption = f"Slope: confidence per unit of L2. n/a: nothing varies, or no sample. Published: {published.R_SQUARED}."
+    caption = (
+        "r²: of confidence and mean distance, with a 95% interval over resampled images, which says nothing of other "
+        "models. r: its root, with the sign. Slope: confidence per unit of L2. n/a: nothing varies, or no sample. "
+        f"Published: {published.R_SQUARED}."
+    )
     return Section(
         "confidence", "Confidence near counterfactuals", _confidence_sentences(study),
         [figure, Table("Confidence and distance", caption, columns, rows)],
@@ -123,9 +62,9 @@ def _confidence_sentences(study: Study) -> list[str]:
     table = study.tables.confidence
     last, label = table.iloc[-1], eps_labels(table)[-1]
     sentences = [
-        f"The distance of an image's counterfactuals explains {numbers.percent(last['r2'])} of the variance of the "
-        f"most robust model's confidence ({label}), and {numbers.percent(table['r2'].iloc[0])} of the standard model's "
-        f"(n = {numbers.count(int(last['count']))} each)."
+        f"The distance of an image's counterfactuals explains {_explained(last)} of the variance of the confidence of "
+        f"the model of the largest training radius ({label}), and {_explained(table.iloc[0])} of the standard model's "
+        f"(95% intervals over images, n = {numbers.count(int(last['count']))} each)."
     ]
     if last["num_incorrect"] and last["num_incorrect"] < last["count"]:
         gap = last["mean_distance_correct"] - last["mean_distance_incorrect"]
@@ -136,6 +75,10 @@ def _confidence_sentences(study: Study) -> list[str]:
     else:
         sentences.append(f"It gets {'none' if not last['num_incorrect'] else 'all'} of these training images wrong.")
     return sentences
+
+
+def _explained(row: pd.Series) -> str:
+    return numbers.with_interval(row["r2"], row["r2_low"], row["r2_high"])
 
 
 def robustness_section(study: Study) -> Section:

@@ -46,8 +46,8 @@ def distance_section(study: Study) -> Section:
         Figure(
             "Whether standard models see the target",
             "Share of the same counterfactuals on which the judge, and the study's own standard model, predict the "
-            "target, with 95% binomial intervals. As figure 6 of Yeats et al.; there too a set made by gradients may "
-            "convince without changing what is seen.",
+            "target, with 95% intervals over sources. As figure 6 of Yeats et al.; there too a set made by gradients "
+            "may convince without changing what is seen.",
             [accuracy_by_kind(quality)],
             size="wide",
         ),
@@ -104,7 +104,7 @@ def _quality(study: Study) -> Table:
     return Table(
         "Quality by the way they are made",
         "Different-class counterfactuals of the sources that all kinds share. Validity: the judge predicts the target "
-        "(95% binomial interval). L0 counts pixels changed by more than 0.02. " + _realism_words(study),
+        "(95% interval over sources). L0 counts pixels changed by more than 0.02. " + _realism_words(study),
         ["Kind", "n", "mean L2", "median L2", "mean L0", "mean L2, same class", "validity (judge)", "standard model",
          "Fréchet (judge's logits)"],
         rows,

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from advgen_ray.report.blocks import Section
 from advgen_ray.report.key_figures import answer, key_figures, what_was_run
 from advgen_ray.report.page import Page
-from advgen_ray.report.sections_classifiers import confidence_section, effect_section, robustness_section
+from advgen_ray.report.sections_classifiers import confidence_section, robustness_section
 from advgen_ray.report.sections_counterfactuals import distance_classifier_section, distance_section, grid_section
+from advgen_ray.report.sections_effect import effect_section
 from advgen_ray.report.sections_energy import detector_section, energy_section
 from advgen_ray.report.sections_generators import chain_section, classifiers_section, neighborhood_section
 from advgen_ray.report.sections_runs import runs_section, words_section

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import stdtrit
 
 from advgen_ray.analysis.ce_ablation import (
     DISTANCES,
@@ -18,7 +19,7 @@ from advgen_ray.analysis.ce_ablation import (
     slice_of,
     with_front,
 )
-from advgen_ray.analysis.proportion import Proportion
+from advgen_ray.analysis.proportion import wilson
 
 KEYS = ("kind", "sigma", "w")
 BASE = {"kind": "b", "sigma": 0.2, "w": 4.0}
@@ -57,7 +58,10 @@ def test_measures_by_hand() -> None:
     found = measures(_rows())
     assert set(found) == set(MEASURES)
     assert (found["count"], found["num_sources"]) == (4, 2)
-    assert (found["validity"], found["validity_low"], found["validity_high"]) == (0.75, *Proportion(3, 4).interval)
+    # Shares of 1/2 and 1: the design effect of two sources is 1, their Student's t is of one degree of freedom.
+    ends = wilson(0.75, 4 * (stdtrit(3, 0.975) / stdtrit(1, 0.975)) ** 2)
+    assert found["validity"] == 0.75
+    assert (found["validity_low"], found["validity_high"]) == pytest.approx(ends)
     assert found["l2_mean"] == 3.0
     # The sources' means are 1.5 and 4.5: deviation sqrt(4.5) with n - 1, over sqrt(2).
     assert found["l2_se"] == pytest.approx(1.5)

@@ -5,6 +5,8 @@ import math
 import pytest
 
 from advgen_ray.analysis.ce_accuracy import accuracy_on_counterfactuals, judged, measure_effect
+from advgen_ray.analysis.clustered import clustered_share
+from advgen_ray.analysis.proportion import Proportion
 
 SOURCES = [
     ("s0", 0, 0, 1.0),
@@ -49,6 +51,17 @@ def test_accuracies_counts_and_source_label_rate(energies, counterfactuals):
     assert (robust["same_class_count"], robust["different_class_count"], robust["clean_count"]) == (2, 4, 2)
     assert (standard["source_label_rate"], robust["source_label_rate"]) == (0.0, 0.75)
     assert robust["source_label_count"] == 4
+    assert table["effect"].tolist() == [0.0, 0.75]
+
+
+def test_intervals_of_counterfactuals_count_sources_and_those_of_sources_images(energies, counterfactuals):
+    """Both CEs of s0 are missed, both of s1 are right: as of two samples, not of four."""
+    rows = scored("standard", 0.0, [0, 0, 0, 1, 0, 2])
+    row = accuracy_on_counterfactuals(energies(rows), ["standard"], counterfactuals(SOURCES)).iloc[0]
+    ends = clustered_share([False, False, True, True], ["s0", "s0", "s1", "s1"]).interval
+    assert (row["different_class_low"], row["different_class_high"]) == ends
+    assert ends[0] < Proportion(1, 2).interval[0] < Proportion(2, 4).interval[0]
+    assert (row["clean_low"], row["clean_high"]) == Proportion(2, 2).interval
 
 
 def test_source_label_rate_counts_only_correct_sources(energies, counterfactuals):
@@ -80,8 +93,9 @@ def test_effect_is_the_difference_of_drops(energies, counterfactuals):
     assert (effect.robust, effect.standard) == ("robust", "standard")
     assert (effect.robust_drop, effect.standard_drop, effect.value) == (0.75, 0.0, 0.75)
     # By hand: s0 has 1 of 2 right, s1 0 of 2, the mean is .25; to first order the drop's error has the shares
-    # (2 * .25 - 1) / 4 and (2 * .25 - 0) / 4, so its variance is (1/8)^2 * 2 * 2 sources / (2 - 1).
-    assert effect.high - effect.value == pytest.approx(1.959964 * math.sqrt(2 * (1 / 8) ** 2 * 2))
+    # (2 * .25 - 1) / 4 and (2 * .25 - 0) / 4, so its variance is (1/8)^2 * 2 * 2 sources / (2 - 1). Student's t of one
+    # degree of freedom is tan(.475 pi).
+    assert effect.high - effect.value == pytest.approx(math.tan(0.475 * math.pi) * math.sqrt(2 * (1 / 8) ** 2 * 2))
     assert effect.value - effect.low == pytest.approx(effect.high - effect.value)
     assert effect.num_sources == 2
 

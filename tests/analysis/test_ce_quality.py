@@ -4,7 +4,13 @@ import math
 
 import pytest
 
-from advgen_ray.analysis.ce_quality import class_distances, over_common_sources, quality_table, validity
+from advgen_ray.analysis.ce_quality import (
+    class_distances,
+    over_common_sources,
+    quality_table,
+    sources_in_reach,
+    validity,
+)
 
 ROWS = [("a", 0, 0, 1.0), ("a", 0, 1, 2.0), ("b", 1, 0, 4.0), ("b", 1, 1, 1.5)]
 
@@ -25,7 +31,16 @@ def opinions(predictions, classifier="judge", name="main"):
 
 def test_validity_is_over_different_class_only(energies, counterfactuals):
     rate = validity(energies(opinions([5, 1, 1, 5])), "judge", counterfactuals(ROWS))  # both same-class ones are wrong
-    assert (rate.num_hits, rate.count) == (1, 2)
+    assert (rate.value, rate.count, rate.num_clusters) == (0.5, 2, 2)
+
+
+def test_reach_counts_sources_whose_nearest_valid_change_of_class_is_near_enough(energies, counterfactuals):
+    """Of a: at 2, valid. Of b: at 4, valid; its same-class CE at 1.5 is of no other class."""
+    both = energies(opinions([0, 1, 0, 1]))
+    reach = [sources_in_reach(both, "judge", counterfactuals(ROWS), radius) for radius in (0.0, 1.9, 2.0, 4.0)]
+    assert [(one.num_hits, one.count) for one in reach] == [(0, 2), (0, 2), (1, 2), (2, 2)]
+    rejected = energies(opinions([0, 5, 0, 1]))
+    assert sources_in_reach(rejected, "judge", counterfactuals(ROWS), 4.0).num_hits == 1
 
 
 def test_table_by_hand(energies, counterfactuals):

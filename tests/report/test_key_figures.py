@@ -36,6 +36,12 @@ def test_targets_are_judged_by_the_numbers(study):
     assert len(keys) == 5
 
 
+def test_r2_stands_with_its_interval(study):
+    key, last = key_figures(study)[4], study.tables.confidence.iloc[-1]
+    assert last["r2_low"] < last["r2"] < last["r2_high"]
+    assert f"95% interval {last['r2_low']:.2f} to {last['r2_high']:.2f}" in key.detail
+
+
 def test_another_data_set_has_no_targets(retold):
     assert all(key.reached is None and not key.target for key in key_figures(retold(data_name="svhn")))
 
