@@ -13,6 +13,7 @@ from advgen_ray.config import ReproduceConfig, resolve
 from advgen_ray.config.programs import JOBS
 from advgen_ray.costs.plan import plan
 from advgen_ray.training.foreign_denoisers import DenoiserCard
+from tests import shown_of_the_demo
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -62,9 +63,37 @@ def test_no_folder_is_left_out_of_the_tree():
 def test_the_price_of_the_documents_scale_is_the_one_that_the_dry_run_says():
     told = plan(ReproduceConfig(scale="paper"))
     whole, rows = told["total"], {row["row"]: row for row in told["rows"]}
-    section = " ".join(README.split("## Row by row")[1].split("## Run one job")[0].split())
+    section = " ".join(README.split("## Row by row")[1].split("\n## ")[0].split())
     evaluations = f"{whole['evaluations']:.1e}".replace("e+", "e")
     assert f"all rows take {evaluations} evaluations of networks at most: {whole['gpu_hours']:.0f} hours" in section
     assert f"{whole['gigabytes']:.0f} GB, {whole['price']:.0f} at 2 an hour" in section
     study, worst_case = (f"{rows[row]['gpu_hours']:.0f}" for row in ("A1", "D7"))
     assert f"is {study} of these hours, worst-case OOD detection (D7) {worst_case}." in section
+
+
+def test_the_figures_of_the_demo_stand_between_their_marks_and_are_those_of_a_summary():
+    model = {"eps": 0.0, "clean_accuracy": 0.5, "pgd_accuracy": 0.25}
+    summary = {
+        "classifiers": [model],
+        "robust_on_counterfactuals": [
+            {"same_class_accuracy": 1.0, "different_class_accuracy": 0.125, "source_label_rate": 0.0625}
+        ],
+        "confidence_vs_distance": [{"r2": 0.28, "r2_low": 0.15, "r2_high": 0.43}],
+        "effect": {"value": 0.167, "low": -0.02, "high": 0.3},
+        "counterfactuals": {
+            "validity_different_class": 0.958, "validity_low": 0.9, "validity_high": 0.97,
+            "count_different_class": 1800, "mean_l2_different_class": 1.92, "mean_l2_same_class": 0.66,
+        },
+        "distance_classifier": {"accuracy": 0.95, "count": 60},
+        "energy_detector": {"detection_rate": 0.8, "false_positive_rate": 0.1, "attack_eps": 2.0},
+    }  # fmt: skip
+    told = shown_of_the_demo.figures(summary)
+    assert "| 0 | 50.0% | 25.0% | 100.0% | 12.5% | 6.2% | .28 (.15 to .43) |" in told
+    assert "16.7 points more" in told
+    assert "-2.0 to +30.0" in told
+    assert "57 of 60" in told
+    text = shown_of_the_demo.placed(README, told)
+    assert told in text
+    assert shown_of_the_demo.placed(text, told) == text
+    with pytest.raises(ValueError, match="expected one"):
+        shown_of_the_demo.placed("# No place", told)
