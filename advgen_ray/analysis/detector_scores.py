@@ -15,29 +15,6 @@ from advgen_ray.detection.logistic import fit_logistic
 
 
 @dataclass(frozen=True)
-class PublishedRates:
-    """One row of a published table; rates in fractions."""
-
-    data: str
-    detector: str
-    attack: str
-    detection_rate: float
-    false_positive_rate: float
-    quoted: bool = False  # there from Aldahdooh et al. 2022, not run
-    misprinted: bool = False  # the false positive rate; here that of the authors' notebook
-
-
-S003_TABLE_1 = (
-    PublishedRates("imagenette", "Energy", "PGD (8/255)", 0.9824, 0.0137),
-    PublishedRates("imagenette", "Energy", "PGD (16/255)", 0.996, 0.0),
-    PublishedRates("CIFAR-10", "Energy", "PGD (8/255)", 0.9838, 0.0167, misprinted=True),  # printed: .0162, the misses
-    PublishedRates("CIFAR-10", "Energy", "APGD (8/255)", 0.8545, 0.0119),
-    PublishedRates("CIFAR-10", "KD+BU", "PGD (8/255)", 0.9227, 0.0096, quoted=True),
-    PublishedRates("CIFAR-10", "LID", "PGD (8/255)", 0.9439, 0.0181, quoted=True),
-)
-
-
-@dataclass(frozen=True)
 class DetectorInputs:
     """What was stored of the same images in every version: ``half``, ``correct``, ``energy_x`` and detector columns.
 

@@ -12,6 +12,11 @@ class PublishedOOD:
     standard: dict[str, tuple[float | None, ...]]
     worst: dict[str, tuple[float | None, ...]]
 
+    def auroc(self, model: str, image_set: str, at_worst: bool) -> float | None:
+        """Of one model on one set; None where none is printed."""
+        row = (self.worst if at_worst else self.standard).get(image_set)
+        return row[self.columns.index(model)] if row and model in self.columns else None
+
 
 S004_CIFAR10 = PublishedOOD(
     "Yin 2022, table 3.12: ResNet-50 against Tiny Images, APGD as Augustin et al. (100 steps, 5 restarts, L2 1); OE, "

@@ -18,8 +18,8 @@ S004: dict[str, tuple[PublishedSamples, ...]] = {
         PublishedSamples(
             "binary AT, 50,000 samples from 80 Million Tiny Images (T2.5, T2.11)", "32 x 0.2", 13.21, 9.10
         ),
-        PublishedSamples("the same (T2.11)", "64 x 0.1", 13.07),
-        PublishedSamples("the same (T2.11)", "16 x 0.4", 13.49),
+        PublishedSamples("binary AT, the same number (T2.11)", "64 x 0.1", 13.07),
+        PublishedSamples("binary AT, the same number (T2.11)", "16 x 0.4", 13.49),
         PublishedSamples("generative classifier, class Gaussians (T3.15)", "l2, 7 x 1", 50.38),
         PublishedSamples("softmax robust classifier, class Gaussians (T3.15)", "l2, 7 x 1", 61.84),
         PublishedSamples("generative classifier, class Gaussians (T3.15)", "l2, 10 x 1", 54.78),

@@ -8,7 +8,8 @@ import pandas as pd
 import yaml
 
 from advgen_ray.analysis.detector_comparison import energy_separation
-from advgen_ray.analysis.detector_scores import S003_TABLE_1, Comparison, DetectorInputs, PublishedRates
+from advgen_ray.analysis.detector_scores import Comparison, DetectorInputs
+from advgen_ray.analysis.published_detection import ON_CIFAR10, S003_TABLE_1, PublishedRates
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
@@ -166,7 +167,7 @@ def _published(one: PublishedRates) -> list[str]:
 
 
 def _key_figure(row: pd.Series) -> KeyFigure:
-    published = next((one for one in S003_TABLE_1 if (one.detector, one.data) == (row["detector"], "CIFAR-10")), None)
+    published = ON_CIFAR10.get(row["detector"])
     beside = ""
     if published:
         quoted = ", quoted there from Aldahdooh et al. 2022" if published.quoted else ""

@@ -9,24 +9,13 @@ import pandas as pd
 import yaml
 
 from advgen_ray.analysis.distortion import DISSERTATION, NEAREST, SEARCHES
+from advgen_ray.analysis.published_detection import S004_DISTORTION, PublishedDistortion
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_distortion import distance_panel, distortion_pictures, reached_panel
 
 COLUMNS = ["Detection, search", "found", "mean", "quartiles", "mean, the others at the diagonal", "n"]
-PUBLISHED = {
-    "mnist": [
-        ["Generative, detectors trained in Linf 0.3", "", "4.40", "", "", ""],
-        ["Generative, detectors trained in Linf 0.5", "", "5.65", "", "", ""],
-        ["State of the art before it", "", "3.68", "", "", ""],
-    ],
-    "cifar10": [
-        ["Generative, detectors trained in Linf 8/255", "", "1.5", "", "", ""],
-        ["State of the art before it", "", "1.1", "", "", ""],
-    ],
-}
-PUBLISHED_TABLES = {"mnist": "Yin 2022, table 3.6", "cifar10": "Yin 2022, table 3.11"}
 
 
 @dataclass(frozen=True)
@@ -77,6 +66,7 @@ def _distances_section(
         "Thresholds: " + ", ".join(f"{method} {numbers.decimal(value)}" for method, value in thresholds.items()) + ".",
         *_missing(found),
     ]
+    published = S004_DISTORTION.get(name)
     both = {method: one for (method, search), one in results.distances.items() if search == NEAREST}
     return Section(
         "distances",
@@ -97,8 +87,8 @@ def _distances_section(
                 f"beyond which there is no image. Quartiles are over all images. {_published_note(name)}",
                 COLUMNS,
                 [_cells(row) for row in found],
-                context=PUBLISHED.get(name, []),
-                context_title=PUBLISHED_TABLES.get(name, ""),
+                context=_published(published) if published else [],
+                context_title=published.table if published else "",
             ),
         ],
     )
@@ -112,6 +102,13 @@ def _pictures_section(results: Distortions) -> Section:
         size="full",
     )
     return Section("pictures", "What they become", [], [figure])
+
+
+def _published(one: PublishedDistortion) -> list[list[str]]:
+    return [
+        [what[0].upper() + what[1:], "", numbers.decimal(value, one.decimals), "", "", ""]
+        for what, value in one.named.items()
+    ]
 
 
 def _published_note(name: str) -> str:
@@ -152,8 +149,10 @@ def _key_figure(method: str, row: Mapping[str, Any], theirs: Mapping[str, Any], 
         f"mean over the {numbers.percent(row['found'])} found; by the dissertation's search alone "
         f"{numbers.decimal(theirs['mean'])} over {numbers.percent(theirs['found'])}"
     )
-    published = {"mnist": "4.40, MNIST (Yin 2022, table 3.6)", "cifar10": "1.5, CIFAR-10 (Yin 2022, table 3.11)"}
-    beside = published.get(name, "") if method == "generative" else ""
+    beside, published = "", S004_DISTORTION.get(name)
+    if published and method == "generative":
+        value = numbers.decimal(next(iter(published.own.values())), published.decimals)
+        beside = f"{value}, {published.data} ({published.table})"
     return KeyFigure(f"{method.capitalize()} detection", numbers.decimal(row["mean"]), "L2", detail, "", None, beside)
 
 

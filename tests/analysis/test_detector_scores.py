@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 
 from advgen_ray.analysis.detector_scores import (
-    S003_TABLE_1,
     DetectorInputs,
     compare,
     detector_inputs,
     names_of,
     only_fooled,
 )
+from advgen_ray.analysis.published_detection import S003_TABLE_1
 from advgen_ray.detection.energy_detector import detection_score, fit_threshold, rates
 from advgen_ray.detection.logistic import fit_logistic
 
