@@ -31,7 +31,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED)  ## ratios against named peers, into runs/bench.json; ONLY=name,name runs some
+bench: $(INSTALLED)  ## ratios against named peers and limits, into runs/bench.md; ONLY=name,name runs some
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[bench]"
 	$(BIN)/python -m tests.benchmarks.run $(if $(ONLY),--only $(ONLY))
 

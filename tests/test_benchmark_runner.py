@@ -9,6 +9,7 @@ import pytest
 
 from tests.benchmarks import run as runner
 from tests.benchmarks.footprint import Footprint
+from tests.benchmarks.limits import Benchmark
 from tests.benchmarks.measure import interleaved, median_and_spread
 
 
@@ -31,7 +32,7 @@ def broken() -> list[dict[str, object]]:
 @pytest.fixture(autouse=True)
 def _three_benchmarks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    names = {name: f"{__name__}:{name}" for name in ("broken", "good", "family")}
+    names = {name: Benchmark(f"{__name__}:{name}", "<= 1", "the rest") for name in ("broken", "good", "family")}
     monkeypatch.setattr(runner, "BENCHMARKS", names)
 
 
@@ -54,6 +55,9 @@ def test_only_keeps_the_other_rows_and_drops_what_it_no_longer_makes() -> None:
     Path("runs/bench.json").write_text(json.dumps(former))
     assert runner.main(["--only", "family_a"]) == 0  # a row's name runs the benchmark that makes it
     assert kept() == {"good": 9.0, "other": 9.0, "family_b": 1.0}
+    told = Path("runs/bench.md").read_text().splitlines()
+    assert told[-1] == "| family_b | 1.000 | 0.100 | <= 1 | 2 images/s | a loop | the rest |"
+    assert len(told) == 2 + 3, "those of former runs too"
 
 
 def test_a_row_that_later_readers_could_not_use_is_a_failure(
@@ -73,8 +77,8 @@ def test_an_unknown_name_runs_nothing(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_the_names_of_the_listing_can_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    for target in runner.BENCHMARKS.values():
-        assert callable(runner.load(target))
+    for one in runner.BENCHMARKS.values():
+        assert callable(runner.load(one.measure))
 
 
 def test_both_sides_are_measured_in_turn() -> None:

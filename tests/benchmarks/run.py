@@ -1,4 +1,4 @@
-"""Runs the benchmarks, prints their table and joins their rows into runs/bench.json."""
+"""Runs the benchmarks, prints their table and joins their rows into runs/bench.json and runs/bench.md."""
 
 import argparse
 import difflib
@@ -12,33 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-OUTPUT = Path("runs/bench.json")
-WORDS, NUMBERS = ("name", "unit", "against"), ("ratio", "value", "spread")  # what every row has; more may be added
+from tests.benchmarks.limits import BENCHMARKS
 
-# Name, or prefix of the names, of the rows -> the function that measures them and returns them.
-BENCHMARKS: dict[str, str] = {
-    "pgd_vs_passes": "tests.benchmarks.pgd:pgd_vs_passes",
-    "train_step_vs_loop": "tests.benchmarks.training:train_step_vs_loop",
-    "binary_train_vs_loop": "tests.benchmarks.training:binary_train_vs_loop",
-    "synthesis_rate": "tests.benchmarks.synthesis:synthesis_rate",
-    "generation_vs_loop": "tests.benchmarks.generation:generation_vs_loop",
-    "generation_rate": "tests.benchmarks.rate:generation_rate",
-    "generation_two_actors": "tests.benchmarks.scaling:generation_two_actors",
-    "simulated_actors": "tests.benchmarks.scaling:simulated_actors",
-    "s3_vs_local": "tests.benchmarks.service:s3_vs_local",
-    "job_start": "tests.benchmarks.service:job_start",
-    "ce_200k_driver_memory": "tests.benchmarks.scale:ce_200k_driver_memory",
-    "sampler": "tests.benchmarks.samplers:samplers",
-    "bf16_counterfactuals": "tests.benchmarks.samplers:bf16_counterfactuals",
-    "ce_evaluations": "tests.benchmarks.evaluations:ce_evaluations",
-    "more_ce_evaluations": "tests.benchmarks.evaluations:more_ce_evaluations",
-    "mnist_ce_evaluations": "tests.benchmarks.evaluations:mnist_ce_evaluations",
-    "more_mnist_ce_evaluations": "tests.benchmarks.evaluations:more_mnist_ce_evaluations",
-    "autoattack_vs_pyautoattack": "tests.benchmarks.attacks:autoattack_vs_pyautoattack",
-    "pgd_vs_foolbox": "tests.benchmarks.attacks:pgd_vs_foolbox",
-    "explorer": "tests.benchmarks.explorer:explorer",
-    "exact_score_vs_hardtanh": "tests.benchmarks.samplers:exact_score_vs_hardtanh",
-}
+OUTPUT, DOCUMENT = Path("runs/bench.json"), Path("runs/bench.md")
+WORDS, NUMBERS = ("name", "unit", "against"), ("ratio", "value", "spread")  # what every row has; more may be added
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,7 +51,7 @@ def run(names: list[str], output: Path = OUTPUT) -> list[str]:
         print(f"[{position}/{len(names)}] {name} ...", flush=True)
         begin = time.monotonic()
         try:
-            rows = [complete(row) for row in load(BENCHMARKS[name])()]
+            rows = [complete(row) for row in load(BENCHMARKS[name].measure)()]
         except Exception:
             traceback.print_exc()
             failed.append(name)
@@ -83,6 +60,8 @@ def run(names: list[str], output: Path = OUTPUT) -> list[str]:
         measured += rows
         store(join(stored(output), name, rows), output)
     print(table(measured))
+    if measured:
+        DOCUMENT.write_text(document(stored(output)))
     return failed
 
 
@@ -140,6 +119,18 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+def document(rows: list[dict[str, Any]]) -> str:
+    """All rows there are as Markdown: each beside its peer and its limit, and what lies between."""
+    lines = ["| benchmark | ratio | spread | limit | value | against | between ours and the limit |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for row in rows:
+        name = benchmark_of(row["name"])
+        limit, between = (BENCHMARKS[name].limit, BENCHMARKS[name].between) if name else ("", "")
+        figures = (f"{row['ratio']:.3f}", f"{row['spread']:.3f}", limit, f"{row['value']:.4g} {row['unit']}")
+        lines.append(f"| {' | '.join((row['name'], *figures, row['against'], between))} |")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
