@@ -55,28 +55,33 @@ class L1:
         """
         return project_l1(x_adv, x, self.eps)
 
-    def random_start(self, x: Tensor, noise: Tensor) -> Tensor:
-        """Uniform in the ball, then clipped to [0, 1].
+    def random_start(self, x: Tensor, noise: Tensor, num_free: Tensor | None = None) -> Tensor:
+        """Uniform in the ball, then clipped to [0, 1]; ``x`` itself where the noise is zero.
 
+        ``num_free`` ``[N]``: of how many elements D the noise is where the others are zero (``Inside``), else of all.
         ``e = -log(2 Phi(-|noise|))`` is exponential and independent of the sign of the noise, so that with their sum
         ``s`` the direction ``sign(noise) e / s`` is uniform on the surface and ``u = P(Gamma_D <= s)`` uniform on
         [0, 1] and independent of it: ``eps u^(1/D) sign(noise) e / s`` is uniform in the D-dimensional ball.
         """
         exponential = -(torch.special.log_ndtr(-noise.double().abs()) + math.log(2))
         total = exponential.flatten(1).sum(dim=1).view(-1, *(1,) * (noise.dim() - 1))
-        num_elements = noise[0].numel()
-        u = torch.special.gammainc(torch.full_like(total, num_elements), total)
-        delta = noise.sign() * (exponential * (self.eps * u.pow(1 / num_elements) / total)).to(noise.dtype)
+        dimension = _dimension(noise, num_free)
+        u = torch.special.gammainc(dimension, total)
+        scale = self.eps * u.pow(1 / dimension) / torch.where(total == 0, 1.0, total)
+        delta = noise.sign() * (exponential * scale).to(noise.dtype)
         return self.project(x + delta, x)
 
     def surface_start(self, x: Tensor, noise: Tensor) -> Tensor:
         """The projection of ``x + noise``: the noise is far outside, and its largest elements remain."""
         return self.project(x + noise, x)
 
-    def step(self, gradient: Tensor, x_adv: Tensor) -> Tensor:
-        """``sign(gradient)`` on the largest elements, divided by their number; elements that the box stops rest."""
-        num_moved = max(1, int(self.step_share * gradient[0].numel()))
-        return sparse_step(gradient, x_adv, torch.full((len(gradient),), num_moved, device=gradient.device))
+    def step(self, gradient: Tensor, x_adv: Tensor, num_free: Tensor | None = None) -> Tensor:
+        """``sign(gradient)`` on the largest elements, divided by their number; elements that the box stops rest.
+
+        ``num_free`` ``[N]``: of how many elements ``step_share`` is a share (``Inside``), else of all.
+        """
+        num_moved = (self.step_share * _dimension(gradient, num_free)).flatten().long().clamp_(min=1)
+        return sparse_step(gradient, x_adv, num_moved)
 
     def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
         """``|x_adv - x|_1``."""
@@ -105,16 +110,16 @@ class L2:
         shortened = torch.addcmul(x, delta, radius_within_rounding(self.eps, x) / norm)
         return torch.where(norm > self.eps, shortened, x_adv).clamp_(0.0, 1.0)
 
-    def random_start(self, x: Tensor, noise: Tensor) -> Tensor:
-        """Uniform in the ball, then clipped to [0, 1].
+    def random_start(self, x: Tensor, noise: Tensor, num_free: Tensor | None = None) -> Tensor:
+        """Uniform in the ball, then clipped to [0, 1]; ``x`` itself where the noise is zero.
 
+        ``num_free`` ``[N]``: of how many elements D the noise is where the others are zero (``Inside``), else of all.
         ``noise / |noise|`` is uniform on the sphere, and ``u = P(chi2_D <= |noise|^2)`` is uniform on [0, 1]
         and independent of it, so that ``eps u^(1/D) noise / |noise|`` is uniform in the D-dimensional ball.
         """
-        num_elements = noise[0].numel()
-        norm = _l2_norm(noise.double())
-        u = torch.special.gammainc(torch.full_like(norm, num_elements / 2), norm.square() / 2)
-        delta = noise * (self.eps * u.pow(1 / num_elements) / norm).to(noise.dtype)
+        dimension, norm = _dimension(noise, num_free), _l2_norm(noise.double())
+        u = torch.special.gammainc(dimension / 2, norm.square() / 2)
+        delta = noise * (self.eps * u.pow(1 / dimension) / torch.where(norm == 0, 1.0, norm)).to(noise.dtype)
         return self.project(x + delta, x)
 
     def surface_start(self, x: Tensor, noise: Tensor) -> Tensor:
@@ -195,6 +200,14 @@ class Unconstrained:
 def _check_eps(eps: float) -> None:
     if not 0 <= eps < math.inf:  # NaN fails both comparisons
         raise ValueError(f"eps must be zero or positive and finite, got {eps}")
+
+
+def _dimension(x: Tensor, num_free: Tensor | None) -> Tensor:
+    """Of the space that each sample may move in, float64 ``[N, 1, 1, 1]``, at least 1: all elements for None."""
+    shape = (len(x), *(1,) * (x.dim() - 1))
+    if num_free is None:
+        return torch.full(shape, x[0].numel(), dtype=torch.float64, device=x.device)
+    return num_free.double().clamp(min=1.0).view(shape)
 
 
 def _l2_norm(x: Tensor) -> Tensor:

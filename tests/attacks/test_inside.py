@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from advgen_ray.attacks.inside import Inside
 from advgen_ray.attacks.objectives import logit
 from advgen_ray.attacks.pgd import PGD
-from advgen_ray.attacks.threat_model import L1, L2, Linf, ThreatModel, Unconstrained
+from advgen_ray.attacks.threat_model import L1, L2, Ball, Linf, ThreatModel, Unconstrained
 
 BALLS = (L1(0.6), L2(0.3), Linf(0.05), Unconstrained())
 
@@ -22,6 +22,10 @@ def _mask(num_images: int = 3) -> Tensor:
 
 def _images(num_images: int = 3, seed: int = 0) -> Tensor:
     return torch.rand(num_images, 2, 4, 4, generator=torch.Generator().manual_seed(seed))
+
+
+def _normal(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(2))
 
 
 @pytest.mark.parametrize("ball", BALLS, ids=lambda one: type(one).__name__)
@@ -69,13 +73,22 @@ def test_an_ascent_goes_along_the_gradient_of_the_mask_alone() -> None:
     assert len(shown) == 4
 
 
-def test_random_starts_leave_the_rest_alone() -> None:
-    x, noise = _images(), torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(2))
-    for ball in BALLS[:3]:
-        start = Inside(ball, _mask()).random_start(x, noise)
-        assert torch.equal(torch.where(_mask(), 0.0, start), torch.where(_mask(), 0.0, x))
-        assert (ball.distance(start, x) <= ball.eps * (1 + 1e-6)).all()
-        assert (start != x).any()
+@pytest.mark.parametrize("ball", [L1(5.0), L2(0.5), Linf(0.05)], ids=lambda one: type(one).__name__)
+def test_random_starts_and_sparse_steps_are_those_of_the_pixels_that_may_change(ball: Ball) -> None:
+    """Row by row, at sizes where the whole image's dimension would leave every start at the image itself."""
+    x, noise, num_free = torch.full((4, 3, 32, 32), 0.5), _normal(4, 3, 32, 32), [300, 600, 0, 3072]
+    mask = torch.stack([torch.randperm(3072, generator=torch.Generator().manual_seed(i)) < n for i, n in
+                        enumerate(num_free)]).view_as(x)  # fmt: skip
+    inside = Inside(ball, mask)
+    start, step = inside.random_start(x, noise), inside.step(noise, x)
+    for i in (0, 1, 3):
+        cut = [images[i][mask[i]][None] for images in (x, noise, start, step)]
+        assert torch.allclose(cut[2], ball.random_start(cut[0], cut[1]), atol=1e-6)
+        assert torch.allclose(cut[3], ball.step(cut[1], cut[0]), atol=1e-6)
+        assert float(ball.distance(cut[2], cut[0])) > 0.9 * ball.eps, "in 300 dimensions a ball is all surface"
+    for moved, unmoved in ((start, x), (step, torch.zeros_like(x))):
+        assert torch.equal(torch.where(mask, 0.0, moved), torch.where(mask, 0.0, unmoved)), "the third row, too"
+    assert torch.equal(start[3], ball.random_start(x[3:], noise[3:])[0]), "a full mask is none, bit for bit"
 
 
 def _bad() -> list[tuple[Callable[[], object], str]]:

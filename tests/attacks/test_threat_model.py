@@ -86,6 +86,17 @@ def test_eps_zero_gives_the_image(ball: Ball) -> None:
     assert torch.equal(ball.surface_start(x, noise), x)
 
 
+@pytest.mark.parametrize("ball", [L1(0.4), L2(0.4), Linf(0.4)])
+@pytest.mark.parametrize("noise_of_first", [0.0, 1e-20])
+def test_without_noise_a_sample_starts_at_its_image(ball: Ball, noise_of_first: float) -> None:
+    x, noise = torch.full((2, 3, 8, 8), 0.5), _normal(2, 3, 8, 8, seed=1)
+    noise[0] = noise_of_first
+    start = ball.random_start(x, noise)
+    assert torch.equal(start[0], x[0])
+    assert torch.equal(start[1:], ball.random_start(x[1:], noise[1:]))
+    assert not torch.equal(start[1], x[1])
+
+
 def test_l2_start_is_uniform_in_the_ball() -> None:
     num_elements = 12
     x = torch.full((4000, 3, 2, 2), 0.5)
