@@ -13,7 +13,7 @@ from typing import Any
 from advgen_ray.tracking.sender import key_of
 from advgen_ray.tracking.server import check_tracking
 from advgen_ray.tracking.system_metrics import Point, SystemMetrics, wanted
-from advgen_ray.tracking.writer import Writer
+from advgen_ray.tracking.writer import Then, Writer
 
 Tensors = Mapping[str, tuple[str, Sequence[int]]]
 """Dtype and shape by name, -1 for a dimension of any size; a single tensor is called ``""``."""
@@ -21,22 +21,34 @@ Tensors = Mapping[str, tuple[str, Sequence[int]]]
 _active: ContextVar["Run | None"] = ContextVar("active_run", default=None)
 
 
+def check_before_work() -> None:
+    """Raise UserError where the tracking server does not answer; not once a run is open: then that costs no work."""
+    if _active.get() is None:
+        check_tracking()
+
+
 @contextmanager
 def tracked_run(
-    name: str, config: Mapping[str, Any], tags: Mapping[str, str] | None = None, only_unfinished: bool = False
+    name: str,
+    config: Mapping[str, Any],
+    tags: Mapping[str, str] | None = None,
+    *,
+    unless_finished: bool = False,
+    checked: bool = False,
 ) -> Iterator["Run"]:
     """Record what happens inside as one run, nested under the run around it, if any.
 
-    The outermost call checks the tracking server first and raises UserError where it does not answer; its run gets
-    this machine's system metrics; on the way out it waits until everything is written, or stored for later. A run of
-    the same work into the same output that did not finish is continued: "the same" is ``tags["config_digest"]`` (else
-    a digest of the config) and ``config["output"]``; with ``only_unfinished`` nothing is recorded where there is none.
+    The outermost call checks the tracking server first, unless its caller has (``checked``), and raises UserError where
+    it does not answer; its run gets this machine's system metrics; on the way out it waits until everything is written,
+    or stored for later. A run of the same work into the same output that did not finish is continued: "the same" is
+    ``tags["config_digest"]`` (else a digest of the config) and ``config["output"]``; with ``unless_finished`` nothing
+    is recorded where there is one that did, but none that did not.
     """
+    if not checked:
+        check_before_work()
     parent = _active.get()
-    if parent is None:
-        check_tracking()
     writer = parent.writer if parent else Writer()
-    run = Run(writer, parent, name, config, dict(tags or {}), only_unfinished)
+    run = Run(writer, parent, name, config, dict(tags or {}), unless_finished)
     system_metrics = SystemMetrics(run.log_system) if parent is None and wanted() else None
     token = _active.set(run)
     status = "FAILED"
@@ -82,10 +94,14 @@ class _Told:
     def keep(self, content: bytes, name: str = "") -> str:
         return ""
 
-    def submit(self, entry: Mapping[str, Any]) -> None:
-        points = entry.get("points", ())
-        if points:
-            self.hear({name: value for name, value, *_ in points}, points[0][3])
+    def submit(self, entry: Mapping[str, Any], then: Then | None = None) -> None:
+        by_step: dict[int, dict[str, float]] = {}
+        for name, value, _, step in entry.get("points", ()):
+            by_step.setdefault(step, {})[name] = value
+        for step, values in by_step.items():
+            self.hear(values, step)
+        if then:
+            then()
 
 
 class Run:
@@ -98,14 +114,15 @@ class Run:
         name: str,
         config: Mapping[str, Any],
         tags: dict[str, str],
-        only_unfinished: bool = False,
+        unless_finished: bool = False,
     ) -> None:
         self.writer, self.parent, self.name = writer, parent, name
         self.key = uuid.uuid4().hex
+        self._then: Then | None = None
         values = json.loads(json.dumps(config))  # a private copy: the caller may change its own
         everything = _identity(values) | {key: str(value) for key, value in tags.items()}
         opening = {"name": name, "config": values, "tags": everything, "parent": parent.key if parent else None}
-        self._submit("open", **opening, only_unfinished=only_unfinished)
+        self._submit("open", **opening, unless_finished=unless_finished)
 
     @property
     def id(self) -> str:
@@ -154,12 +171,16 @@ class Run:
         """Record a sample of the machine."""
         self._submit("system", points=list(points))
 
+    def once_recorded(self, then: Then) -> None:
+        """Call ``then``, in another thread, once all of the run is in MLflow, its end FINISHED too."""
+        self._then = then
+
     def end(self, status: str) -> None:
         """Close the run as FINISHED, FAILED or KILLED."""
-        self._submit("end", status=status)
+        self._submit("end", self._then if status == "FINISHED" else None, status=status)
 
-    def _submit(self, do: str, **more: Any) -> None:
-        self.writer.submit({"do": do, "run": self.key, **more})
+    def _submit(self, do: str, then: Then | None = None, **more: Any) -> None:
+        self.writer.submit({"do": do, "run": self.key, **more}, then)
 
 
 def _identity(config: Mapping[str, Any]) -> dict[str, str]:

@@ -77,7 +77,7 @@ class Sender:
             tags["mlflow.parentRunId"] = self.ids[entry["parent"]]
         tags["run_key"] = entry["run"]
         former = self._unfinished(entry["name"], tags)
-        if not former and entry.get("only_unfinished"):
+        if not former and entry.get("unless_finished") and self._same_work(entry["name"], tags, "= 'FINISHED'"):
             return  # and what comes of this run is not sent
         if former:
             run_id = former.info.run_id
@@ -96,14 +96,17 @@ class Sender:
 
         Or of this very run, where the server opened it and its answer was lost.
         """
+        parent = tags.get("mlflow.parentRunId")
+        found = self._same_work(name, tags, "!= 'FINISHED'")
+        return next((run for run in found if run.data.tags.get("mlflow.parentRunId") == parent), None)
+
+    def _same_work(self, name: str, tags: dict[str, str], status: str) -> Any:
+        """The latest runs that computed the same into the same output."""
         wanted = {"mlflow.runName": name, "config_digest": tags["config_digest"]}
         same = "output" if "output" in tags else "run_key"
         clauses = [f"tags.`{key}` = {quoted(value)}" for key, value in (wanted | {same: tags[same]}).items()]
-        found = self.client.search_runs(
-            [self.experiment_id], " and ".join([*clauses, "attributes.status != 'FINISHED'"]), max_results=20
-        )
-        parent = tags.get("mlflow.parentRunId")
-        return next((run for run in found if run.data.tags.get("mlflow.parentRunId") == parent), None)
+        query = " and ".join([*clauses, f"attributes.status {status}"])
+        return self.client.search_runs([self.experiment_id], query, max_results=20)
 
     def _params(self, run_id: str, config: dict[str, Any]) -> None:
         from mlflow.entities import Param

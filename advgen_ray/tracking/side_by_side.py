@@ -9,18 +9,21 @@ from advgen_ray.tracking.runs import Run, tracked_run
 
 
 class SideBySide:
-    """Runs by key, each opened and closed in a context of its own, so that none becomes another's parent."""
+    """Runs by key, each opened and closed in a context of its own, so that none becomes another's parent.
+
+    Whoever opens them has checked that the tracking server answers: one that goes away since then must cost no work.
+    """
 
     def __init__(self) -> None:
         self._open: dict[str, tuple[Context, ExitStack, Run]] = {}
 
     def run(
-        self, key: str, name: str, config: Mapping[str, Any], tags: Mapping[str, str], only_unfinished: bool = False
+        self, key: str, name: str, config: Mapping[str, Any], tags: Mapping[str, str], unless_finished: bool = False
     ) -> Run:
         """The open run of ``key``, opened at the first call."""
         if key not in self._open:
             context, stack = copy_context(), ExitStack()
-            opened = tracked_run(name, config, tags, only_unfinished)
+            opened = tracked_run(name, config, tags, unless_finished=unless_finished, checked=True)
             self._open[key] = (context, stack, context.run(stack.enter_context, opened))
         return self._open[key][2]
 

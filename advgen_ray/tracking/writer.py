@@ -6,11 +6,13 @@ disk, and the next job that records there sends it.
 """
 
 import queue
+import shutil
 import sys
 import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from advgen_ray.errors import UserError
@@ -29,6 +31,9 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two tries at a server th
 PATIENCE = 15.0  # seconds for such a server once the work is over
 REFUSALS = 3  # by a server that does answer, before an entry is given up
 
+Then = Callable[[], None]
+"""Called in the writer's thread once an entry, and hence all before it, is dealt with; never if it is left over."""
+
 
 class Writer:
     """Entries for MLflow, sent in the order they were handed in."""
@@ -36,7 +41,7 @@ class Writer:
     def __init__(self) -> None:
         self.uri = tracking_uri()
         self.sender = Sender(self.uri, experiment_name())
-        self.entries: queue.Queue[Entry | None] = queue.Queue()
+        self.entries: queue.Queue[tuple[Entry, Then | None] | None] = queue.Queue()
         self._kept = tempfile.TemporaryDirectory(prefix="advgen-tracking-")
         self._unsent = Path("runs/unsent").absolute()
         self._over_since: float | None = None
@@ -44,12 +49,12 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
         self._thread.start()
 
-    def submit(self, entry: Entry) -> None:
+    def submit(self, entry: Entry, then: Then | None = None) -> None:
         """Queue an entry; returns at once."""
-        self.entries.put(entry)
+        self.entries.put((entry, then))
 
     def keep(self, content: bytes, name: str = "content") -> str:
-        """A file for an entry to name, which lasts as long as the writer."""
+        """A file for one entry to name, which lasts until that is dealt with."""
         path = Path(self._kept.name, uuid.uuid4().hex, name)
         path.parent.mkdir()
         path.write_bytes(content)
@@ -74,13 +79,24 @@ class Writer:
                 self.sender.ids |= later.ids
                 later.sent = all(self._sent(entry) for entry in later.entries)
         left: list[Entry] = []
-        for entry in iter(self.entries.get, None):
+        for entry, then in iter(self.entries.get, None):
             if left or not self._sent(entry):
                 left.append(entry)
+            else:
+                self._dealt_with(entry, then)
             self.entries.task_done()
         if left:
             path = unsent.store(self._unsent, redacted(self.uri), left, self.sender.ids)
             self._warn("stored", f"{len(left)} entries wait in {path}; the next job that records there sends them")
+
+    def _dealt_with(self, entry: Entry, then: Then | None) -> None:
+        if "path" in entry:  # a study has a model each hour, and /tmp may be small
+            shutil.rmtree(Path(entry["path"]).parent, ignore_errors=True)
+        if then:
+            try:
+                then()
+            except (OSError, UserError) as error:
+                self._warn("mark", f"the next command looks again at what is recorded: {error}")
 
     def _sent(self, entry: Entry) -> bool:
         """Whether an entry is dealt with: sent, or refused for good; not while the server is away to the end."""
