@@ -1,18 +1,17 @@
 """Images without labels, from wherever they lie: a folder of pictures, Parquet files of them, or a NumPy array."""
 
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from advgen_ray.data.folders import SUFFIXES
+from advgen_ray.data.pictures import in_eight_bits, opened
 from advgen_ray.data.user_arrays import read_images
 from advgen_ray.errors import UserError
 
@@ -49,14 +48,14 @@ def resized(images: np.ndarray, image_shape: tuple[int, int, int]) -> np.ndarray
     return np.stack([_fitted(picture, image_shape) for picture in pictures])
 
 
-Source = tuple[str, Callable[[], Any]]
-"""What a message calls it, and what gives its bytes or its file's path."""
+Source = tuple[str, Path | bytes]
+"""What a message calls it, and its file's path or its bytes."""
 
 
 def _files(folder: Path) -> Iterator[Source]:
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in SUFFIXES:
-            yield str(path), partial(Path.open, path, "rb")
+            yield str(path), path
 
 
 def _rows(paths: list[Path]) -> Iterator[Source]:
@@ -68,22 +67,19 @@ def _rows(paths: list[Path]) -> Iterator[Source]:
             for number, batch in enumerate(file.iter_batches(ROWS_AT_ONCE, columns=[COLUMN])):
                 for row, value in enumerate(batch.column(COLUMN).to_pylist()):
                     content = value["bytes"] if isinstance(value, dict) else value
-                    yield f"{path} row {number * ROWS_AT_ONCE + row}", partial(io.BytesIO, content)
+                    yield f"{path} row {number * ROWS_AT_ONCE + row}", content
         except (pa.ArrowException, OSError) as error:
             raise UserError(f"{path}: no whole Parquet file ({str(error).splitlines()[0]})") from None
 
 
 def _decoded(source: Source, image_shape: tuple[int, int, int]) -> np.ndarray:
     name, content = source
-    try:
-        with content() as file, Image.open(file) as picture:
-            return _fitted(picture, image_shape)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, TypeError):
-        raise UserError(f"{name}: no whole PNG or JPEG image") from None
+    with opened(content, name) as picture:
+        return _fitted(in_eight_bits(picture, name), image_shape)
 
 
 def _fitted(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """``[C, H, W]`` from the middle of a picture."""
+    """``[C, H, W]`` from the middle of a picture of eight bits."""
     channels, height, width = image_shape
     picture = picture.convert("L" if channels == 1 else "RGB")
     scale = min(picture.width / width, picture.height / height)

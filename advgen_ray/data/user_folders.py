@@ -5,22 +5,20 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.folders import SUFFIXES
+from advgen_ray.data.pictures import GRAY, in_eight_bits, opened
 from advgen_ray.data.user_arrays import info_of
 from advgen_ray.errors import UserError
-
-GRAY = {"1", "L", "LA", "I;16"}  # Pillow's modes of one channel
 
 
 def read_user_folders(root: Path, split: str) -> tuple[np.ndarray, np.ndarray, DatasetInfo]:
     """Images ``[N, C, H, W]`` uint8 in the order of classes and names, labels ``[N]``, the facts of the training split.
 
     A class is a folder of ``train``, in the order of names; C is 1 where every training picture is gray, else 3. Raises
-    UserError for a folder without pictures, one that is no whole picture or of another size, and a class of ``test``
-    that ``train`` does not have.
+    UserError for a folder without pictures, one that is no whole picture, of another size or of no known range, and a
+    class of ``test`` that ``train`` does not have.
     """
     info = folders_info(root)
     train = _classes(root / "train")
@@ -75,11 +73,8 @@ def _decoded(paths: list[Path], gray: bool, size: tuple[int, int]) -> np.ndarray
 
 def _shape(path: Path) -> tuple[tuple[int, int], str]:
     """Height and width, and Pillow's mode, from the head of the file."""
-    try:
-        with Image.open(path) as picture:
-            return (picture.height, picture.width), picture.mode
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
-        raise UserError(f"{path}: no whole PNG or JPEG image") from None
+    with opened(path, str(path)) as picture:
+        return (picture.height, picture.width), picture.mode
 
 
 def _pixels(path: Path, gray: bool, size: tuple[int, int]) -> np.ndarray:
@@ -88,9 +83,6 @@ def _pixels(path: Path, gray: bool, size: tuple[int, int]) -> np.ndarray:
     if found != size:
         height, width = size
         raise UserError(f"{path}: {found[1]}x{found[0]} pixels, expected {width}x{height} as the others; resize it")
-    try:
-        with Image.open(path) as picture:
-            pixels = np.asarray(picture.convert("L" if gray else "RGB"))
-    except (OSError, Image.DecompressionBombError):
-        raise UserError(f"{path}: no whole PNG or JPEG image") from None
+    with opened(path, str(path)) as picture:
+        pixels = np.asarray(in_eight_bits(picture, str(path)).convert("L" if gray else "RGB"))
     return pixels[None] if gray else pixels.transpose(2, 0, 1)

@@ -61,6 +61,18 @@ def test_another_size_or_colour_is_fitted_from_the_middle(tmp_path: Path) -> Non
     assert (small == 128).all()
 
 
+@pytest.mark.parametrize("in_parquet", [False, True])
+def test_sixteen_bits_are_scaled_to_eight(tmp_path: Path, in_parquet: bool) -> None:
+    ramp = np.linspace(0, 65535, 144).round().astype(np.uint16).reshape(12, 12)
+    if in_parquet:
+        pq.write_table(pa.table({"image": [_encoded(ramp)]}), tmp_path / "0.parquet")
+    else:
+        (tmp_path / "ramp.png").write_bytes(_encoded(ramp))
+    for channels in (1, 3):
+        (found,) = read_image_files(tmp_path, (channels, 12, 12))
+        np.testing.assert_array_equal(found, np.stack([np.rint(ramp / 257)] * channels))
+
+
 def test_each_mistake_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nowhere: not found; give a folder"):
         read_image_files(tmp_path / "nowhere", SHAPE)
@@ -70,6 +82,11 @@ def test_each_mistake_is_one_line(tmp_path: Path) -> None:
         read_image_files(empty, SHAPE)
     (empty / "torn.png").write_bytes(_encoded(PICTURES[0])[:100])
     with pytest.raises(UserError, match=r"torn\.png: no whole PNG or JPEG image"):
+        read_image_files(empty, SHAPE)
+    Image.fromarray(np.ones((12, 12), np.float32)).save(empty / "torn.png", "TIFF")
+    with pytest.raises(
+        UserError, match=r"torn\.png: its pixels are floating-point numbers \(mode F\), expected 8 or 16"
+    ):
         read_image_files(empty, SHAPE)
     pq.write_table(pa.table({"picture": [b""]}), tmp_path / "other.parquet")
     with pytest.raises(UserError, match="columns picture; expected one named image"):

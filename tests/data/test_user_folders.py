@@ -42,6 +42,29 @@ def test_gray_pictures_have_one_channel_unless_one_has_colours(tmp_path: Path) -
     assert dataset_info("folder", str(tmp_path)).image_shape == (3, 6, 5), "what has changed is read again"
 
 
+def test_sixteen_bits_are_scaled_to_eight(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 30).round().astype(np.uint16).reshape(6, 5)
+    for name in ("cat", "dog"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        Image.fromarray(ramp).save(tmp_path / "train" / name / "0.png")
+    found = load("folder", str(tmp_path), "train")
+    assert found.info.image_shape == (1, 6, 5)
+    np.testing.assert_array_equal(found.images[0, 0], np.rint(ramp / 257))
+    Image.fromarray(PIXELS["cat-0"]).save(tmp_path / "train" / "cat" / "0.png")
+    found = load("folder", str(tmp_path), "train")
+    np.testing.assert_array_equal(found.images[1], np.stack([np.rint(ramp / 257)] * 3))
+
+
+@pytest.mark.parametrize(("kind", "words"), [(np.float32, r"floating-point numbers \(mode F\)"), (np.int32, "32-bit")])
+def test_numbers_without_a_known_range_are_refused(tmp_path: Path, kind: type, words: str) -> None:
+    write(tmp_path, gray=True)
+    Image.fromarray(np.ones((6, 5), kind)).save(tmp_path / "train" / "dog" / "1.png", "TIFF")
+    with pytest.raises(
+        UserError, match=rf"dog/1\.png: its pixels are {words}.*, expected 8 or 16 bits a channel; save"
+    ):
+        load("folder", str(tmp_path), "train")
+
+
 def test_a_class_may_lack_in_the_test_split_but_not_be_new_there(tmp_path: Path) -> None:
     write(tmp_path)
     write(tmp_path, "test")
