@@ -8,7 +8,10 @@ from scipy.ndimage import gaussian_filter
 from advgen_ray.rng import Stream
 
 Alteration = Callable[[np.ndarray, Sequence[str], int], np.ndarray]
-"""``alteration(images [N, C, H, W] in [0, 1], item ids, seed) -> [N, C, H, W]``; draws are keyed by (seed, item)."""
+"""``alteration(images [N, C, H, W] in [0, 1], item ids, seed) -> [N, C, H, W]``; draws are keyed by (seed, item).
+
+An image's alteration is the same whatever is given beside it, but for ``mixed``, whose partners are among those given.
+"""
 
 BLUR_SHARE = 1 / 8  # standard deviation of the blur, of an image's shorter side
 
@@ -37,8 +40,9 @@ def inverted(images: np.ndarray, item_ids: Sequence[str], seed: int) -> np.ndarr
 
 
 def mixed(images: np.ndarray, item_ids: Sequence[str], seed: int) -> np.ndarray:
-    """Halfway between each image and one other of them, the next in an order drawn by the seed."""
-    order = Stream(seed, "mixed_images").permutation(len(images))
+    """Halfway between each image and one other of those given: the next by the items' draws, in a ring."""
+    stream = Stream(seed, "mixed_images")
+    order = np.argsort([stream.generator(item_id).random() for item_id in item_ids])
     partner = np.empty(len(images), dtype=np.int64)
     partner[order] = np.roll(order, -1)
     return (images + images[partner]) / 2

@@ -45,6 +45,14 @@ def test_the_others_by_hand() -> None:
     assert all(found != [i] for i, found in enumerate(partners))
 
 
+def test_partners_of_mixed_images_belong_to_the_items_and_not_to_their_places() -> None:
+    mixed, places = ALTERATIONS["mixed"](IMAGES, IDS, 0), [3, 0, 4, 1, 2]
+    moved = ALTERATIONS["mixed"](IMAGES[places], [IDS[place] for place in places], 0)
+    np.testing.assert_array_equal(moved, mixed[places])
+    renamed = ALTERATIONS["mixed"](IMAGES, [f"other-{i}" for i in range(5)], 0)
+    assert not np.array_equal(renamed, mixed)
+
+
 def test_smooth_noise_reaches_from_zero_to_one() -> None:
     found = stretched(smoothed(IMAGES, 1.0))
     np.testing.assert_allclose(found.min(axis=(1, 2, 3)), 0)
