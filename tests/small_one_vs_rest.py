@@ -14,6 +14,18 @@ from advgen_ray.training.model_directory import ONE_VS_REST, save_model
 DIGITS = CATALOG["digits"]
 
 
+def save_two_conv(directory: Path) -> str:
+    """A plain classifier of random weights of the network that the detectors are."""
+    torch.manual_seed(0)
+    architecture = {
+        "image_shape": list(DIGITS.image_shape), "num_classes": 10, "mean": list(DIGITS.mean), "std": list(DIGITS.std),
+        "channels": [4, 8], "hidden": 16,
+    }  # fmt: skip
+    card = {"kind": "two_conv", "architecture": architecture, "data": {"name": "digits"}}
+    save_model(directory, TwoConv(**architecture), card)
+    return str(directory)
+
+
 def save_one_vs_rest(directory: Path, seed: int = 0, num_steps: int = 0) -> str:
     """Ten small detectors; 40 steps of 128 digits, as a plain classifier's, make them right nine times in ten."""
     torch.manual_seed(seed)

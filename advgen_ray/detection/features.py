@@ -20,26 +20,33 @@ def features(model: nn.Module, x: Tensor, layers: Sequence[str]) -> list[Tensor]
     with eval_mode(model), _outputs({name: modules[name] for name in layers}) as outputs:
         model(x)
     if odd := {name: len(outputs[name]) for name in layers if len(outputs[name]) != 1}:
-        raise ValueError(f"a layer must run once in a forward pass, got {odd}")
+        raise ValueError(f"a layer must run once in a forward pass, got {odd}; name others")
     return [outputs[name][0].flatten(1) for name in layers]
 
 
 def last_hidden(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """Logits ``[N, K]`` and the last hidden layer ``[N, D]``: the input of the model's last linear module.
 
-    Gradients flow back to ``x``.
+    Gradients flow back to ``x``. Raises ValueError where that module does not give the logits, once and all of them:
+    detectors side by side have a last hidden layer each, and none in common.
     """
     linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
     if not linear:
         raise ValueError("the model has no linear layer whose input could be its last hidden layer")
-    inputs: list[Tensor] = []
-    hook = linear[-1].register_forward_pre_hook(lambda module, arguments: inputs.append(arguments[0]))
+    calls: list[tuple[Tensor, Tensor]] = []
+    hook = linear[-1].register_forward_hook(lambda module, arguments, output: calls.append((arguments[0], output)))
     try:
         with eval_mode(model):
             logits = model(x)
     finally:
         hook.remove()
-    return logits, inputs[-1].flatten(1)
+    shapes = [list(output.shape) for _, output in calls]
+    if shapes != [list(logits.shape)]:
+        raise ValueError(
+            f"the last linear layer gives {shapes}, expected the logits, {list(logits.shape)}, once: they have no last "
+            "hidden layer in common"
+        )
+    return logits, calls[0][0].flatten(1)
 
 
 @contextmanager

@@ -47,12 +47,17 @@ def reference_images(train: LabelledImages, num_reference: int) -> LabelledImage
 
 
 def layers_of(model: nn.Module, layers: Sequence[str]) -> list[str]:
-    """The layers given, else stem, every stage and the logits; raises ValueError for one that the model lacks."""
+    """The layers given, else stem, every stage and the logits; of a model without stages, the parts it is made of.
+
+    Raises ValueError for one that the model lacks.
+    """
     names = [name for name, _ in model.named_modules() if name]
-    if unknown := [layer for layer in layers if layer not in names]:
-        raise ValueError(f"the model has no {unknown[0]!r}; it has {', '.join(names)}")
     stages = [name for name in names if name.startswith("stages.") and name.count(".") == 1]
-    return list(layers) or ["stem", *stages, "head"]
+    parts = ["stem", *stages, "head"] if stages else [name for name in names if "." not in name]
+    chosen = list(layers) or parts
+    if unknown := [layer for layer in chosen if layer not in names]:
+        raise ValueError(f"the model has no {unknown[0]!r}; it has {', '.join(names)}")
+    return chosen
 
 
 def as_much_noise(x_adv: Tensor, x: Tensor, image_ids: Sequence[str], stream: Stream) -> Tensor:

@@ -12,12 +12,12 @@ from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.detection.mc_dropout import has_dropout
 from advgen_ray.distributed.actors import RowMaker
 from advgen_ray.distributed.class_detection_rows import ClassDetectionRows, detection_attacks, shards_of_view
-from advgen_ray.distributed.detection_rows import layers_of, reference_images
+from advgen_ray.distributed.detection_rows import reference_images
 from advgen_ray.distributed.detector_rows import Detector
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.errors import UserError
 from advgen_ray.report.class_detection_page import class_detection_page
-from advgen_ray.stages.detectors import check_every_class
+from advgen_ray.stages.detector_inputs import check_fit
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images
 from advgen_ray.stages.one_vs_rest_evaluation import detector_of
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
@@ -90,12 +90,7 @@ def _check_fitted(config: EvaluateDetectionConfig, images: LabelledImages, class
         )
     train = load_images(config.data, "train", fitted.num_reference, "fitted.num_reference")
     reference = reference_images(train, fitted.num_reference)
-    if "kd_bu" in fitted.kinds:
-        check_every_class(reference, "fitted.num_reference")
-    try:
-        layers_of(classifier.model, fitted.layers)
-    except ValueError as error:
-        raise UserError(f"fitted.layers: {error}") from None
+    check_fit(fitted.kinds, fitted.layers, (config.classifier, classifier.model), reference, "fitted.")
     held_out = images.subset(slice(config.num_images, needed))
     return {"held_out": content_digest(held_out), "reference": content_digest(reference)}
 

@@ -11,12 +11,11 @@ import pandas as pd
 from advgen_ray.analysis.detector_scores import compare, detector_inputs, names_of, only_fooled
 from advgen_ray.config import AttackConfig
 from advgen_ray.config.detectors import CompareDetectorsConfig
-from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.distributed.detection_rows import DetectionRows, detection_groups, layers_of, reference_images
+from advgen_ray.distributed.detection_rows import DetectionRows, detection_groups, reference_images
 from advgen_ray.distributed.pipelines import run_map
-from advgen_ray.errors import UserError
 from advgen_ray.report.detectors_page import DetectorResults, detectors_page
 from advgen_ray.report.page import Page
+from advgen_ray.stages.detector_inputs import check_fit
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
@@ -32,7 +31,7 @@ CONFIG = "config.json"
 def run(config: CompareDetectorsConfig) -> dict[str, Any]:
     """Read what is missing of the set at ``config.output``, fit and measure; returns the rates of every detector.
 
-    Raises UserError, before work starts, for a missing or foreign classifier, too many images, a layer that the model
+    Raises UserError, before work starts, for a missing or foreign classifier, too many images, layers that the model
     lacks, a reference without some class, another set in the same place or a place that cannot be written.
     """
     result_set = prepare(config)
@@ -63,12 +62,7 @@ def prepare(config: CompareDetectorsConfig) -> ResultSet:
     train = load_images(config.data, "train", config.num_reference, "num_reference")
     loaded = load_classifier(config.classifier, config.data)
     reference = reference_images(train, config.num_reference)
-    if "kd_bu" in config.detectors:
-        check_every_class(reference, "num_reference")
-    try:
-        layers_of(loaded.model, config.layers)
-    except ValueError as error:
-        raise UserError(f"layers: {error}") from None
+    check_fit(config.detectors, config.layers, (config.classifier, loaded.model), reference)
     return ResultSet.create(
         config.output,
         kind="detections",
@@ -80,17 +74,6 @@ def prepare(config: CompareDetectorsConfig) -> ResultSet:
         },
         num_shards=len(detection_groups(len(images), len(config.attacks), config.shard_images)),
     )
-
-
-def check_every_class(reference: LabelledImages, key: str) -> None:
-    """Raise UserError, naming ``key``, where a class is missing: it would have no density."""
-    missing = sorted(set(range(reference.info.num_classes)) - set(reference.labels.tolist()))
-    if missing:
-        name = reference.info.class_names[missing[0]]
-        raise UserError(
-            f"{key}={len(reference)}: no training image of class {name!r} among them, so that it has no "
-            "density; raise it"
-        )
 
 
 def _page(config: CompareDetectorsConfig, results: DetectorResults) -> Page:

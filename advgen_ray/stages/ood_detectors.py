@@ -8,10 +8,12 @@ from pydantic import TypeAdapter, ValidationError
 from advgen_ray.config import Config
 from advgen_ray.config.image_sources import OutliersSourceConfig, parts_of
 from advgen_ray.config.ood import EvaluateOODConfig, OODDetectorConfig
+from advgen_ray.data.datasets import dataset_info
 from advgen_ray.distributed.ood_rows import OODDetector
 from advgen_ray.errors import UserError
+from advgen_ray.stages.detector_inputs import check_last_hidden
 from advgen_ray.stages.inputs import is_binary, load_any_model, load_classifier
-from advgen_ray.training.model_directory import ONE_VS_REST, LoadedModel
+from advgen_ray.training.model_directory import LoadedModel
 
 SOURCE: TypeAdapter[Any] = TypeAdapter(OutliersSourceConfig)
 
@@ -27,11 +29,10 @@ class Checked:
 def check_detector(one: OODDetectorConfig, config: EvaluateOODConfig) -> Checked:
     """Load and look; raises UserError for a model that is missing, of other images, or without the score."""
     loaded = _binary(one, config) if one.score == "binary_logit" else load_classifier(one.model, config.data)
-    if one.score == "mahalanobis" and loaded.card["kind"] == ONE_VS_REST:
-        raise UserError(
-            f"detectors: {one.name!r}: {one.model} holds a {ONE_VS_REST}, whose detectors share no last hidden layer; "
-            "take score energy, max_logit or msp"
-        )
+    if one.score == "mahalanobis":
+        image_shape = dataset_info(config.data.name, config.data.root).image_shape
+        what, cure = f"detectors: {one.name!r}: {one.model}", "take score energy, max_logit or msp"
+        check_last_hidden(loaded.model, image_shape, what, cure)
     sources = _sources(loaded.card.get("training") or {})
     seen = [item.name for item in config.sets if any(_same(item.source, source) for source in sources)]
     return Checked(OODDetector(one.name, one.model, one.score, loaded.digest), frozenset(seen))

@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping
 
-import torch
-
 from advgen_ray.config import SynthesizeConfig
 from advgen_ray.data.datasets import dataset_info
-from advgen_ray.detection.features import last_hidden
 from advgen_ray.distributed.synthesis_rows import Synthesizer
 from advgen_ray.errors import UserError
+from advgen_ray.stages.detector_inputs import check_last_hidden
 from advgen_ray.stages.inputs import is_binary, load_any_model, load_classifier, unique_names
 from advgen_ray.storage.filesystem import local_copy
 from advgen_ray.training.foreign_inception import load_fid_inception
-from advgen_ray.training.model_directory import ONE_VS_REST
 
 
 def synthesizers_of(config: SynthesizeConfig) -> list[Synthesizer]:
@@ -43,13 +40,8 @@ def feature_digest(config: SynthesizeConfig, models: Mapping[str, str]) -> str:
     what = f"feature_classifier {config.feature_classifier}"
     loaded = load_classifier(config.feature_classifier, config.data)
     _took_no_part(what, loaded.digest, models)
-    if loaded.card["kind"] == ONE_VS_REST:
-        raise UserError(f"{what}: ten detectors have no hidden layer in common; give a classifier of one network")
     image_shape = dataset_info(config.data.name, config.data.root).image_shape
-    try:
-        last_hidden(loaded.model, torch.full((1, *image_shape), 0.5))
-    except (ValueError, IndexError) as error:
-        raise UserError(f"{what}: {error}; give a model directory") from None
+    check_last_hidden(loaded.model, image_shape, what, "give the model directory of a classifier of one network")
     return loaded.digest
 
 

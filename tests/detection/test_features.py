@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from advgen_ray.detection.features import features, last_hidden
+from advgen_ray.models.one_vs_rest import OneVsRest
 from advgen_ray.models.wide_resnet import WideResNet
 
 
@@ -40,6 +41,25 @@ def test_last_hidden_is_what_the_head_reads(model: WideResNet, x: Tensor) -> Non
     assert torch.allclose(model.head(hidden), logits, atol=1e-6)
     two = nn.Sequential(nn.Flatten(), nn.Linear(64, 7), nn.ReLU(), nn.Linear(7, 3))
     assert torch.equal(last_hidden(two, x)[1], two[:3](x))
+
+
+@pytest.mark.parametrize("gradient", [False, True])
+def test_logits_without_a_last_hidden_layer_in_common_are_refused(gradient: bool, x: Tensor) -> None:
+    def one(width: int) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.ReLU(), nn.Linear(5, width))
+
+    images = x.clone().requires_grad_(gradient)
+    side_by_side = OneVsRest([one(1) for _ in range(3)]).requires_grad_(False)
+    with pytest.raises(ValueError, match=r"gives \[\[12, 1\]\], expected the logits, \[12, 3\], once"):
+        last_hidden(side_by_side, images)
+    head = nn.Linear(64, 64)
+    with pytest.raises(ValueError, match=r"gives \[\[12, 64\], \[12, 64\]\], expected the logits, \[12, 64\], once"):
+        last_hidden(nn.Sequential(nn.Flatten(), head, head), images)
+    unused = one(3)
+    unused.register_module("spare", nn.Linear(5, 3))
+    unused.forward = lambda x: unused[:4](x)  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match=r"gives \[\], expected the logits"):
+        last_hidden(unused, images)
 
 
 def test_an_image_alone_has_its_features_in_a_batch(model: WideResNet, x: Tensor) -> None:

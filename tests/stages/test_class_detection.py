@@ -22,6 +22,7 @@ from advgen_ray.errors import UserError
 from advgen_ray.stages import class_detection
 from advgen_ray.stages.class_detection import prepare
 from tests.models_on_disk import save_classifier, save_detectors
+from tests.small_one_vs_rest import save_one_vs_rest
 
 KINDS = ("classifier", "detector", "combined", "predicted_detector", "bypass")
 ATTACKS = tuple(
@@ -165,6 +166,9 @@ def test_detectors_that_cannot_be_fitted_are_refused(models: Path, tmp_path: Pat
         prepare(changed(layers=("nowhere",)))
     with pytest.raises(UserError, match=r"fitted\.num_reference=5: no training image of class"):
         prepare(changed(num_reference=5))
+    detectors_in_common = changed().model_copy(update={"classifier": save_one_vs_rest(tmp_path / "rest")})
+    with pytest.raises(UserError, match=r"classifier .*rest: the last linear layer gives .* or leave kd_bu out"):
+        prepare(detectors_in_common)
 
 
 def test_rows_hold_what_each_method_reads_and_attacks_stay_in_their_ball(models: Path, tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ from advgen_ray.distributed.detection_rows import DetectionRows
 from advgen_ray.errors import UserError
 from advgen_ray.job import run_job
 from advgen_ray.report.page import render
-from advgen_ray.stages import detectors
+from advgen_ray.stages import detector_inputs, detectors
 from advgen_ray.storage import ResultSet
 from tests.classifier_jobs import CPU, detectors_config, fill, save_dropout_classifier
 from tests.damage import user_images
 from tests.models_on_disk import save_classifier, save_score_model
+from tests.small_one_vs_rest import save_one_vs_rest, save_two_conv
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_dropout_classifier(root / "dropout")
     save_classifier(root / "plain")
     save_score_model(root / "score_model")
+    save_one_vs_rest(root / "one_vs_rest")
+    save_two_conv(root / "two_conv")
     return root
 
 
@@ -36,6 +39,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["num_reference=1401"], "num_reference=1401: the train split of digits has 1400 images"),
         (["num_reference=5", "num_candidates=5", "num_neighbors=5"], "num_reference=5: no training image of class '"),
         (["layers=[stem,stagess.0]"], "layers: the model has no 'stagess.0'; it has stem, "),
+        (
+            ["classifier={root}/one_vs_rest"],
+            "one_vs_rest: the last linear layer gives [[1, 1]], expected the logits, [1, 10]",
+        ),
+        (
+            ["classifier={root}/one_vs_rest", "detectors=[lid]"],
+            "layers: a layer must run once in a forward pass, got {'d",
+        ),
+        (["classifier={root}/two_conv", "layers=[stem]"], "layers: the model has no 'stem'; it has layers, "),
         (["classifier=absent"], "absent: no model there"),
         (["classifier={root}/score_model"], "holds a unet, expected a classifier"),
         (["data.name=mnist", "data.root=nowhere"], "nowhere"),
@@ -66,7 +78,7 @@ def test_a_mistake_is_one_line_before_any_work(
 def test_a_class_that_the_training_images_lack_is_named(models: Path, tmp_path: Path) -> None:
     root = user_images(tmp_path / "images", labels=np.zeros(12, dtype=np.int64))
     with pytest.raises(UserError, match="no training image of class 'b' among them"):
-        detectors.check_every_class(datasets.load("npz", str(root), "train"), "num_reference")
+        detector_inputs.check_every_class(datasets.load("npz", str(root), "train"), "num_reference")
 
 
 def test_a_finished_set_is_fitted_again_without_a_cluster(
@@ -88,6 +100,14 @@ def test_a_finished_set_is_fitted_again_without_a_cluster(
     page = (tmp_path / "report.html").read_text()
     assert "Which detector finds the attack?" in page
     assert render(detectors.read_page(str(tmp_path))) == page, "a page can be read again from what is stored"
+
+
+def test_a_network_without_stages_is_read_part_by_part(models: Path, tmp_path: Path) -> None:
+    config = detectors_config(str(models / "two_conv"), tmp_path, num_images=8, detectors=("kd_bu", "lid"))
+    result_set = detectors.prepare(config)
+    rows = DetectionRows(config, result_set, CPU)
+    assert rows.layers == ["layers", "hidden", "head"]
+    assert {len(columns) for columns in fill(result_set, rows)["lid"]} == {3}
 
 
 def test_attacks_are_called_by_what_they_are() -> None:

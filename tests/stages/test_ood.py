@@ -33,6 +33,7 @@ from advgen_ray.storage.row_checks import row_problems
 from advgen_ray.storage.schemas import column_to_images
 from advgen_ray.training.model_directory import load_model, save_model
 from tests.models_on_disk import save_classifier
+from tests.small_one_vs_rest import save_one_vs_rest
 
 SHAPE = (1, 8, 8)
 SETS = (
@@ -52,6 +53,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kind, architecture = binary._model(config, datasets.dataset_info("digits", ""))
     torch.manual_seed(0)
     card = {"kind": "two_conv", "architecture": architecture, "data": {"name": "digits"}}
+    save_one_vs_rest(root / "one_vs_rest")
     save_model(root / "binary", kind(**architecture), card | {"training": config.model_dump(mode="json")})
     return root
 
@@ -176,6 +178,7 @@ def test_a_missing_set_is_an_error_or_on_the_page(models: Path, tmp_path: Path) 
         ("classifier", "binary_logit", "is no binary model"),
         ("binary", "energy", "give a model of this data set"),
         ("nothing", "energy", "no model there"),
+        ("one_vs_rest", "mahalanobis", "detectors: 'one': .*one_vs_rest: the last linear layer gives .*; take score"),
     ],
 )
 def test_a_score_that_a_model_lacks_is_named(models: Path, tmp_path: Path, model: str, score: Any, words: str) -> None:

@@ -177,7 +177,7 @@ def test_a_detector_in_common_is_no_network_of_features(root: Path, tmp_path: Pa
     config = synthesis_config(
         root, tmp_path, models=(f"{root}/softmax/model",), feature_classifier=f"{root}/rest/model"
     )
-    with pytest.raises(UserError, match="no hidden layer in common"):
+    with pytest.raises(UserError, match="no last hidden layer in common"):
         synthesis.prepare(config)
 
 

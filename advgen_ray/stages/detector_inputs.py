@@ -1,0 +1,58 @@
+"""What detectors are fitted on, checked before any work starts: reference images and a classifier's hidden layers."""
+
+from collections.abc import Collection, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.detection.features import features, last_hidden
+from advgen_ray.distributed.detection_rows import layers_of
+from advgen_ray.errors import UserError
+
+
+def check_fit(
+    kinds: Collection[str],
+    layers: Sequence[str],
+    classifier: tuple[str, nn.Module],
+    reference: LabelledImages,
+    prefix: str = "",
+) -> None:
+    """Raise UserError where KD or LID, if among ``kinds``, cannot be fitted; ``prefix`` stands before their keys.
+
+    ``classifier``: where it lies, and the model itself.
+    """
+    uri, model = classifier
+    image_shape = reference.info.image_shape
+    if "kd_bu" in kinds:
+        check_every_class(reference, f"{prefix}num_reference")
+        cure = "give a classifier of one network, or leave kd_bu out"
+        check_last_hidden(model, image_shape, f"classifier {uri}", cure)
+    if "lid" in kinds:
+        try:
+            features(model, _gray(image_shape), layers_of(model, layers))
+        except ValueError as error:
+            raise UserError(f"{prefix}layers: {error}") from None
+
+
+def check_every_class(reference: LabelledImages, key: str) -> None:
+    """Raise UserError, naming ``key``, where a class is missing: it would have no density."""
+    missing = sorted(set(range(reference.info.num_classes)) - set(reference.labels.tolist()))
+    if missing:
+        name = reference.info.class_names[missing[0]]
+        raise UserError(
+            f"{key}={len(reference)}: no training image of class {name!r} among them, so that it has no "
+            "density; raise it"
+        )
+
+
+def check_last_hidden(model: nn.Module, image_shape: Sequence[int], what: str, cure: str) -> None:
+    """Raise UserError, ``what`` before the reason and ``cure`` after it, for a model without one last hidden layer."""
+    try:
+        last_hidden(model, _gray(image_shape))
+    except ValueError as error:
+        raise UserError(f"{what}: {error}; {cure}") from None
+
+
+def _gray(image_shape: Sequence[int]) -> Tensor:
+    return torch.full((1, *image_shape), 0.5)
