@@ -43,10 +43,7 @@ class AttackConfig(Config):
 
     @model_validator(mode="after")
     def _eps_in_pixel_units(self) -> Self:
-        if self.eps < 0:
-            raise ValueError(f"eps must be zero or positive, got {self.eps}")
-        if self.norm == "linf" and self.eps > 1:
-            raise ValueError(f"eps is in [0, 1] pixel units, got {self.eps}; of 255 that would be {self.eps / 255:.5f}")
+        check_ball(self.norm, self.eps)
         return self
 
     @model_validator(mode="after")
@@ -76,15 +73,27 @@ class AttackConfig(Config):
         return self.step_size if self.step_size is not None else 2.5 * self.eps / self.num_steps
 
 
-def check_radius(attack: AttackConfig, data: DataConfig) -> None:
-    """Raise ValueError for an L2 radius beyond half the image's diagonal: it allows any image, the units are wrong."""
-    if attack.norm == "l2" and data.name in CATALOG:
+def check_ball(norm: str, eps: float | None, data: DataConfig | None = None, key: str = "eps") -> None:
+    """Raise ValueError for a radius whose units are wrong: in L2 one beyond half the image's diagonal, in any image.
+
+    Without ``data`` only what holds of all images is checked; without a radius there is nothing to check.
+    """
+    if eps is None:
+        return
+    if eps < 0:
+        raise ValueError(f"{key} must be zero or positive, got {eps}")
+    told, of_255 = f"{key} is in [0, 1] pixel units, got {eps}", f"of 255 that would be {eps / 255:.5f}"
+    if norm == "linf" and eps > 1:
+        raise ValueError(f"{told}; {of_255}")
+    if norm == "l2" and data and data.name in CATALOG:
         half_diagonal = math.sqrt(math.prod(CATALOG[data.name].image_shape)) / 2
-        if attack.eps > half_diagonal:
-            raise ValueError(
-                f"eps is in [0, 1] pixel units, got {attack.eps}, beyond half the diagonal of a {data.name} image "
-                f"({half_diagonal:.1f}); of 255 that would be {attack.eps / 255:.5f}"
-            )
+        if eps > half_diagonal:
+            raise ValueError(f"{told}, beyond half the diagonal of a {data.name} image ({half_diagonal:.1f}); {of_255}")
+
+
+def check_radius(attack: AttackConfig, data: DataConfig) -> None:
+    """``check_ball`` of an attack's ball."""
+    check_ball(attack.norm, attack.eps, data)
 
 
 def check_names(attacks: tuple[AttackConfig, ...]) -> None:

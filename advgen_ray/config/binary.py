@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from advgen_ray.config.attacks import check_ball
 from advgen_ray.config.base import Config
 from advgen_ray.config.image_sources import (
     AlteredConfig,
@@ -56,8 +57,7 @@ class AscentFromP0Config(Config):
     def _ball_has_a_radius(self) -> Self:
         if (self.norm == "unconstrained") != (self.eps is None):
             raise ValueError(f"eps {self.eps} with norm {self.norm}: l2 and linf take a radius, unconstrained none")
-        if self.norm == "linf" and self.eps and self.eps > 1:
-            raise ValueError(f"eps is in [0, 1] pixel units, got {self.eps}; of 255 that would be {self.eps / 255:.5f}")
+        check_ball(self.norm, self.eps)
         if self.norm == "unconstrained" and self.random_start_share:
             raise ValueError(f"random_start_share {self.random_start_share}: there is no ball to start in; set it to 0")
         if self.first_steps > self.last_steps:
@@ -129,6 +129,11 @@ class TrainBinaryConfig(Config):
             raise ValueError("p0 other_classes: other than which? give class_index, or another p0")
         if self.validation and self.ascent.eps is None:
             raise ValueError("validation: a worst case needs a ball; set ascent.norm and eps, or validation=null")
+        check_ball(self.ascent.norm, self.ascent.eps, self.data, "ascent.eps")
+        if self.descent:
+            check_ball(self.descent.norm, self.descent.eps, self.data, "descent.eps")
+        if self.validation:
+            check_ball(self.ascent.norm, self.validation.eps, self.data, "validation.eps")
         return self
 
 

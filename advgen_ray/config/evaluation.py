@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
-from advgen_ray.config.attacks import AttackConfig, check_names, check_radius
+from advgen_ray.config.attacks import AttackConfig, check_ball, check_names
 from advgen_ray.config.base import Config
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
@@ -34,7 +34,7 @@ class EvaluateRobustnessConfig(Config):
 
     @model_validator(mode="after")
     def _one_ball(self) -> Self:
-        check_radius(AttackConfig(norm=self.norm, eps=self.eps), self.data)
+        check_ball(self.norm, self.eps, self.data)
         if self.eps == 0:
             raise ValueError("eps is 0: there is nothing to evaluate; give the radius with --set eps=...")
         if self.attacks == "standard":

@@ -74,6 +74,17 @@ class TrainClassifierConfig(Config):
     workers: WorkersConfig = WorkersConfig()
 
     @model_validator(mode="after")
+    def _ends_as_it_says(self) -> Self:
+        keys = {"eps_warmup_epochs": True, "mail_burn_in_epochs": self.loss == "mail_trades"}
+        for key in (key for key, matters in keys.items() if matters and self.attack.eps):
+            if getattr(self, key) >= self.num_epochs:
+                raise ValueError(
+                    f"{key}={getattr(self, key)}: num_epochs is {self.num_epochs}, so that the training would end "
+                    "before it attacks or weighs as asked for; lower it"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _attacks_fit(self) -> Self:
         for key, attack in {"attack": self.attack, "evaluation_attack": self.evaluation_attack}.items():
             check_training_attack(attack, key)

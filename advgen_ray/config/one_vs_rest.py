@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.attacks import AttackConfig, check_attacks, check_radius
+from advgen_ray.config.attacks import check_attacks, check_ball
 from advgen_ray.config.base import Config
 from advgen_ray.config.detectors import FittedDetectorsConfig
 from advgen_ray.config.parts import DataConfig, PoolConfig
@@ -61,7 +61,7 @@ class EvaluateOneVsRestConfig(Config):
     def _attacks_differ(self) -> Self:
         check_labels([attack.label for attack in self.attacks])
         for attack in self.attacks:
-            check_radius(AttackConfig(norm=attack.norm, eps=attack.eps), self.data)
+            check_ball(attack.norm, attack.eps, self.data, "attacks.eps")
         return self
 
 
@@ -119,7 +119,7 @@ class EvaluateDetectionConfig(Config):
     def _attacks_differ(self) -> Self:
         check_labels([attack.label for attack in self.attacks])
         for attack in self.attacks:
-            check_radius(AttackConfig(norm=attack.norm, eps=attack.eps), self.data)
+            check_ball(attack.norm, attack.eps, self.data, "attacks.eps")
         if self.fitted.kinds:
             check_attacks((self.fitted.attack,), self.data)
         return self

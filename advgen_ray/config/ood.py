@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.attacks import AttackConfig, check_radius
+from advgen_ray.config.attacks import check_ball
 from advgen_ray.config.base import Config
 from advgen_ray.config.image_sources import ImageSourceConfig, NoiseConfig, OtherDataConfig
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
@@ -87,9 +87,7 @@ class EvaluateOODConfig(Config):
                     f"{key}: expected different names without slashes, at least one, none of them {RESERVED!r}; "
                     f"got {called}"
                 )
-        check_radius(AttackConfig(norm=self.attack.norm, eps=self.attack.eps), self.data)
-        if self.attack.norm == "linf" and self.attack.eps > 1:
-            raise ValueError(f"attack.eps is in [0, 1] pixel units, got {self.attack.eps}")
+        check_ball(self.attack.norm, self.attack.eps, self.data, "attack.eps")
         return self
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from advgen_ray.config.attacks import check_ball
 from advgen_ray.config.base import Config
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
@@ -84,7 +85,7 @@ class RestoreImagesConfig(Config):
     pool: PoolConfig = PoolConfig()
 
     @model_validator(mode="after")
-    def _names_differ(self) -> Self:
+    def _parts_fit_the_images(self) -> Self:
         labels = [one.label for one in self.degradations]
         if len(set(labels)) < max(len(labels), 1):
             raise ValueError(f"degradations: expected different ones, at least one, got {labels}")
@@ -92,4 +93,5 @@ class RestoreImagesConfig(Config):
             raise ValueError(f"noise_multiples: expected different ones, at least one, got {self.noise_multiples}")
         if not self.models:
             raise ValueError("models is empty: give model directories with --set models=[...]")
+        check_ball(self.ascent.norm, self.ascent.eps, self.data, "ascent.eps")
         return self

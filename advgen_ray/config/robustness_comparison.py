@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.attacks import AttackConfig, check_names, check_radius
+from advgen_ray.config.attacks import AttackConfig, check_ball, check_names
 from advgen_ray.config.base import Config
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
@@ -94,7 +94,7 @@ class CompareRobustnessConfig(Config):
             raise ValueError(f"reference {self.reference!r}: expected one of {', '.join(self.classifiers)}")
         if not self.radii or list(self.radii) != sorted(set(self.radii)):
             raise ValueError(f"radii: expected different ones in rising order, at least one, got {list(self.radii)}")
-        check_radius(AttackConfig(norm=self.norm, eps=self.radii[-1]), self.data)
+        check_ball(self.norm, self.radii[-1], self.data, "radii")
         return self
 
     @model_validator(mode="after")

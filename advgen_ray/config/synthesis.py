@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from advgen_ray.config.attacks import check_ball
 from advgen_ray.config.base import Config
 from advgen_ray.config.binary import ImageFilesConfig, OtherDataConfig
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
@@ -47,8 +48,7 @@ class LogitAscentConfig(Config):
     def _ball_has_a_radius(self) -> Self:
         if (self.norm == "unconstrained") != (self.eps is None):
             raise ValueError(f"eps {self.eps} with norm {self.norm}: l2 and linf take a radius, unconstrained none")
-        if self.norm == "linf" and self.eps and self.eps > 1:
-            raise ValueError(f"eps is in [0, 1] pixel units, got {self.eps}; of 255 that would be {self.eps / 255:.5f}")
+        check_ball(self.norm, self.eps)
         return self
 
     @property
@@ -97,6 +97,8 @@ class SynthesizeConfig(Config):
     def _parts_fit(self) -> Self:
         if not self.models:
             raise ValueError("models is empty: give model directories with --set models=[...]")
+        for ascent in self.ascents:
+            check_ball(ascent.norm, ascent.eps, self.data, "ascents.eps")
         labels = [ascent.label for ascent in self.ascents]
         if len(set(labels)) < max(len(labels), 1):
             raise ValueError(f"ascents: expected different ones, at least one; got {', '.join(labels) or 'none'}")

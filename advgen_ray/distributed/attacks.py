@@ -30,7 +30,7 @@ from advgen_ray.attacks.objectives import (
 from advgen_ray.attacks.pgd import PGD
 from advgen_ray.attacks.square import Square
 from advgen_ray.attacks.suite import SuiteAttack
-from advgen_ray.attacks.threat_model import L1, L2, Linf
+from advgen_ray.attacks.threat_model import L1, L2, Linf, ThreatModel, Unconstrained
 from advgen_ray.config import AttackConfig
 from advgen_ray.rng import Stream
 
@@ -42,6 +42,11 @@ NEAR_SIGMA = 1e-3  # standard deviation of TRADES' start (Zhang et al. 2019)
 
 Pass = Callable[[nn.Module, Tensor, Tensor, Sequence[str]], Tensor]
 """``perturb(model, x, y, item_ids) -> x_adv``: one run of an attack, from one start and against one target."""
+
+
+def ball_of(norm: str, eps: float | None) -> ThreatModel:
+    """Where an attack may go: without a radius to any image."""
+    return Unconstrained() if eps is None else THREAT_MODELS[norm](eps)
 
 
 def build_pgd(config: AttackConfig, start_noise: Callable[[Tensor], Tensor], share: float = 1.0) -> PGD:

@@ -9,10 +9,10 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from advgen_ray.attacks.threat_model import L2, ThreatModel, Unconstrained
 from advgen_ray.config.restoration import AddedNoiseConfig, RestoreImagesConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.distributed.attacks import ball_of
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.rng import Stream
 from advgen_ray.storage import ResultSet
@@ -149,9 +149,10 @@ class RestorationRows:
     ) -> Iterator[Restored]:
         ascent = self.config.ascent
         target = _class_to_raise(model, degraded, y, ascent.target)
-        threat_model: ThreatModel = Unconstrained() if ascent.eps is None else L2(ascent.eps)
-        steps, settings = ascent.num_steps, {"step_size": ascent.step_size, "threat_model": threat_model}
-        path = restore(model, degraded, target, steps=steps, mask=mask, **settings)  # type: ignore[arg-type]
+        steps, threat_model = ascent.num_steps, ball_of(ascent.norm, ascent.eps)
+        path = restore(
+            model, degraded, target, steps=steps, mask=mask, step_size=ascent.step_size, threat_model=threat_model
+        )
         method = name if mask is None else name + HELD
         for count, images in zip(steps, path, strict=True):
             yield Restored(method, count, images, name, target)

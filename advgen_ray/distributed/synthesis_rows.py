@@ -11,12 +11,11 @@ from torch import Tensor, nn
 
 from advgen_ray.attacks.objectives import class_logit
 from advgen_ray.attacks.pgd import PGD
-from advgen_ray.attacks.threat_model import ThreatModel, Unconstrained
 from advgen_ray.config.synthesis import LogitAscentConfig, SynthesizeConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed import metrics
-from advgen_ray.distributed.attacks import THREAT_MODELS
+from advgen_ray.distributed.attacks import ball_of
 from advgen_ray.distributed.feature_extractors import load_extractor
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.synthesis_starts import NO_CLASS, between, load_starts
@@ -95,7 +94,7 @@ class SynthesisRows:
             "predicted": predicted.cpu().numpy(),
             "judge_start_predicted": self._judged(x_start),
             "judge_predicted": self._judged(x),
-            "distance": ball_of(self.ascent).distance(x, x_start).cpu().numpy(),
+            "distance": ball_of(self.ascent.norm, self.ascent.eps).distance(x, x_start).cpu().numpy(),
             "features": list(features.cpu().numpy()),
             "feature_logits": list(feature_logits.cpu().numpy()),
         })  # fmt: skip
@@ -189,12 +188,7 @@ class ImageFeatureRows:
 
 def ascend(model: nn.Module, x: Tensor, y_target: Tensor, ascent: LogitAscentConfig) -> Tensor:
     """PGD on ``class_logit`` from the start itself: the same code for every kind of model."""
-    return PGD(ball_of(ascent), ascent.num_steps, ascent.step_size)(model, x, class_logit(y_target))
-
-
-def ball_of(ascent: LogitAscentConfig) -> ThreatModel:
-    """Where an ascent may go."""
-    return Unconstrained() if ascent.eps is None else THREAT_MODELS[ascent.norm](ascent.eps)
+    return PGD(ball_of(ascent.norm, ascent.eps), ascent.num_steps, ascent.step_size)(model, x, class_logit(y_target))
 
 
 def feature_parts(sizes: Mapping[str, int], shard_images: int) -> list[tuple[str, int, int]]:

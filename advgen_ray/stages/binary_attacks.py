@@ -1,10 +1,10 @@
 """From a config of binary AT to its attacks: the ascent from p0, the descent of the data, the worst case."""
 
 from advgen_ray.attacks.pgd import PGD
-from advgen_ray.attacks.threat_model import L2, Linf, ThreatModel, Unconstrained
 from advgen_ray.config.binary import AscentFromP0Config, TrainBinaryConfig
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.training.binary import DataAttack, OutAttack
+from advgen_ray.distributed.attacks import ball_of
+from advgen_ray.training.binary import OutAttack
 from advgen_ray.training.binary_validation import WorstCaseAUC
 from advgen_ray.training.classifier import StartNoise
 from advgen_ray.training.progressive import Progression
@@ -27,15 +27,9 @@ def progression_of(ascent: AscentFromP0Config, steps_per_epoch: int) -> Progress
     )
 
 
-def _ball(norm: str, eps: float | None) -> ThreatModel:
-    if eps is None:
-        return Unconstrained()
-    return L2(eps) if norm == "l2" else Linf(eps)
-
-
 def ascent_of(config: TrainBinaryConfig) -> OutAttack:
     """The ascent from p0 at any K."""
-    ascent, ball = config.ascent, _ball(config.ascent.norm, config.ascent.eps)
+    ascent, ball = config.ascent, ball_of(config.ascent.norm, config.ascent.eps)
 
     def out_attack(k: int, start_noise: StartNoise) -> PGD:
         noise = start_noise if ascent.random_start_share else None
@@ -44,13 +38,12 @@ def ascent_of(config: TrainBinaryConfig) -> OutAttack:
     return out_attack
 
 
-def descent_of(config: TrainBinaryConfig) -> DataAttack | None:
+def descent_of(config: TrainBinaryConfig) -> PGD | None:
     """What the data go through before they are fed; None where they are fed as they are."""
     descent = config.descent
     if descent is None:
         return None
-    ball = _ball(descent.norm, descent.eps)
-    return lambda start_noise: PGD(ball, descent.num_steps, descent.step_size)
+    return PGD(ball_of(descent.norm, descent.eps), descent.num_steps, descent.step_size)
 
 
 def validation_of(
@@ -62,7 +55,7 @@ def validation_of(
     if settings is None or eps is None:
         return None
     step_size = settings.step_size or 2.5 * eps / settings.num_steps
-    ball, num_steps = _ball(config.ascent.norm, eps), settings.num_steps
+    ball, num_steps = ball_of(config.ascent.norm, eps), settings.num_steps
 
     def attack(start_noise: StartNoise | None) -> PGD:
         return PGD(ball, num_steps, step_size, start_noise, keep_best=True)

@@ -58,6 +58,20 @@ def test_a_mistake_is_one_line(assignment: str, message: str):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "settings"), [("eps_warmup_epochs", []), ("mail_burn_in_epochs", ["loss=mail_trades", "attack.start=near"])]
+)
+def test_a_training_does_not_end_before_it_is_what_it_says(key: str, settings: list[str]):
+    with pytest.raises(UserError, match=f"{key}=12: num_epochs is 12, so that .*; lower it"):
+        resolve(TrainClassifierConfig(), None, [*settings, "num_epochs=12", f"{key}=12"])
+    resolve(TrainClassifierConfig(), None, [*settings, "num_epochs=13", f"{key}=12"])
+    resolve(TrainClassifierConfig(), None, [*settings, "num_epochs=12", f"{key}=12", "attack.eps=0.0"])
+
+
+def test_the_constants_of_a_loss_are_asked_of_that_loss_alone():
+    resolve(TrainClassifierConfig(), None, ["num_epochs=20", "loss=trades", "mail_burn_in_epochs=75"])
+
+
 def test_a_divergence_is_attacked_from_noise():
     with pytest.raises(UserError, match=r"attack\.start: weat_nat attacks a divergence that is flat at the image"):
         resolve(TrainClassifierConfig(), None, ["attack.start=image", "loss=weat_nat"])
