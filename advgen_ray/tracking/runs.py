@@ -177,10 +177,11 @@ class Run:
 
     def end(self, status: str) -> None:
         """Close the run as FINISHED, FAILED or KILLED."""
-        self._submit("end", self._then if status == "FINISHED" else None, status=status)
+        then = self._then if status == "FINISHED" else None
+        self.writer.submit({"do": "end", "run": self.key, "status": status}, then)
 
-    def _submit(self, do: str, then: Then | None = None, **more: Any) -> None:
-        self.writer.submit({"do": do, "run": self.key, **more}, then)
+    def _submit(self, do: str, **more: Any) -> None:
+        self.writer.submit({"do": do, "run": self.key, **more})
 
 
 def _identity(config: Mapping[str, Any]) -> dict[str, str]:

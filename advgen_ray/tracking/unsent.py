@@ -3,16 +3,21 @@
 import json
 import os
 import shutil
+import socket
+import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from advgen_ray.storage.filesystem import write_atomic
 from advgen_ray.tracking.provenance import provenance
 from advgen_ray.tracking.sender import Entry
 
-WAITING, CLAIMED = ".json", ".sending"
+WAITING, CLAIMED, DAMAGED = ".json", ".sending", ".damaged"
+FOREIGN_CLAIM_SECONDS = 3600.0  # another machine's sender is taken for dead after this time
 
 
 @dataclass
@@ -42,36 +47,50 @@ def store(folder: Path, server: str, entries: Sequence[Entry], ids: Mapping[str,
             entry = entry | {"path": str(copy)}
         kept.append(entry)
     path = folder / f"{name}{WAITING}"
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps({"server": server, "ids": dict(ids), "entries": kept}))
-    partial.replace(path)
+    write_atomic(str(path), json.dumps({"server": server, "ids": dict(ids), "entries": kept}).encode())
     return path
 
 
 @contextmanager
 def claimed(folder: Path, server: str) -> Iterator[list[Unsent]]:
-    """What waits for ``server``, in nobody else's hands; at the end what is ``sent`` is removed."""
+    """What waits for ``server``, in nobody else's hands; at the end what is ``sent`` is removed.
+
+    A file that cannot be understood is renamed, so that it is in nobody's way and can be looked at.
+    """
     held: dict[Path, Unsent] = {}
     try:
         for path in list(_free(folder)):
-            mine = path.with_name(f"{_name(path)}.{os.getpid()}{CLAIMED}")
+            mine = path.with_name(f"{_name(path)}.{os.getpid()}.{socket.gethostname()}{CLAIMED}")
             try:
                 path.rename(mine)
+                os.utime(mine)  # from now on it is claimed
+                content = json.loads(mine.read_text())
+                its_server, one = content["server"], Unsent(content["entries"], content["ids"])
             except FileNotFoundError:  # another job was quicker
                 continue
-            content = json.loads(mine.read_text())
-            if content["server"] == server:
-                held[mine] = Unsent(content["entries"], content["ids"])
+            except (ValueError, KeyError, TypeError):
+                print(f"advgen: warning: tracking: {_ended(mine, DAMAGED)} cannot be read, nor sent", file=sys.stderr)
+                continue
+            if its_server == server:
+                held[mine] = one
             else:
-                mine.rename(folder / f"{_name(mine)}{WAITING}")
+                _ended(mine, WAITING)
         yield list(held.values())
     finally:
         for path, one in held.items():
             if one.sent:
-                path.unlink()
-                shutil.rmtree(folder / _name(path), ignore_errors=True)
+                path.unlink(missing_ok=True)
+                shutil.rmtree(path.parent / _name(path), ignore_errors=True)
             else:
-                path.rename(folder / f"{_name(path)}{WAITING}")
+                _ended(path, WAITING)
+
+
+def _ended(claim: Path, ending: str) -> Path:
+    """Give up a claim; what it becomes. Whoever took it for dead may have it by now."""
+    path = claim.with_name(f"{_name(claim)}{ending}")
+    with suppress(FileNotFoundError):
+        claim.rename(path)
+    return path
 
 
 def _name(path: Path) -> str:
@@ -82,9 +101,19 @@ def _free(folder: Path) -> Iterator[Path]:
     """Files that wait, and those whose sender is dead."""
     yield from folder.glob(f"*{WAITING}")
     for path in folder.glob(f"*{CLAIMED}"):
-        try:
-            os.kill(int(path.name.split(".")[1]), 0)
-        except ProcessLookupError:
-            yield path
-        except PermissionError:  # another user's process has this id
-            continue
+        with suppress(FileNotFoundError):
+            if not _sender_lives(path):
+                yield path
+
+
+def _sender_lives(claim: Path) -> bool:
+    _, process, *host = claim.name.removesuffix(CLAIMED).split(".", 2)
+    if host and host != [socket.gethostname()]:
+        return time.time() - claim.stat().st_mtime < FOREIGN_CLAIM_SECONDS
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's process has this id
+        return True
+    return True

@@ -74,10 +74,7 @@ class Writer:
             self._warn("lost", f"the rest of the record is lost, results are not affected: {error}")
 
     def _send_all(self) -> None:
-        with unsent.claimed(self._unsent, redacted(self.uri)) as stored:
-            for later in stored:
-                self.sender.ids |= later.ids
-                later.sent = all(self._sent(entry) for entry in later.entries)
+        self._send_stored()
         left: list[Entry] = []
         for entry, then in iter(self.entries.get, None):
             if left or not self._sent(entry):
@@ -88,6 +85,16 @@ class Writer:
         if left:
             path = unsent.store(self._unsent, redacted(self.uri), left, self.sender.ids)
             self._warn("stored", f"{len(left)} entries wait in {path}; the next job that records there sends them")
+
+    def _send_stored(self) -> None:
+        """Send what earlier jobs could not; whatever is wrong with that costs this job's record nothing."""
+        try:
+            with unsent.claimed(self._unsent, redacted(self.uri)) as stored:
+                for later in stored:
+                    self.sender.ids |= later.ids
+                    later.sent = all(self._sent(entry) for entry in later.entries)
+        except Exception as error:
+            self._warn("unsent", f"what waits in {self._unsent} was not sent: {error!r}")
 
     def _dealt_with(self, entry: Entry, then: Then | None) -> None:
         if "path" in entry:  # a study has a model each hour, and /tmp may be small
