@@ -39,11 +39,11 @@ def quality_table(sets: Sequence[SampleSet], train: ReadImages, test: ReadImages
     """One row a set, after rows of model "" for real images ("test images") and for the ``starts`` themselves.
 
     Columns: model, ascent, frechet (distance to ``train`` of all samples), frechet_at_floor (of as many of the first as
-    there are test images, so that it compares with theirs), score and score_deviation (Inception Score), count,
-    floor_count. Of the sets also Proportions: recognized (the model sees the
-    class asked for), judged_start and judged (the judge does; of no image without a judge, or where none was asked for;
-    judged of the starts too); means start_logit, logit, distance; rate in samples a second. Raises ValueError for sets
-    of different size.
+    there are test images, so that it compares with theirs), score and score_deviation (Inception Score of all),
+    score_at_floor and score_deviation_at_floor (of as many as frechet_at_floor), count, floor_count. Of the sets also
+    Proportions: recognized (the model sees the class asked for), judged_start and judged (the judge does; of no image
+    without a judge, or where none was asked for; judged of the starts too); means start_logit, logit, distance; rate in
+    samples a second. Raises ValueError for sets of different size.
     """
     counts = {len(one.rows) for one in sets} | {len(start.features)}
     if len(counts) != 1:
@@ -78,18 +78,21 @@ def quality_table(sets: Sequence[SampleSet], train: ReadImages, test: ReadImages
 
 
 def _measured(ascent: str, images: ReadImages, reference: Moments, floor_count: int) -> dict[str, Any]:
-    score, deviation = inception_score(images.logits)
-    found = frechet_distance(moments(images.features), reference)
-    at_floor = images.first(floor_count).features
+    found = _quality(images, reference)
+    count = len(images.features)
+    at_floor = found if count == floor_count else _quality(images.first(floor_count), reference)
     return {
         "model": "",
         "ascent": ascent,
-        "frechet": found,
-        "frechet_at_floor": found
-        if len(at_floor) == len(images.features)
-        else frechet_distance(moments(at_floor), reference),
-        "score": score,
-        "score_deviation": deviation,
-        "count": len(images.features),
+        **found,
+        **{f"{name}_at_floor": value for name, value in at_floor.items()},
+        "count": count,
         "floor_count": floor_count,
     }
+
+
+def _quality(images: ReadImages, reference: Moments) -> dict[str, float]:
+    """Both measures: either one's bias falls with the number of images."""
+    score, deviation = inception_score(images.logits)
+    distance = frechet_distance(moments(images.features), reference)
+    return {"frechet": distance, "score": score, "score_deviation": deviation}

@@ -127,12 +127,13 @@ def _quality_blocks(results: SynthesisResults, config: Mapping[str, Any]) -> lis
     table, measure = results.table, results.measure
     fid, score = measure.short
     fewer = bool((table["floor_count"] < table["count"]).any())
-    floor = [f"{fid} at n = {numbers.count(int(table['floor_count'].iloc[0]))}"] if fewer else []
+    at_floor = f"at n = {numbers.count(int(table['floor_count'].iloc[0]))}"
+    heads = [head for name in (fid, score) for head in (name, *([f"{name} {at_floor}"] if fewer else []))]
     rows = [_cells(row, fewer) for _, row in table.iterrows()]
     published = S004.get(config["data"]["name"], ()) if not measure.prefix else ()
     context = [
         [one.what, one.ascent, numbers.decimal(one.fid), *([""] if fewer else []),
-         "" if one.inception_score is None else numbers.decimal(one.inception_score), *[""] * 5]
+         "" if one.inception_score is None else numbers.decimal(one.inception_score), *[""] * (6 if fewer else 5)]
         for one in published
     ]  # fmt: skip
     blocks: list[Block] = [
@@ -142,7 +143,7 @@ def _quality_blocks(results: SynthesisResults, config: Mapping[str, Any]) -> lis
             "network, ten parts. Logit: mean of the class asked for, before and after. Recognized, judge: the "
             "model itself, or the judge, sees the class asked for; 95% binomial intervals. Samples a second: of the "
             "pool of actors, their start included in the first row; of a job that was continued, of the part since.",
-            ["Model", "steps × size", fid, *floor, score, "logit", "recognized", "judge", "distance", "samples/s"],
+            ["Model", "steps × size", *heads, "logit", "recognized", "judge", "distance", "samples/s"],
             rows,
             context=context,
             context_title="Published by Yin (2022)" + (f"; {CIFAR10_SPEED}" if context else ""),
@@ -165,19 +166,24 @@ def _quality_blocks(results: SynthesisResults, config: Mapping[str, Any]) -> lis
 
 def _cells(row: pd.Series, fewer: bool) -> list[str]:
     of_model = bool(row["model"])
-    floor = [numbers.decimal(row["frechet_at_floor"])] if fewer else []
+    comparable = of_model or row["count"] > row["floor_count"] or not fewer  # with the samples: as many as they
     return [
         row["model"] or row["ascent"],
         f"{row['ascent']}" if of_model else "",
-        numbers.decimal(row["frechet"]) if of_model or row["count"] > row["floor_count"] or not fewer else "",
-        *floor,
-        f"{numbers.decimal(row['score'])} ± {numbers.decimal(row['score_deviation'])}",
+        numbers.decimal(row["frechet"]) if comparable else "",
+        *([numbers.decimal(row["frechet_at_floor"])] if fewer else []),
+        _score(row, "") if comparable else "",
+        *([_score(row, "_at_floor")] if fewer else []),
         f"{numbers.decimal(row['start_logit'])} to {numbers.decimal(row['logit'])}" if of_model else "",
         _interval(row["recognized"]) if of_model else "",
         _interval(row["judged"]) if isinstance(row["judged"], Proportion) else "",
         numbers.decimal(row["distance"]) if of_model else "",
         numbers.decimal(row["rate"], 1) if of_model else "",
     ]
+
+
+def _score(row: pd.Series, which: str) -> str:
+    return f"{numbers.decimal(row[f'score{which}'])} ± {numbers.decimal(row[f'score_deviation{which}'])}"
 
 
 def _interval(one: Proportion) -> str:

@@ -172,8 +172,8 @@ def _summary(config: SynthesizeConfig, sets: SynthesisSets, results: SynthesisRe
 
 def _plain(row: dict[Any, Any], prefix: str) -> dict[str, Any]:
     """A row of a table for YAML and JSON: proportions as fractions, none where there is no sample."""
-    names = {"frechet": f"{prefix}fid", "frechet_at_floor": f"{prefix}fid_at_floor"}
-    names |= {"score": f"{prefix}inception_score", "score_deviation": f"{prefix}inception_score_deviation"}
+    stems = {"frechet": "fid", "score": "inception_score", "score_deviation": "inception_score_deviation"}
+    names = {f"{key}{which}": f"{prefix}{stem}{which}" for key, stem in stems.items() for which in ("", "_at_floor")}
     values = {
         names.get(key, key): value.value if isinstance(value, Proportion) else value for key, value in row.items()
     }

@@ -11,6 +11,7 @@ from advgen_ray.analysis.synthesis import ReadImages, SampleSet, quality_table
 from advgen_ray.report.blocks import Table
 from advgen_ray.report.page import Page, panels_of, render
 from advgen_ray.report.synthesis_page import Measure, Neighbors, SynthesisResults, synthesis_page
+from advgen_ray.synthesis.inception_score import inception_score
 
 CONFIG: dict[str, Any] = {"data": {"name": "cifar10"}, "start": {"kind": "noise"}, "smoothing_sigma": 10.0}
 COUNT = 40
@@ -76,6 +77,27 @@ def test_distances_compare_at_equal_numbers() -> None:
     assert (table["frechet"] != table["frechet_at_floor"]).tolist() == [False, *[True] * 5]
     with pytest.raises(ValueError, match=r"\[39, 40\] samples do not compare"):
         quality_table([_set("a", "b", 0.0)], _read(200, 0.0), _read(25, 0.0), _read(39, 0.0))
+
+
+def test_scores_compare_at_equal_numbers() -> None:
+    """The score of 10 parts is low where these are small: of one distribution 40 images score above their first 25."""
+    table = _table(SETS)
+    real, sample = table.iloc[0], table.iloc[-1]
+    assert real["score"] == real["score_at_floor"]
+    read = _read(COUNT, 1.0)
+    expected = [inception_score(read.logits), inception_score(read.logits[:25])]
+    assert (sample["score"], sample["score_deviation"]) == expected[0]
+    assert (sample["score_at_floor"], sample["score_deviation_at_floor"]) == expected[1]
+    assert sample["score"] > sample["score_at_floor"]
+
+
+def test_real_images_have_no_cell_beside_more_samples() -> None:
+    quality = _page("proxy_").sections[1].blocks[0]
+    assert isinstance(quality, Table)
+    assert quality.columns[2:6] == ["proxy FID", "proxy FID at n = 25", "proxy IS", "proxy IS at n = 25"]
+    real, starts = quality.rows[:2]
+    assert (real[2], real[4]) == ("", "")
+    assert all((real[3], real[5], *starts[2:6]))
 
 
 def test_rates_and_shares_are_of_all_samples() -> None:
