@@ -38,7 +38,8 @@ class CounterfactualSet:
 class StudyInputs:
     """Everything the tables are computed from; ``energies`` has the columns ``ENERGY_COLUMNS``.
 
-    ``judge_logits`` has image_set, image_id and logits: what the judge makes of clean images and of counterfactuals.
+    ``judge_logits`` has image_set, image_id, label and logits: what the judge makes of clean images and of
+    counterfactuals.
     """
 
     data_name: str

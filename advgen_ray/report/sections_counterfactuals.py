@@ -123,10 +123,11 @@ def _realism_words(study: Study) -> str:
     count = numbers.count(next(iter(found.values())).count)
     words = (
         f"Fréchet: between Gaussians of the judge's logits, of {count} of each kind (the first replicate) and of the "
-        "training images, ± a jackknife standard error over sources. It is a proxy of FID, not to be put beside "
-        "published ones, and what fools the judge is near by it too"
+        "training images, weighted to the same classes, ± a jackknife standard error over sources. It is a proxy of "
+        "FID, not to be put beside published ones, and what fools the judge is near by it too"
     )
-    return f"{words}; {_realism(study, REAL)} of as many test images." if REAL in found else f"{words}."
+    real = f"; {_realism(study, REAL)} of as many test images of these classes" if REAL in found else ""
+    return f"{words}{real}."
 
 
 def distance_classifier_section(study: Study) -> Section | None:

@@ -103,7 +103,7 @@ def pictures(result_set: ResultSet, item_ids: Iterable[str]) -> np.ndarray:
 def _judge_logits(energies: ResultSet, judge: str) -> pd.DataFrame:
     """Of clean images and counterfactuals; one shard in memory at a time."""
     meant = (pc.field("classifier") == judge) & (pc.field("view") != "attacked")
-    columns = ["classifier", "view", "image_set", "image_id", "logits"]
+    columns = ["classifier", "view", "image_set", "image_id", "label", "logits"]
     parts = [table.filter(meant).drop_columns(["classifier", "view"]) for table in energies.tables(columns)]
     found: pd.DataFrame = pa.concat_tables(parts).to_pandas()
     return found

@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from advgen_ray.analysis.inputs import CounterfactualSet
-from advgen_ray.analysis.realism import REAL, realism
+from advgen_ray.analysis.realism import REAL, class_weights, realism, weighted_moments
+from advgen_ray.synthesis.frechet import frechet_distance, moments
 
 
 def _set(name: str, num_sources: int, replicates: int = 1) -> CounterfactualSet:
@@ -24,8 +26,16 @@ def _set(name: str, num_sources: int, replicates: int = 1) -> CounterfactualSet:
 
 
 def _logits(image_set: str, image_ids: list[str], shift: float, seed: int, scale: float = 1.0) -> pd.DataFrame:
+    """Alike for all classes, which are 1 to 9 in turn."""
     draws = np.random.default_rng(seed).normal(shift, scale, (len(image_ids), 3))
-    return pd.DataFrame({"image_set": image_set, "image_id": image_ids, "logits": list(draws.astype(np.float32))})
+    labels = 1 + np.arange(len(image_ids)) % 9
+    return pd.DataFrame({"image_set": image_set, "image_id": image_ids, "label": labels, "logits": list(draws)})
+
+
+def _of_classes(image_set: str, image_ids: list[str], labels: np.ndarray, seed: int) -> pd.DataFrame:
+    """Logits that lie elsewhere for every class."""
+    draws = np.random.default_rng(seed).normal(size=(len(labels), 3)) + 4 * np.eye(10)[labels][:, 1:4]
+    return pd.DataFrame({"image_set": image_set, "image_id": image_ids, "label": labels, "logits": list(draws)})
 
 
 def test_a_shift_is_told_from_none_and_real_images_are_the_floor() -> None:
@@ -56,6 +66,43 @@ def test_the_error_is_of_sources_not_of_counterfactuals() -> None:
     copied = apart.assign(logits=[apart["logits"].iloc[10 * (i // 10)] for i in range(len(apart))])
     small, large = (realism(pd.concat([train, rows]), (one,))["one"].error for rows in (apart, copied))
     assert large > 2 * small
+
+
+def test_other_class_proportions_are_no_distance() -> None:
+    """Data of which half is of class 1, as real as counterfactuals of all nine targets alike."""
+    one, rng = _set("one", 60), np.random.default_rng(5)
+    shares = np.array([0, 0.5, *[0.0625] * 8])
+    labels = {name: rng.choice(10, size, p=shares) for name, size in (("train", 8000), ("test", 2000))}
+    clean = [_of_classes(name, [f"{name}-{i}" for i in range(len(own))], own, 1) for name, own in labels.items()]
+    ces = _of_classes("one", list(one.rows["item_id"]), one.rows["y_target"].to_numpy(), 2)
+    found = realism(pd.concat([*clean, ces]), (one,))
+    assert set(found) == {"one", REAL}
+    assert max(found["one"].distance, found[REAL].distance) < 0.1
+    data, targets = (
+        moments(torch.from_numpy(np.stack(list(rows["logits"])))) for rows in (clean[0], ces[ces["label"] > 0])
+    )
+    assert frechet_distance(targets, data) > 1, "which the proportions alone would be"
+
+
+def test_real_images_that_run_out_are_no_floor() -> None:
+    one = _set("one", 60)
+    train, test = (
+        _logits(name, [f"{name}-{i}" for i in range(size)], 0, 0) for name, size in (("train", 900), ("test", 539))
+    )
+    ces = _logits("one", list(one.rows["item_id"]), 0, 2)
+    assert set(realism(pd.concat([train, test, ces]), (one,))) == {"one"}, "60 of each class are asked for"
+
+
+def test_weights_of_classes_by_hand() -> None:
+    labels, targets = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 0, 1, 1])
+    weights = class_weights(labels, targets)
+    assert weights.tolist() == pytest.approx([4 / 9, 4 / 9, 4 / 9, 24 / 9])
+    features = torch.tensor([[0.0], [0.0], [3.0], [5.0]], dtype=torch.float64)
+    found = weighted_moments(features, weights)
+    assert found.mean.item() == pytest.approx(4 / 9 * 3 / 4 + 24 / 9 * 5 / 4)
+    even, plain = weighted_moments(features, np.ones(4)), moments(features)
+    torch.testing.assert_close(even.mean, plain.mean)
+    torch.testing.assert_close(even.covariance, plain.covariance)
 
 
 def test_without_logits_of_training_images_there_is_none() -> None:

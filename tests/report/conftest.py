@@ -57,7 +57,7 @@ def invent_study(num_sources: int = 40, num_test: int = 120, num_variant: int = 
     energies = energies.astype(dict.fromkeys(floats, "float32"))  # as they are stored
     names = tuple(str(d) for d in range(10))
     meant = energies[(energies["classifier"] == JUDGE) & (energies["view"] != "attacked")]
-    logits = meant[["image_set", "image_id"]].assign(logits=invent_logits(meant))
+    logits = meant[["image_set", "image_id", "label"]].assign(logits=invent_logits(meant))
     inputs = StudyInputs("digits", names, energies, JUDGE, main, sets, held_out, (chain,), logits)
     return InventedStudy(inputs, images, x_ce, pushed)
 
