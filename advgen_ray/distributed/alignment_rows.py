@@ -10,6 +10,7 @@ from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.energy.input_gradients import alignment, cross_entropy_gradient
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import GRADIENT_ALIGNMENT, column_to_images
+from advgen_ray.training.model_directory import training_eps, training_of
 
 READ = ["item_id", "source_id", "source_index", "source_label", "y_target", "x_ce", "l2"]
 
@@ -47,13 +48,12 @@ class AlignmentRows:
         y_target = torch.from_numpy(table["y_target"].to_numpy().astype(np.int64)).to(self.device)
         x_ce = torch.from_numpy(column_to_images(table["x_ce"], shape)).to(self.device)
         gradient = cross_entropy_gradient(loaded.model, x, y_target)
-        training = loaded.card.get("training") or {}  # a user's own classifier counts as standard
         size = table.num_rows
         columns = {
             "item_id": [f"{self.names[which]}/{item_id}" for item_id in table["item_id"].to_pylist()],
             "classifier": [self.names[which]] * size,
-            "classifier_eps": np.full(size, training.get("attack", {}).get("eps", 0.0)),
-            "classifier_seed": np.full(size, training.get("seed", 0)),
+            "classifier_eps": np.full(size, training_eps(loaded.card) or 0.0),  # a user's own counts as standard
+            "classifier_seed": np.full(size, training_of(loaded.card).get("seed", 0)),
             **{key: table[key] for key in ("source_id", "source_label", "y_target", "l2")},
             "alignment": alignment(gradient, x, x_ce).cpu().numpy(),
             "class_alignment": alignment(gradient, x, self.class_means[y_target]).cpu().numpy(),

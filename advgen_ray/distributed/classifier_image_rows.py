@@ -19,7 +19,7 @@ from advgen_ray.rng import Stream
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import CLASSIFIER_IMAGES, INPUT_GRADIENTS, images_to_column
 from advgen_ray.synthesis.ssim import nearest
-from advgen_ray.training.model_directory import LoadedModel
+from advgen_ray.training.model_directory import LoadedModel, training_eps, training_of
 
 NO_JUDGE = -1  # what is stored for the class that a judge sees where there is none
 
@@ -195,12 +195,11 @@ def _read(loaded: LoadedModel, images: Tensor, y: Tensor) -> Readout:
 
 
 def _origin(name: str, loaded: LoadedModel, keys: Sequence[str]) -> dict[str, object]:
-    training = loaded.card.get("training") or {}  # a user's own classifier counts as standard
     return {
         "item_id": [f"{name}/{key}" for key in keys],
         "classifier": [name] * len(keys),
-        "classifier_eps": np.full(len(keys), training.get("attack", {}).get("eps", 0.0)),
-        "classifier_seed": np.full(len(keys), training.get("seed", 0)),
+        "classifier_eps": np.full(len(keys), training_eps(loaded.card) or 0.0),  # a user's own counts as standard
+        "classifier_seed": np.full(len(keys), training_of(loaded.card).get("seed", 0)),
     }
 
 

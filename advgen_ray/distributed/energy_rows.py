@@ -17,6 +17,7 @@ from advgen_ray.distributed.plans import ImageGroup
 from advgen_ray.energy.readout import read_logits
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import ENERGIES, column_to_images
+from advgen_ray.training.model_directory import training_eps, training_of
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,6 @@ class EnergyRows:
         self, group: ImageGroup, images: _Images, rows: slice, logits: Tensor, y: Tensor, distance: Tensor
     ) -> pa.Table:
         loaded, name = self.loaded[group.classifier], self.names[group.classifier]
-        training = loaded.card.get("training") or {}  # a user's own classifier counts as standard
         ids, size = images.ids[rows], len(y)
         attack = None if group.attack is None else self.config.attacks[group.attack]
         view = f"{attack.label}-{attack.eps:g}" if attack else group.view
@@ -103,8 +103,8 @@ class EnergyRows:
         columns = {
             "item_id": [f"{name}/{view}/{group.image_set}/{image}" for image in ids],
             "classifier": [name] * size,
-            "classifier_eps": np.full(size, training.get("attack", {}).get("eps", 0.0)),
-            "classifier_seed": np.full(size, training.get("seed", 0)),
+            "classifier_eps": np.full(size, training_eps(loaded.card) or 0.0),  # a user's own counts as standard
+            "classifier_seed": np.full(size, training_of(loaded.card).get("seed", 0)),
             "view": [group.view] * size,
             "image_set": [group.image_set] * size,
             "image_id": ids,

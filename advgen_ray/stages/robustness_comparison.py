@@ -1,6 +1,6 @@
 """The stage that compares classifiers by test radius: robust evaluations in one pool, the worst case, page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -21,7 +21,7 @@ from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.stages.robustness import doubts_of_falls, doubts_of_model, prepare
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, remove_tree
-from advgen_ray.training.model_directory import ONE_VS_REST, LoadedModel
+from advgen_ray.training.model_directory import LoadedModel, training_eps
 
 PLAN = "comparison.json"
 
@@ -61,12 +61,8 @@ def run_with_page(config: CompareRobustnessConfig) -> tuple[dict[str, Any], Page
 
 def describe(loaded: LoadedModel) -> dict[str, Any]:
     """What a classifier is: its ``parameters``, and ``training_eps``, where its card says in which radius it was."""
-    training: Mapping[str, Any] = loaded.card.get("training") or {}
-    if loaded.card.get("kind") == ONE_VS_REST:
-        eps = training.get("training", {}).get("ascent", {}).get("eps")
-    else:
-        eps = training.get("attack", {}).get("eps")
-    return {"parameters": sum(one.numel() for one in loaded.model.parameters()), "training_eps": eps}
+    num_parameters = sum(one.numel() for one in loaded.model.parameters())
+    return {"parameters": num_parameters, "training_eps": training_eps(loaded.card)}
 
 
 def _evaluate(config: CompareRobustnessConfig, evaluations: Sequence[Evaluation], sets: Sequence[ResultSet]) -> None:

@@ -82,6 +82,20 @@ def read_card(directory: str | Path) -> dict[str, Any]:
     return card
 
 
+def training_of(card: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of a model's training, of one against the rest those that its detectors share; empty if unknown."""
+    training: Mapping[str, Any] = card.get("training") or {}
+    return training.get("training", training)
+
+
+def training_eps(card: Mapping[str, Any]) -> float | None:
+    """The radius that a model was trained in, 0 for a standard one; None where its card does not say."""
+    training = training_of(card)
+    of_attack = training.get("attack") or training.get("ascent") or {}
+    eps: float | None = of_attack.get("eps")
+    return eps
+
+
 def load_model(directory: str | Path) -> LoadedModel:
     """Rebuild a model from its card and weights; nothing in either is executed.
 
