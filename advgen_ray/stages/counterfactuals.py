@@ -1,7 +1,6 @@
 """The stage that makes a set of counterfactuals: checks, Ray Data map, summary."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -12,7 +11,8 @@ from advgen_ray.data.datasets import dataset_info
 from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows, Judge, plan_of
 from advgen_ray.distributed.pipelines import run_maps
-from advgen_ray.errors import UserError
+from advgen_ray.distributed.train_storage import common_parent
+from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.stages.inputs import (
     content_digest,
     load_classifier,
@@ -20,7 +20,8 @@ from advgen_ray.stages.inputs import (
     load_score_model,
     open_counterfactuals,
 )
-from advgen_ray.stages.outcome import tracked_job
+from advgen_ray.stages.marks import is_tracked, mark_once_recorded
+from advgen_ray.stages.outcome import publish, tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.tracking import Run, tracked_run
 
@@ -33,27 +34,41 @@ def run(config: CounterfactualsConfig, judge: Judge | None = None) -> dict[str, 
     IncompleteError where some rows could not be made.
     """
     result_set = prepare(config)
-    if result_set.finished():
+    found = result_set.finished()
+    if found and is_tracked(config.output):
         print(f"counterfactuals: {config.output} is complete, nothing to compute", flush=True)
-        return _summary(result_set)
-    with _tracked("counterfactuals", config) as tracked:
+        return _publish(result_set)
+    with tracked_job("counterfactuals", config, unless_finished=found) as tracked:
         run_maps("counterfactuals", [_map(config, result_set, judge)], config.pool)
-        summary = _summary(result_set)
+        summary = _publish(result_set, tracked)
         tracked.log_metrics(summary)
+        mark_once_recorded(tracked, config.output)
     return summary
 
 
 def run_all(configs: Sequence[CounterfactualsConfig]) -> list[dict[str, Any]]:
-    """Several sets in one pool of actors, that of the first config; each is recorded as a run of its own."""
+    """Several sets in one pool of actors, that of the first config; each is recorded as a run of its own.
+
+    So is one that a job before this one made and did not come to record. Raises as ``run`` does, IncompleteError when
+    the finished sets are recorded.
+    """
     sets = [prepare(config) for config in configs]
-    unfinished = [(config, one) for config, one in zip(configs, sets, strict=True) if not one.finished()]
-    if unfinished:
-        with tracked_run("counterfactuals", {"outputs": [config.output for config in configs]}):
-            run_maps("counterfactuals", [_map(config, one) for config, one in unfinished], configs[0].pool)
-            for config, one in unfinished:
-                with _tracked("counterfactual set", config) as tracked:
-                    tracked.log_metrics(_summary(one))
-    return [_summary(one) for one in sets]
+    found = {one.uri for one in sets if one.finished()}
+    left = [
+        (config, one)
+        for config, one in zip(configs, sets, strict=True)
+        if one.uri not in found or not is_tracked(one.uri)
+    ]
+    if left:
+        outputs = [config.output for config in configs]
+        with tracked_run("counterfactuals", {"output": common_parent(outputs), "outputs": outputs}):
+            try:
+                run_maps("counterfactuals", [_map(config, one) for config, one in left], configs[0].pool)
+            except IncompleteError:
+                _record(left, found)
+                raise
+            _record(left, found)
+    return [_publish(one) for one in sets]
 
 
 def prepare(config: CounterfactualsConfig) -> ResultSet:
@@ -118,8 +133,20 @@ def _map(config: CounterfactualsConfig, result_set: ResultSet, judge: Judge | No
     return Map(result_set, partial(CounterfactualRows, config, result_set, judge=judge))
 
 
-def _tracked(name: str, config: CounterfactualsConfig) -> AbstractContextManager[Run]:
-    return tracked_job(name, config)
+def _record(sets: Sequence[tuple[CounterfactualsConfig, ResultSet]], found: set[str]) -> None:
+    """A run for each set that is finished; ``found`` were so before, and may have one."""
+    for config, one in sets:
+        if one.finished():
+            with tracked_job("counterfactual set", config, unless_finished=one.uri in found) as tracked:
+                tracked.log_metrics(_publish(one, tracked))
+                mark_once_recorded(tracked, one.uri)
+
+
+def _publish(result_set: ResultSet, tracked: Run | None = None) -> dict[str, Any]:
+    """The summary, stored beside the set and in the run."""
+    summary = _summary(result_set)
+    publish(result_set.uri, summary, tracked=tracked)
+    return summary
 
 
 def _summary(result_set: ResultSet) -> dict[str, Any]:

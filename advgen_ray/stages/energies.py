@@ -1,6 +1,5 @@
 """The stage that scores energies: images, their adversarial versions and counterfactuals under every classifier."""
 
-import json
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -15,11 +14,12 @@ from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.distributed.plans import ImageGroup, energy_groups
 from advgen_ray.errors import UserError
 from advgen_ray.report.energies_page import energies_page
-from advgen_ray.report.page import render
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images, open_counterfactuals, unique_names
-from advgen_ray.stages.outcome import PAGE, SUMMARY, tracked_job
+from advgen_ray.stages.marks import is_tracked, mark_once_recorded
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import join, write_atomic
+from advgen_ray.storage.filesystem import join
+from advgen_ray.tracking import Run
 
 ATTACKED_SPLIT = "test"
 GROUP_KEYS = ("view", "attack", "attack_eps", "image_set")
@@ -32,14 +32,16 @@ def run(config: ScoreEnergiesConfig) -> dict[str, Any]:
     same name, too many images, another set in the same place or a place that cannot be written.
     """
     result_set, groups = prepare(config)
-    if result_set.finished():
+    found = result_set.finished()
+    if found and is_tracked(config.output):
         print(f"energies: {config.output} is complete, nothing to compute", flush=True)
-        return _told(config, result_set, _summary(result_set))
-    with tracked_job("energies", config) as tracked:
+        return _publish(config, result_set)
+    with tracked_job("energies", config, unless_finished=found) as tracked:
         run_map("energies", result_set, partial(EnergyRows, config, result_set, groups), config.pool)
-        summary = _summary(result_set)
+        summary = _publish(config, result_set, tracked)
         tracked.log_metrics(_metrics(summary))
-    return _told(config, result_set, summary)
+        mark_once_recorded(tracked, config.output)
+    return summary
 
 
 def attacks_of(result_set: ResultSet) -> list[dict[str, Any]]:
@@ -53,13 +55,13 @@ def read_attacked(result_set: ResultSet) -> AttackedEnergies:
     return attacked_energies(result_set.read(list(ENERGY_COLUMNS)).to_pandas(), attacks_of(result_set))
 
 
-def _told(config: ScoreEnergiesConfig, result_set: ResultSet, summary: dict[str, Any]) -> dict[str, Any]:
-    """The summary, stored beside the set, with a page where something was attacked."""
+def _publish(config: ScoreEnergiesConfig, result_set: ResultSet, tracked: Run | None = None) -> dict[str, Any]:
+    """The summary, stored beside the set and in the run, with a page where something was attacked."""
+    summary, page = _summary(result_set), None
     if config.attacks and ATTACKED_SPLIT in config.splits:
         page = energies_page(read_attacked(result_set), config.model_dump(mode="json"), version("advgen_ray"))
-        write_atomic(join(config.output, PAGE), render(page).encode())
-        summary = summary | {"report": join(config.output, PAGE)}
-    write_atomic(join(config.output, SUMMARY), f"{json.dumps(summary, indent=1)}\n".encode())
+        summary["report"] = join(config.output, PAGE)
+    publish(config.output, summary, page, tracked)
     return summary
 
 

@@ -14,17 +14,20 @@ from advgen_ray.tracking import Run, tracked_run
 PAGE, SUMMARY = "report.html", "summary.json"
 
 
-def tracked_job(name: str, config: Config) -> AbstractContextManager[Run]:
-    """The job's run: its whole config, found again by what it computes."""
-    return tracked_run(name, config.model_dump(mode="json"), tags={"config_digest": config.digest()})
+def tracked_job(name: str, config: Config, unless_finished: bool = False) -> AbstractContextManager[Run]:
+    """The job's run: its whole config, found again by what it computes; ``unless_finished`` as for ``tracked_run``."""
+    tags = {"config_digest": config.digest()}
+    return tracked_run(name, config.model_dump(mode="json"), tags, unless_finished=unless_finished)
 
 
 def publish(
-    output: str, summary: Mapping[str, Any] | list[dict[str, Any]], page: Page, tracked: Run | None = None
+    output: str, summary: Mapping[str, Any] | list[dict[str, Any]], page: Page | None = None, tracked: Run | None = None
 ) -> None:
     """Write both under ``output``, and into the run; what is not finite, which JSON does not have, becomes null."""
-    text = json.dumps(_finite(summary), indent=1, allow_nan=False)
-    for name, content in ((SUMMARY, f"{text}\n"), (PAGE, render(page))):
+    files = {SUMMARY: json.dumps(_finite(summary), indent=1, allow_nan=False) + "\n"}
+    if page:
+        files[PAGE] = render(page)
+    for name, content in files.items():
         write_atomic(join(output, name), content.encode())
         if tracked:
             tracked.log_file(name, content.encode())
