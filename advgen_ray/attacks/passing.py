@@ -33,9 +33,13 @@ class Passing:
         return ((leads(z_choice) > 0) & (z_h >= self.threshold) & self.allowed).any(dim=1)
 
     def margin(self, outputs: Tensor) -> Tensor:
-        """``max_{t allowed} min(lead of t, z_H_t - T)``, ``[N]``: above zero exactly where an input passes."""
+        """``max_{t allowed} min(lead of t, z_H_t - T)``, ``[N]``: above zero exactly where an input passes.
+
+        It is zero for an input at the threshold itself, which passes: there the smallest number is added.
+        """
         z_choice, z_h = self._apart(outputs)
-        return self._best(torch.minimum(leads(z_choice), z_h - self.threshold))
+        margin = self._best(torch.minimum(leads(z_choice), z_h - self.threshold))
+        return torch.where(self.passes(outputs) & (margin == 0), margin + torch.finfo(margin.dtype).tiny, margin)
 
     def objective(self, outputs: Tensor) -> Tensor:
         """What the dissertation ascends, ``[N]``: the allowed logit of the detectors (equation 3.32).

@@ -16,7 +16,7 @@ from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.losses import LossTerms
 from advgen_ray.losses.binary import Contrast, binary_at_loss, log_likelihood
 from advgen_ray.rng import Stream
-from advgen_ray.training.classifier import StartNoise, keyed
+from advgen_ray.training.classifier import StartNoise
 from advgen_ray.training.loop import Observe, OnStep, Report, Rhythm, StepTerms, items_on, run_steps
 from advgen_ray.training.progressive import Progression, auc
 from advgen_ray.training.trainee import Trainee
@@ -25,10 +25,7 @@ from advgen_ray.training.worker import Worker
 OutAttack = Callable[[int, StartNoise], PGD]
 """``out_attack(K, start_noise)``: the ascent from p0 by K steps."""
 
-DataAttack = Callable[[StartNoise], PGD]
-
 LARGEST_LOGIT = 1e6  # beyond it a training has diverged: floats would be finite for a while yet
-NEARLY_NOTHING = 1e-20  # noise that leaves a start where it is, and can be divided by
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Contest:
     p0: Side
     out_attack: OutAttack
     progression: Progression
-    data_attack: DataAttack | None = None
+    data_attack: PGD | None = None
     random_start_share: float = 0.0
     contrast: Contrast = log_likelihood
     r1: float = 0.0
@@ -75,8 +72,8 @@ def train_binary(
 
     Batch norm stays in evaluation mode (S004's code): statistics of data and of samples that chase them would be none
     of either. K, and what it is paced by, is in ``trainee.course`` and so in every checkpoint. ``course["ended"]`` says
-    why it ended before ``num_steps``, if it did; logits beyond 1e6 are a reason. All draws are keyed by
-    (seed, item, step).
+    why it ended before ``num_steps``, if it did; logits beyond 1e6 are a reason, NaN is a UserError. All draws are
+    keyed by (seed, item, step).
     """
     contest.progression.begin(trainee.course)
     steps = _Steps(trainee, contest, batch_size, seed, worker)
@@ -109,25 +106,24 @@ class _Steps:
             BatchOrder(len(side.images), batch_size, seed, worker.rank, worker.num_workers, purpose)
             for side, purpose in ((contest.data, "batches"), (contest.p0, "p0_batches"))
         )
-        names = ("augment", "p0_augment", "attack", "p0_attack", "p0_start")
+        names = ("augment", "p0_augment", "p0_attack", "p0_start")
         self.streams = {name: Stream(seed, name) for name in names}
 
     def __call__(self, model: nn.Module, step: int) -> StepTerms:
         _freeze_batch_norm(model)
         contest, course, worker = self.contest, self.trainee.course, self.worker
         data, p0 = self.data_order.at(step), self.p0_order.at(step)
-        x, item_ids = self._images(contest.data, data, step, "augment")
+        x, _ = self._images(contest.data, data, step, "augment")
         x_out, out_ids = self._images(contest.p0, p0, step, "p0_augment")
         chosen = self.streams["p0_start"].uniform(out_ids, (1,), step) < contest.random_start_share
         start = _started(self.streams["p0_attack"], out_ids, step, chosen[:, 0])
         attack = self._bound(contest.out_attack(course["k"], start)) if course["k"] else None
-        noise = keyed(self.streams["attack"], item_ids, step)
         terms = binary_at_loss(
             model,
             x,
             x_out,
             attack,
-            data_attack=self._bound(contest.data_attack(noise)) if contest.data_attack else None,
+            data_attack=self._bound(contest.data_attack) if contest.data_attack else None,
             contrast=contest.contrast,
             r1=contest.r1,
             shares=(data.share * worker.num_workers, p0.share * worker.num_workers),
@@ -148,10 +144,10 @@ class _Steps:
 
 
 def _started(stream: Stream, item_ids: Sequence[str], step: int, chosen: Tensor) -> StartNoise:
-    """Noise for the ``chosen`` samples ``[N]`` alone: the others start at themselves, so that no start is learnt."""
+    """Noise for the ``chosen`` samples ``[N]`` alone: zero starts the others at themselves, so no start is learnt."""
 
     def start(x: Tensor) -> Tensor:
-        noise = torch.full(x.shape, NEARLY_NOTHING)
+        noise = torch.zeros(x.shape)
         noise[chosen] = stream.normal(list(compress(item_ids, chosen.tolist())), x.shape[1:], step)
         return noise.to(x.device)
 
@@ -168,7 +164,7 @@ def _steer(course: dict[str, Any], progression: Progression, auc_of_step: float,
     """Count the step by what all workers saw, so that all of them take the same turn."""
     progression.update(course, auc_of_step)
     largest = float(logits.abs().max())
-    if not largest <= LARGEST_LOGIT:  # true for NaN too
+    if not largest <= LARGEST_LOGIT:  # true for NaN too, at whose record the loop raises: there is nothing to keep
         course["ended"] = f"diverged: a logit of {largest:.3g}"
 
 

@@ -74,8 +74,8 @@ def train_classifier(
     """Train in place on the losses of ``loss_at_epoch`` (epochs from 0); without an attack this is standard training.
 
     An ``exposure`` takes the place of either. ``batch_size`` is global, over all workers. ``max_steps`` ends earlier
-    than ``num_epochs``; ``until`` is a step to pause at. Over the first ``eps_warmup_epochs`` the attack grows linearly
-    from nothing. All draws are keyed by (seed, item, step).
+    than ``num_epochs``; ``until`` is a step to pause at. Over the first ``eps_warmup_epochs`` the attack on the data
+    (not that on an exposure's outliers) grows linearly from nothing. All draws are keyed by (seed, item, step).
     """
     order = BatchOrder(len(images), batch_size, seed, worker.rank, worker.num_workers)
     start_noise, augmentation = Stream(seed, "attack"), Stream(seed, "augment")

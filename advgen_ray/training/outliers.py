@@ -14,10 +14,10 @@ from advgen_ray.training.worker import Worker
 
 
 class OutlierExposure:
-    """``exposure(model, x, y, attack, step) -> LossTerms``: the loss of a batch of data and as many outliers.
+    """``exposure(model, x, y, attack, step, share) -> LossTerms``: the loss of a batch of data and as many outliers.
 
     Which outliers a step sees, how they are augmented and where their attack starts is keyed by (seed, item, step), as
-    for the data. ``attack_at`` None leaves them as they are.
+    for the data. ``attack_at`` None leaves them as they are; their attack is at its full eps from the first step on.
     """
 
     def __init__(

@@ -151,6 +151,12 @@ def test_passing_by_hand() -> None:
     assert generative.passes(z_h).tolist() == [True, False, False]
     assert generative.margin(z_h).tolist() == pytest.approx([1.0, -0.1, -1.0])
     assert generative.objective(z_h).tolist() == [5.0, 0.5, 1.0]
+    exact = Passing(any_but(y, 2), 0.5, True)  # the second image's detector is at the threshold: it passes
+    z = outputs.clone().requires_grad_()
+    margin = exact.margin(z)
+    assert exact.passes(z).tolist() == (margin > 0).tolist() == [False, True, True]
+    assert margin[1] < 1e-30
+    assert torch.autograd.grad(margin.sum(), z)[0][1].tolist() == [0, 0, 0, 1], "and the gradient is the detector's"
     tie = Passing(only(y, 2), 0.0, False)
     assert not tie.passes(torch.zeros(3, 2)).any(), "what says nothing lets nothing pass"
     with pytest.raises(ValueError, match="a classifier and as many detectors"):

@@ -122,7 +122,7 @@ def fit_binary(
     contest: dict[str, Any] = {
         "out_attack": lambda k, noise: PGD(L2(1.0), k, 0.3, noise, keep_best=True),
         "progression": Progression(0, 3, steps_per_k=4, window=3),
-        "data_attack": lambda noise: PGD(L2(0.2), 2, 0.1),
+        "data_attack": PGD(L2(0.2), 2, 0.1),
         "random_start_share": 0.5,
         "r1": 0.1,
     }

@@ -10,6 +10,7 @@ from torch import Tensor
 from advgen_ray.attacks.pgd import PGD
 from advgen_ray.attacks.threat_model import L2, Unconstrained
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.errors import UserError
 from advgen_ray.losses.binary import energy_difference
 from advgen_ray.models.resnet import ResNet
 from advgen_ray.training import binary
@@ -118,3 +119,11 @@ def test_an_energy_difference_diverges_and_that_is_said_instead_of_nan(
     assert all(np.isfinite(record["loss"]) for record in ebm.history)
     fit_binary(stable, few_digits, **(settings | {"num_steps": ebm.step}))
     assert stable.course["ended"] == ""
+
+
+def test_nan_is_an_error_at_once(few_digits: LabelledImages) -> None:
+    trainee = new_binary(few_digits)
+    with torch.no_grad():
+        next(trainee.model.parameters())[0] = torch.nan
+    with pytest.raises(UserError, match="the loss is nan at step 1; lower"):
+        fit_binary(trainee, few_digits, record_every=5, data_attack=None)
