@@ -32,9 +32,10 @@ def clustered_share(hits: ArrayLike, clusters: ArrayLike) -> Share:
     Wilson's interval at the effective sample size of Korn and Graubard (1998). Clusters of one sample each give
     Wilson's interval of ``N``.
 
-    Where all samples agree, nothing tells how much those of a cluster resemble each other, and where all but one do
-    the design effect is 1, however much: a cluster then counts as one. So that one more hit cannot lower the lower
-    end there, no interval ends nearer to 1 than that of clusters which are all hits, or nearer to 0 than that of none.
+    Where all samples agree, nothing tells how much those of a cluster resemble each other, and the design effect is
+    taken to be 1, as it is where all but one agree: so one more hit does not lower the lower end. Such an interval is
+    too narrow where clusters are much alike: at a share of .97 in 20 clusters of 9 with a correlation of .3 within
+    them, 95% intervals hold the truth in 88% of the cases, Wilson's of 180 in 75%.
 
     Args:
         hits: truth values.
@@ -45,11 +46,10 @@ def clustered_share(hits: ArrayLike, clusters: ArrayLike) -> Share:
     if not count:
         return Share(math.nan, math.nan, math.nan, 0, 0)
     _, places = np.unique(np.asarray(clusters), return_inverse=True)
-    value, num_clusters = float(values.mean()), int(places.max()) + 1
+    value = float(values.mean())
     residuals = np.bincount(places, weights=values - value)
     low, high = wilson(value, _effective_size(value, count, residuals))
-    low, high = min(low, wilson(1.0, num_clusters)[0]), max(high, wilson(0.0, num_clusters)[1])
-    return Share(value, low, high, count, num_clusters)
+    return Share(value, low, high, count, len(residuals))
 
 
 def _effective_size(value: float, count: int, residuals: np.ndarray) -> float:
