@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import torch
 
 from advgen_ray.analysis.distortion import DISSERTATION, NEAREST, distances, nearest_rows, table
 from advgen_ray.config.distortion import MeasureDistortionConfig
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.distributed.actors import RowMaker
 from advgen_ray.distributed.detector_rows import Detector
 from advgen_ray.distributed.distortion_rows import DistortionRows, diagonal_of, distortion_groups
 from advgen_ray.distributed.pipelines import run_map
@@ -36,7 +34,7 @@ def run(config: MeasureDistortionConfig) -> dict[str, Any]:
     """
     images, classifier, detectors, result_set = prepare(config)
     with tracked_job("distortion", config) as tracked:
-        run_map("distortion", result_set, partial(_load, config, classifier, detectors), config.pool)
+        run_map("distortion", result_set, partial(DistortionRows, config, classifier, detectors), config.pool)
         rows = result_set.read(NUMBERS).to_pandas()
         found = table(rows, diagonal_of(images.info.image_shape))
         summary = _summary(config, result_set, rows, found)
@@ -73,12 +71,6 @@ def prepare(config: MeasureDistortionConfig) -> tuple[LabelledImages, str, list[
         image_shape=images.info.image_shape,
     )
     return images, classifier, detectors, result_set
-
-
-def _load(
-    config: MeasureDistortionConfig, classifier: str, detectors: list[Detector], device: torch.device
-) -> RowMaker:
-    return DistortionRows(config, classifier, detectors, device)
 
 
 def _summary(

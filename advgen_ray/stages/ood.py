@@ -7,17 +7,14 @@ from importlib.metadata import version
 from typing import Any
 
 import pyarrow.compute as pc
-import torch
 
 from advgen_ray.analysis.ood import CASES, IN, mean_auroc, ood_table, unseen_sets
 from advgen_ray.config import DataConfig
 from advgen_ray.config.ood import EvaluateOODConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages, Split
-from advgen_ray.distributed.actors import RowMaker
 from advgen_ray.distributed.ood_rows import (
     Group,
-    OODDetector,
     OODRows,
     groups_of,
     in_distribution,
@@ -58,7 +55,7 @@ def run(config: EvaluateOODConfig) -> dict[str, Any]:
     result_set = prepared.result_set
     with tracked_job("ood", config) as tracked:
         detectors = [one.detector for one in prepared.detectors]
-        run_map("ood", result_set, partial(_load, config, detectors, prepared.groups), config.pool)
+        run_map("ood", result_set, partial(OODRows, config, detectors, prepared.groups), config.pool)
         rows = result_set.read(COLUMNS).to_pandas()
         table = ood_table(rows, config.seed)
         trained_on = {one.detector.name: one.trained_on for one in prepared.detectors}
@@ -158,9 +155,3 @@ def _summary(config: EvaluateOODConfig, results: OODResults, result_set: ResultS
         ],
         "seconds": result_set.manifest["seconds"],
     }
-
-
-def _load(
-    config: EvaluateOODConfig, detectors: Sequence[OODDetector], groups: Sequence[Group], device: torch.device
-) -> RowMaker:
-    return OODRows(config, detectors, groups, device)

@@ -20,6 +20,7 @@ from advgen_ray.stages.outcome import PAGE, SUMMARY, publish, tracked_job
 from advgen_ray.stages.programs import PROGRAMS
 from advgen_ray.stages.search_results import TRIALS
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
+from advgen_ray.tracking import Run
 
 SECONDS = "seconds.json"
 BEGIN, END = "<!-- results of advgen reproduce -->", "<!-- end of results -->"
@@ -44,7 +45,7 @@ def run(config: ReproduceConfig) -> dict[str, Any]:
             print(f"\n[{place}/{len(rows)}] {row.id}  {row.claim}", flush=True)
             results.append(_result(row, works, config))
             print(f"{row.id}  {results[-1].told}", flush=True)
-            _write(results, config)
+            _write(results, config, tracked if place == len(rows) else None)
         if config.readme:
             _into(config.readme, markdown(results))
         tracked.log_metrics({f"margin/{one.row.id}": one.margin for one in results if one.margin is not None})
@@ -149,6 +150,6 @@ def _into(place: str, table: str) -> None:
     write_atomic(place, f"{before}{BEGIN}\n{table}\n{END}{after}".encode())
 
 
-def _write(results: Sequence[RowResult], config: ReproduceConfig) -> None:
+def _write(results: Sequence[RowResult], config: ReproduceConfig, tracked: Run | None) -> None:
     page = catalogue_page(results, config.model_dump(mode="json"), version("advgen_ray"))
-    publish(config.output, [as_json(one) for one in results], page)
+    publish(config.output, [as_json(one) for one in results], page, tracked)

@@ -59,7 +59,7 @@ def run(config: SearchConfig) -> dict[str, Any]:
         _refuse_nothing(table, trials, config)
         on_the_way = schedule_table(config, rounds, str(table.iloc[0]["trial"])) if rounds else None
         summary = summarize(table, config, on_the_way)
-        store(table, summary, config, on_the_way)
+        store(table, summary, config, on_the_way, tracked)
         tracked.log_metrics({metric: table.iloc[0][metric] for metric in metrics_of(config)})
         counts = {f"num_{status}": number for status, number in summary["trials"].items()}
         tracked.log_metrics({**counts, "num_on_front": int(table["on_front"].sum())})

@@ -13,15 +13,16 @@ from advgen_ray.distributed.population import Round, lineage
 from advgen_ray.distributed.schedules import PROGRESS
 from advgen_ray.distributed.tune import MISTAKE, Trial
 from advgen_ray.report.ablation_page import ablation_page
-from advgen_ray.report.page import render
 from advgen_ray.report.search_page import search_page
 from advgen_ray.stages.ablation import ABLATED, ablation_summary, base_of, plain, with_marks
 from advgen_ray.stages.judged import SECONDS
+from advgen_ray.stages.outcome import PAGE, publish
 from advgen_ray.stages.population import SCHEDULE
 from advgen_ray.stages.search_trial import told_of
 from advgen_ray.storage.filesystem import join, write_atomic
+from advgen_ray.tracking import Run
 
-TRIALS, SUMMARY, BEST, PAGE = "trials.json", "summary.json", "best.yaml", "report.html"
+TRIALS, BEST = "trials.json", "best.yaml"
 
 
 def trial_table(trials: list[Trial], config: SearchConfig) -> pd.DataFrame:
@@ -120,15 +121,18 @@ def summarize(table: pd.DataFrame, config: SearchConfig, on_the_way: pd.DataFram
 
 
 def store(
-    table: pd.DataFrame, summary: Mapping[str, Any], config: SearchConfig, on_the_way: pd.DataFrame | None = None
+    table: pd.DataFrame,
+    summary: Mapping[str, Any],
+    config: SearchConfig,
+    on_the_way: pd.DataFrame | None = None,
+    tracked: Run | None = None,
 ) -> None:
-    """Write the trials, the summary, the best one's config for ``--config``, and the page.
+    """Write the trials, the best one's config for ``--config``, and, into the run too, the summary and the page.
 
     The trials hold what follows from the settings, so that a restarted search over sets ends in the same bytes.
     """
     stored = plain(table.drop(columns=SECONDS, errors="ignore"))
     write_atomic(join(config.output, TRIALS), f"{json.dumps(stored, indent=1, sort_keys=True)}\n".encode())
-    write_atomic(join(config.output, SUMMARY), f"{json.dumps(summary, indent=1)}\n".encode())
     best = table.iloc[0]
     job = config.trial_config({key: _value(config, key, best[key]) for key in config.keys})
     told = ", ".join(f"{metric} {best[metric]:.6g}" for metric in metrics_of(config))
@@ -145,7 +149,7 @@ def store(
         page = ablation_page(table, base_of(config), values, software)
     else:
         page = search_page(table, config.keys, _as_told(config), software, on_the_way, _base_as_told(config))
-    write_atomic(join(config.output, PAGE), render(page).encode())
+    publish(config.output, summary, page, tracked)
 
 
 def metrics_of(config: SearchConfig) -> list[str]:
