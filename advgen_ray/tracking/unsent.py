@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from advgen_ray.storage.filesystem import write_atomic
 from advgen_ray.tracking.provenance import provenance
 from advgen_ray.tracking.sender import Entry
 
@@ -47,7 +46,12 @@ def store(folder: Path, server: str, entries: Sequence[Entry], ids: Mapping[str,
             entry = entry | {"path": str(copy)}
         kept.append(entry)
     path = folder / f"{name}{WAITING}"
-    write_atomic(str(path), json.dumps({"server": server, "ids": dict(ids), "entries": kept}).encode())
+    partial = path.with_suffix(".partial")
+    with partial.open("w") as file:
+        json.dump({"server": server, "ids": dict(ids), "entries": kept}, file)
+        file.flush()
+        os.fsync(file.fileno())  # else a machine that loses its power may keep the name without the content
+    partial.replace(path)
     return path
 
 
