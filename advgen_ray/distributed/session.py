@@ -216,8 +216,14 @@ def _fetched(checkpoint: str | None, task: Task, directory: Path) -> Path | None
 
 
 def _read_json(uri: str) -> dict[str, Any] | None:
+    """What a file holds; None where there is none, or a torn one. Raises UserError where that cannot be told.
+
+    A model whose card does not answer for a moment is not one that has to be trained again.
+    """
     try:
         content = json.loads(read_bytes(uri))
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
         return None
+    except OSError as error:
+        raise UserError(f"{uri}: cannot be read ({error.strerror or error}); run the same command again") from None
     return content if isinstance(content, dict) else None

@@ -99,9 +99,12 @@ def _whole(run: str, checkpoint: str) -> bool:
 
 
 def _listed(run: str) -> list[str]:
-    """The checkpoints that Ray Train's snapshot lists; none where it is missing or half-written."""
+    """The checkpoints that Ray Train's snapshot lists; none where it is missing or half-written, which is not away."""
     try:
-        snapshot = json.loads(read_bytes(join(run, SNAPSHOT)))
-        return [result["checkpoint_dir_name"] for result in snapshot["checkpoint_results"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        content = read_bytes(join(run, SNAPSHOT))
+    except FileNotFoundError:
+        return []
+    try:
+        return [result["checkpoint_dir_name"] for result in json.loads(content)["checkpoint_results"]]
+    except (ValueError, KeyError, TypeError):
         return []

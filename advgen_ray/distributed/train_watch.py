@@ -7,6 +7,7 @@ from typing import Any
 
 from advgen_ray.distributed.session import Task
 from advgen_ray.distributed.train_meter import JobMeter, TrainingMeter
+from advgen_ray.errors import UserError
 from advgen_ray.training.loop import Record
 
 POLL_SECONDS = 0.5
@@ -78,10 +79,14 @@ class _Screen:
         self.job.begin()
 
     def look(self) -> None:
-        """Pass on what is new."""
+        """Pass on what is new; what cannot be read for a moment costs no training, the next look sees as much."""
         self.steps = None
         for task in self.tasks:
-            progress = task.progress()
+            try:
+                progress = task.progress()
+                made = "metrics" in progress and task.output in self.under_way and task.finished()
+            except UserError:
+                continue
             record = progress.get("record")
             if self.meters[task.output].look(progress):
                 self.job.came_forward()
@@ -95,7 +100,7 @@ class _Screen:
                 if time.monotonic() - self.lines.get(task.output, -LINE_SECONDS) > LINE_SECONDS:
                     self.lines[task.output] = self.told_at = time.monotonic()
                     print(f"{task.name}  {self.describe(task.config, record)}", flush=True)
-            if "metrics" in progress and task.output in self.under_way and task.finished():
+            if made:
                 self.under_way.remove(task.output)
                 self.on_end(task)
 
