@@ -108,6 +108,27 @@ class TrainClassifierConfig(Config):
         return self
 
 
+def training_passes(config: TrainClassifierConfig, num_images: int) -> float:
+    """How often an image goes forward and back through the network, in a training on so many; forward alone is a third.
+
+    Every step of an attack is such a pass. Measurements, which come beside a training, are not among them.
+    """
+    seen: float = config.num_epochs * num_images
+    if config.max_steps is not None:
+        seen = min(seen, config.max_steps * config.batch_size)
+    passes = _passes_at(config.attack)
+    if config.attack.eps and config.loss != "sat":
+        passes += 1  # these learn from the image as it is, too
+    if config.attack.eps and config.loss not in ("sat", "mart"):
+        passes += 1 / 3  # and attack a divergence from what is said of it
+    return seen * (passes + (_passes_at(config.outliers.attack) if config.outliers else 0))
+
+
+def _passes_at(attack: AttackConfig) -> float:
+    """Of an image that is attacked and then learnt from."""
+    return 1 + (attack.num_steps if attack.eps else 0)
+
+
 class TrainScoreModelConfig(Config):
     """Denoising score matching of a class-conditional VP model (S000 section 6)."""
 

@@ -11,6 +11,7 @@ from advgen_ray.config import (
     TrainOneVsRestConfig,
     TrainScoreModelConfig,
 )
+from advgen_ray.config.jobs import training_passes
 from advgen_ray.costs.passes import FORWARD_AND_BACK, Passes, num_classes, passes_of, split_size, together
 
 SUBSETS = 5  # all images, and without I, C, H and L
@@ -19,16 +20,11 @@ SUBSETS = 5  # all images, and without I, C, H and L
 @passes_of.register
 def _classifier(config: TrainClassifierConfig) -> list[Passes]:
     images, test = (split_size(config.data.name, split) for split in ("train", "test"))
-    seen = images * config.num_epochs
-    if config.max_steps is not None:
-        seen = min(seen, config.max_steps * config.batch_size)
-    attacked = config.attack.num_steps if config.attack.eps else 0
-    clean_too = config.loss != "sat"  # reads the images as they are, too, and once more to attack what it says of them
-    step = FORWARD_AND_BACK * (1 + attacked + clean_too) + clean_too
+    learning = FORWARD_AND_BACK * training_passes(config, images)
     measure = 1 + (FORWARD_AND_BACK * config.evaluation_attack.num_steps if config.evaluation_attack.eps else 0)
     validated = config.num_validation_images * (config.num_epochs // config.validate_every_epochs)
     recorded = 2 * len(config.record_energies_at_epochs) * config.num_energy_images
-    return [Passes(f"{config.output}/model", seen * step + (test + validated + recorded) * measure)]
+    return [Passes(f"{config.output}/model", learning + (test + validated + recorded) * measure)]
 
 
 @passes_of.register

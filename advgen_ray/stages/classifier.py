@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from advgen_ray.config import TrainClassifierConfig
+from advgen_ray.config.jobs import training_passes
 from advgen_ray.data.augment import flip_and_crop
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.catalog import DatasetInfo
@@ -62,10 +63,7 @@ def task_of(config: TrainClassifierConfig, num_images: int = 1) -> Task:
     """The training of a config on so many images; raises UserError where what it excludes cannot be read."""
     config = with_exclude_digest(config)
     info = dataset_info(config.data.name, config.data.root)
-    passes = 1 + (config.attack.num_steps if config.attack.eps else 0)
-    if config.outliers:
-        passes += 1 + (config.outliers.attack.num_steps if config.outliers.attack.eps else 0)
-    cost = count(*_model(config, info)).flops * config.num_epochs * num_images * passes
+    cost = count(*_model(config, info)).flops * training_passes(config, num_images)
     return Task(_name(config), train, config, config.output, cost)
 
 

@@ -15,6 +15,8 @@ from advgen_ray.catalogue import ROWS, chosen
 from advgen_ray.catalogue.entry import in_order
 from advgen_ray.config import AttackConfig, GenerateConfig, ReproduceConfig, SamplerConfig, TrainBinaryConfig
 from advgen_ray.config.binary import AscentFromP0Config
+from advgen_ray.config.image_sources import NoiseConfig
+from advgen_ray.config.jobs import training_passes
 from advgen_ray.costs.networks import networks_of
 from advgen_ray.costs.passes import FORWARD_AND_BACK, of_attack, passes_of, split_size
 from advgen_ray.costs.plan import plan
@@ -49,12 +51,30 @@ def _train(program: Any, config: Any) -> float:
     return float(sum(seen))
 
 
-@pytest.mark.parametrize("loss", ["sat", "trades"])
-def test_a_training_forwards_a_third_of_what_it_is_said_to_evaluate(loss: str, tmp_path: Path) -> None:
-    config = classifier_config(tmp_path, loss=loss, num_epochs=3)
+OUTLIERS = {"source": NoiseConfig(num_images=500), "attack": AttackConfig(norm="l2", eps=1.0, num_steps=4)}
+TRAININGS: dict[str, dict[str, Any]] = {
+    "sat": {"num_epochs": 3},
+    "mart": {"loss": "mart", "num_epochs": 3},
+    "trades": {"loss": "trades", "num_epochs": 3},
+    "stopped": {"num_epochs": 6, "max_steps": 5},
+    "outliers": {"outliers": OUTLIERS, "num_epochs": 3},
+}
+
+
+@pytest.mark.parametrize("changes", TRAININGS.values(), ids=TRAININGS)
+def test_a_training_forwards_a_third_of_what_it_is_said_to_evaluate(changes: dict[str, Any], tmp_path: Path) -> None:
+    config = classifier_config(tmp_path, **changes)
     (told,) = passes_of(config)
     assert told.network == f"{tmp_path}/model"
     assert _train(classifier, config) == pytest.approx(told.images / FORWARD_AND_BACK, rel=0.2)
+
+
+def test_trainings_are_shared_out_by_what_they_are_said_to_evaluate(tmp_path: Path) -> None:
+    costs = {name: classifier.task_of(classifier_config(tmp_path, **of), 100).cost for name, of in TRAININGS.items()}
+    config = classifier_config(tmp_path, num_epochs=3)
+    (one,) = networks_of(config, {}).values()
+    assert costs["sat"] == one.flops * training_passes(config, 100)
+    assert costs["sat"] < costs["mart"] < costs["trades"] < costs["outliers"]
 
 
 def test_so_does_one_against_p0(tmp_path: Path) -> None:
