@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "counterfactuals": {"diffusion", "energy", "attacks"},
     "detection": {"attacks", "energy", "counterfactuals", "models"},
     "synthesis": {"attacks", "energy", "counterfactuals", "models"},
-    "catalogue": {"config", "recipes"},
+    "catalogue": {"config", "recipes", "analysis"},
     "analysis": {"attacks", "energy", "diffusion", "counterfactuals", "models", "detection", "synthesis"},
     "training": {"losses", "attacks", "diffusion", "data", "models", "config", "energy"},
     "storage": set(),

@@ -27,6 +27,8 @@ class CounterfactualSet:
     name: str  # its directory's name, under which the energies know it
     label: str  # what a reader calls it: "Gaussian"
     rows: pd.DataFrame
+    num_sources: int = 0  # as its plan asks, whatever the rows hold; 0 for a part of a set
+    replicates: int = 0  # of each source and class, likewise
 
     @property
     def different_class(self) -> pd.Series:

@@ -55,6 +55,11 @@ def _counterfactuals(tables: StudyTables) -> dict[str, Any]:
         "count": len(rows),
         "count_different_class": int(different.sum()),
         "num_sources": int(rows["source_id"].nunique()),
+        "asked": {
+            "num_sources": main.num_sources,
+            "num_classes": len(tables.inputs.class_names),
+            "replicates": main.replicates,
+        },
         "validity_different_class": tables.validity.value,
         "validity_low": low,
         "validity_high": high,

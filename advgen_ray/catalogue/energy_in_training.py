@@ -1,8 +1,7 @@
 """Section B, second half: energies while a classifier is trained, and images out of them (S001's supplement)."""
 
-from advgen_ray.catalogue.energy_views import CIFAR10_IMAGES, MIRZA
+from advgen_ray.catalogue.energy_views import MIRZA, STUDIES
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work
-from advgen_ray.catalogue.works import STUDY
 
 LOSSES = {"small": {"losses": Work("compare_losses", "digits_losses")},
           "paper": {"losses": Work("compare_losses", "cifar10_losses")}}  # fmt: skip
@@ -39,7 +38,7 @@ def _trades(found: Summaries) -> Reading:
 
 
 def _images(found: Summaries) -> Reading:
-    rows = found["images"].get("classifier_images", found["images"])["generated"]
+    rows = found["study"]["classifier_images"]["generated"]
     robust = [row for row in rows if row["eps"] > 0]
     figures = [
         Figure(f"{row['classifier']}, {what}", row[key])
@@ -89,8 +88,7 @@ ROWS: tuple[Row, ...] = (
         margin="the least fall of E(x) among robust classifiers",
         published_on="",
         unit="number",
-        small={"images": STUDY},
-        paper={"images": CIFAR10_IMAGES},
         read=_images,
+        **STUDIES,
     ),
 )

@@ -2,7 +2,7 @@
 
 from advgen_ray.catalogue.entry import Work
 
-DEMO, CIFAR10 = "runs/demo/classifiers", "runs/cifar10/classifiers"
+DEMO = "runs/demo/classifiers"
 
 STUDY = Work("study", "digits_study")
 CIFAR10_STUDY = Work("study", "cifar10_study")
@@ -12,8 +12,7 @@ DETECTORS = Work("train_one_vs_rest", "digits_one_vs_rest")
 MNIST_DETECTORS = Work("train_one_vs_rest", "mnist_one_vs_rest")
 FROM_NOISE = Work("train_binary", "digits_binary_from_noise")
 CIFAR10_BINARY = Work("train_binary", "cifar10_binary")
-CIFAR10_JUDGE = Work("train_classifier", "cifar10_standard_classifier", ("output=runs/cifar10/judge",))
-CIFAR10_ENGSTROM = Work("train_classifier", "cifar10_generative_softmax", ("output=runs/cifar10/classifier",))
+CIFAR10_SOFTMAX = Work("train_classifier", "cifar10_generative_softmax")
 
 
 def of_depths(recipe: str, places: dict[int, str], *settings: str) -> tuple[Work, ...]:

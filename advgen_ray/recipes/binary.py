@@ -1,16 +1,11 @@
-"""Binary adversarial training (S004): detectors of one class, and generative models from p0."""
+"""Binary adversarial training (S004): a detector of one class, and generative models from p0."""
 
 from advgen_ray.config import (
     DataConfig,
-    DetectionAttackConfig,
     DiscriminatorConfig,
-    EvaluateDetectionConfig,
-    EvaluateOneVsRestConfig,
-    LogitAttackConfig,
     OptimizerConfig,
     ResNetConfig,
     TrainBinaryConfig,
-    TrainOneVsRestConfig,
     TwoConvConfig,
     WorkersConfig,
 )
@@ -18,12 +13,12 @@ from advgen_ray.config.binary import (
     AscentFromP0Config,
     DescentFromDataConfig,
     ImageFilesConfig,
+    NoiseConfig,
     OtherDataConfig,
     WorstCaseConfig,
 )
 
 PHOTOGRAPHS = OtherDataConfig(data=DataConfig(name="tiny_imagenet"))  # 80 Million Tiny Images were withdrawn
-TWO_AT_A_TIME = WorkersConfig(num_workers=1, num_groups=2)
 
 
 def digits_binary() -> TrainBinaryConfig:
@@ -42,77 +37,21 @@ def digits_binary() -> TrainBinaryConfig:
     )
 
 
-def digits_one_vs_rest() -> TrainOneVsRestConfig:
-    """A detector for each of the ten digits of 8x8, two trained at a time; no published figure."""
-    training = digits_binary().model_copy(update={"workers": TWO_AT_A_TIME})
-    return TrainOneVsRestConfig(training=training, output="runs/digits/one_vs_rest")
+def digits_binary_from_noise() -> TrainBinaryConfig:
+    """All digits of 8x8 against uniform noise, K to 25 steps of .2 without a ball; for restoration, nothing published.
 
-
-def mnist_one_vs_rest() -> TrainOneVsRestConfig:
-    """S004 tables 3.1 to 3.6, Linf 0.3: AUC .9996 and .9997 of the first two under the dissertation's own attack.
-
-    Steps of .0375 for the dissertation's hundred of .01, half of the starts at the image itself and the best iterate
-    kept: from random starts alone a detector learns their noise. Two at a time, of one core each; learning rates that
-    fall to nothing do in 700 steps what a constant one does not in 1,800.
+    A step is shorter than the distance from a digit with noise of .1 to the digit, .8, so that the way back is learnt.
     """
-    return TrainOneVsRestConfig(
-        training=TrainBinaryConfig(
-            data=DataConfig(name="mnist"),
-            class_index=0,
-            model=TwoConvConfig(),
-            ascent=AscentFromP0Config(
-                norm="linf",
-                eps=0.3,
-                step_size=0.0375,
-                first_steps=20,
-                last_steps=20,
-                random_start_share=0.5,
-                keep_best=True,
-            ),
-            optimizer=OptimizerConfig(learning_rate=1e-3, schedule="one_cycle"),
-            adam_betas=(0.9, 0.999),
-            num_steps=700,
-            validation=WorstCaseConfig(num_images=300, num_steps=40, every_steps=350),
-            checkpoint_every_steps=100,
-            workers=TWO_AT_A_TIME,
-        ),
-        output="runs/mnist/one_vs_rest",
-    )
-
-
-def digits_one_vs_rest_evaluation() -> EvaluateOneVsRestConfig:
-    """The ten detectors of digits under PGD in L2 1, the radius that they were trained in, and half as far again."""
-    return EvaluateOneVsRestConfig(
-        detectors="runs/digits/one_vs_rest",
-        num_images=100,
-        attacks=tuple(LogitAttackConfig(norm="l2", eps=eps, num_steps=100, step_size=0.05) for eps in (1.0, 1.5)),
-        output="runs/digits/one_vs_rest_evaluation",
-    )
-
-
-def mnist_one_vs_rest_evaluation() -> EvaluateOneVsRestConfig:
-    """S004 tables 3.2, 3.4, 3.5: the first two detectors of MNIST under more steps, restarts and another norm."""
-    attacks = [("linf", 0.3, 200, 0.01, 1), ("linf", 0.3, 2000, 0.005, 1), ("linf", 0.3, 200, 0.01, 10)]
-    attacks += [("linf", 0.5, 200, 0.01, 1), ("l2", 2.5, 200, 0.1, 1), ("l2", 5.0, 200, 0.1, 1)]
-    names = ("norm", "eps", "num_steps", "step_size", "num_restarts")
-    return EvaluateOneVsRestConfig(
-        data=DataConfig(name="mnist"),
-        detectors="runs/mnist/one_vs_rest",
-        classes=(0, 1),
-        attacks=tuple(LogitAttackConfig(**dict(zip(names, attack, strict=True))) for attack in attacks),
-        output="runs/mnist/one_vs_rest_evaluation",
-    )
-
-
-def digits_detection() -> EvaluateDetectionConfig:
-    """Integrated and generative detection on digits within L2 1, the demo's robust classifier beside ten detectors."""
-    attacks = ("classifier", "detector", "combined", "predicted_detector")
-    return EvaluateDetectionConfig(
-        classifier="runs/demo/classifiers/eps-1.0/model",
-        detectors="runs/digits/one_vs_rest",
-        num_images=100,
-        attacks=tuple(DetectionAttackConfig(kind=k, norm="l2", eps=1.0, step_size=0.05) for k in attacks),
-        output="runs/digits/detection",
+    return TrainBinaryConfig(
+        p0=NoiseConfig(num_images=2000),
+        model=TwoConvConfig(channels=(16, 32), hidden=128),
+        ascent=AscentFromP0Config(step_size=0.2, first_steps=1, last_steps=25, epochs_per_k=0.5),
+        r1=0.01,
+        optimizer=OptimizerConfig(learning_rate=5e-4),
+        num_steps=800,
+        checkpoint_every_steps=200,
+        output="runs/digits/binary_from_noise",
+        workers=WorkersConfig(num_workers=1),
     )
 
 

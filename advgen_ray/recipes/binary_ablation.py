@@ -46,7 +46,7 @@ def digits_binary_ablation() -> SearchConfig:
 
 
 def cifar10_binary_ablation() -> SearchConfig:
-    """S004 figures 3.12 to 3.15, the class 1 model: capacity, decay, radius, augmentation, combined AT; no table."""
+    """S004 figures 3.12 to 3.15, the class 1 model: capacity, decay, radius, augmentation, combined AT, and seeds."""
     validation = WorstCaseConfig(num_images=500, num_test_images=1000, num_steps=40, eps=0.5, every_steps=2000)
     base = cifar10_generative_classifier().training.model_copy(update={"class_index": 1, "validation": validation})
     widths = [{"kind": "resnet", "depth": 18, "base_channels": c} for c in (32, 48, 64)]
@@ -68,6 +68,7 @@ def cifar10_binary_ablation() -> SearchConfig:
             ),
             ParameterConfig(key="augment", kind="choice", values=("none", "flip_crop", "auto_augment")),
             ParameterConfig(key="descent", kind="choice", values=(None, descent), names=("out only", "combined")),
+            ParameterConfig(key="seed", kind="choice", values=(0, 1, 2)),
         ),
         objectives=tuple(ObjectiveConfig(metric=metric) for metric in TEST_AUCS),
         proposals="one_by_one",

@@ -1,14 +1,10 @@
-"""What detection withstands (S004 section 3.2): least distortion, AUC by steps, other detectors beside it."""
-
-from typing import Literal
+"""What detection withstands (S004 section 3.2): adaptive attacks, least distortion, other detectors beside it."""
 
 from advgen_ray.config import (
     AttackConfig,
     DataConfig,
     DetectionAttackConfig,
     EvaluateDetectionConfig,
-    EvaluateOneVsRestConfig,
-    LogitAttackConfig,
     MeasureDistortionConfig,
 )
 from advgen_ray.config.detectors import FittedDetectorsConfig
@@ -57,14 +53,29 @@ def mnist_distortion() -> MeasureDistortionConfig:
 
 
 def cifar10_distortion() -> MeasureDistortionConfig:
-    """S004 table 3.11: 1.5 past generative detection trained in Linf 8/255, 1.1 before it; one random target each."""
+    """S004 table 3.11: 1.5 past generative detection trained in Linf 8/255, 1.1 before it; one random target each.
+
+    Trained before: cifar10_one_vs_rest and cifar10_generative_softmax.
+    """
     return MeasureDistortionConfig(
         data=DataConfig(name="cifar10"),
-        classifier="runs/cifar10/classifier/model",
+        classifier="runs/cifar10/softmax/model",
         detectors="runs/cifar10/one_vs_rest",
         methods=BOTH,
         searches=("radii", "fab"),
         output="runs/cifar10/distortion",
+    )
+
+
+def digits_detection() -> EvaluateDetectionConfig:
+    """Integrated and generative detection on digits within L2 1, the demo's robust classifier beside ten detectors."""
+    attacks = ("classifier", "detector", "combined", "predicted_detector")
+    return EvaluateDetectionConfig(
+        classifier="runs/demo/classifiers/eps-1.0/model",
+        detectors="runs/digits/one_vs_rest",
+        num_images=100,
+        attacks=tuple(DetectionAttackConfig(kind=k, norm="l2", eps=1.0, step_size=0.05) for k in attacks),
+        output="runs/digits/detection",
     )
 
 
@@ -83,34 +94,4 @@ def digits_all_detectors() -> EvaluateDetectionConfig:
             num_candidates=400,
         ),
         output="runs/digits/all_detectors",
-    )
-
-
-def digits_one_vs_rest_by_steps() -> EvaluateOneVsRestConfig:
-    """AUC of the ten detectors of digits in L2 1 by steps of PGD, 10 to 2,000; no published figure."""
-    return EvaluateOneVsRestConfig(
-        detectors="runs/digits/one_vs_rest",
-        num_images=100,
-        attacks=_ladder("l2", 1.0),
-        output="runs/digits/one_vs_rest_by_steps",
-    )
-
-
-def mnist_one_vs_rest_by_steps() -> EvaluateOneVsRestConfig:
-    """S004 tables 3.2 and 3.3 by steps of PGD, 10 to 2,000, in Linf .3: .9996 at 200 steps and at 2,000."""
-    return EvaluateOneVsRestConfig(
-        data=DataConfig(name="mnist"),
-        detectors="runs/mnist/one_vs_rest",
-        classes=(0, 1),
-        num_images=500,
-        attacks=_ladder("linf", 0.3),
-        output="runs/mnist/one_vs_rest_by_steps",
-    )
-
-
-def _ladder(norm: Literal["l2", "linf"], eps: float) -> tuple[LogitAttackConfig, ...]:
-    """Steps that together are 2.5 radii long up to 100 of them, and never shorter than a fortieth of the radius."""
-    return tuple(
-        LogitAttackConfig(norm=norm, eps=eps, num_steps=n, step_size=max(2.5 * eps / n, eps / 40))
-        for n in (10, 20, 50, 100, 200, 500, 1000, 2000)
     )

@@ -17,8 +17,9 @@ from advgen_ray.config import (
 )
 from advgen_ray.config.binary import AscentFromP0Config, DescentFromDataConfig, WorstCaseConfig
 from advgen_ray.recipes.attacks import Norm, adaptive_suites
-from advgen_ray.recipes.binary import TWO_AT_A_TIME, digits_binary, mnist_one_vs_rest
+from advgen_ray.recipes.binary import digits_binary
 from advgen_ray.recipes.cifar10 import cifar10_classifier
+from advgen_ray.recipes.one_vs_rest import TWO_AT_A_TIME, mnist_one_vs_rest
 
 CIFAR10, CIFAR10_STEPS = DataConfig(name="cifar10"), 40  # of a class: 5,000 images in batches of 128
 DIGITS_EPS, DIGITS_STEPS = 0.5, 10

@@ -1,38 +1,14 @@
-"""What models do that were not trained for it: restoration (S004 section 2.5.3), and explanation (3.4.3)."""
+"""Restoration by models that were not trained for it (S004 section 2.5.3)."""
 
 from advgen_ray.config import (
     AddedNoiseConfig,
     DataConfig,
-    ExplainPredictionsConfig,
     OcclusionConfig,
-    OptimizerConfig,
     RestorationAscentConfig,
     RestoreImagesConfig,
-    TrainBinaryConfig,
-    TwoConvConfig,
-    WorkersConfig,
 )
-from advgen_ray.config.binary import AscentFromP0Config, NoiseConfig
 
 LADDER = (1, 2, 5, 10, 20, 40)
-
-
-def digits_binary_from_noise() -> TrainBinaryConfig:
-    """All digits of 8x8 against uniform noise, K to 25 steps of .2 without a ball; for restoration, nothing published.
-
-    A step is shorter than the distance from a digit with noise of .1 to the digit, .8, so that the way back is learnt.
-    """
-    return TrainBinaryConfig(
-        p0=NoiseConfig(num_images=2000),
-        model=TwoConvConfig(channels=(16, 32), hidden=128),
-        ascent=AscentFromP0Config(step_size=0.2, first_steps=1, last_steps=25, epochs_per_k=0.5),
-        r1=0.01,
-        optimizer=OptimizerConfig(learning_rate=5e-4),
-        num_steps=800,
-        checkpoint_every_steps=200,
-        output="runs/digits/binary_from_noise",
-        workers=WorkersConfig(num_workers=1),
-    )
 
 
 def digits_restoration() -> RestoreImagesConfig:
@@ -75,7 +51,7 @@ def cifar10_restoration() -> RestoreImagesConfig:
     """S004 tables 2.7 and 2.8 on CIFAR-10: the binary model of T2.3 beside the classifier trained at L2 .5."""
     return RestoreImagesConfig(
         data=DataConfig(name="cifar10"),
-        models=("runs/cifar10/binary/model", "runs/cifar10/classifier/model"),
+        models=("runs/cifar10/binary/model", "runs/cifar10/softmax/model"),
         degradations=(AddedNoiseConfig(std=0.1), OcclusionConfig(share=0.1)),
         ascent=RestorationAscentConfig(step_size=0.1, num_steps=LADDER),
         num_images=200,
@@ -95,24 +71,4 @@ def npz_restoration_256() -> RestoreImagesConfig:
         batch_size=10,
         shard_images=10,
         output="runs/celeba_hq_256/restoration",
-    )
-
-
-def digits_explanations() -> ExplainPredictionsConfig:
-    """S004 figure 3.10 on digits: a standard and a robust softmax classifier, and ten detectors; pictures there."""
-    return ExplainPredictionsConfig(
-        classifiers=(
-            "runs/demo/classifiers/eps-0.0/model",
-            "runs/demo/classifiers/eps-1.0/model",
-            "runs/digits/one_vs_rest/model",
-        ),
-        num_images=300,
-        output="runs/digits/explanations",
-    )
-
-
-def mnist_explanations() -> ExplainPredictionsConfig:
-    """S004 figure 3.10 on MNIST: the ten detectors of mnist_one_vs_rest as one classifier."""
-    return ExplainPredictionsConfig(
-        data=DataConfig(name="mnist"), classifiers=("runs/mnist/one_vs_rest/model",), output="runs/mnist/explanations"
     )

@@ -123,7 +123,10 @@ def _check_belonging(energies: ResultSet, cards: dict[str, dict[str, Any]], sets
 
 def _rows(result_set: ResultSet, cards: dict[str, dict[str, Any]]) -> CounterfactualSet:
     rows: pd.DataFrame = result_set.read(list(COUNTERFACTUAL_COLUMNS)).to_pandas()
-    return CounterfactualSet(set_name(result_set), _made_by(result_set, cards), rows)
+    asked = result_set.plan["config"]
+    return CounterfactualSet(
+        set_name(result_set), _made_by(result_set, cards), rows, asked["num_sources"], asked["replicates"]
+    )
 
 
 def _made_by(result_set: ResultSet, cards: dict[str, dict[str, Any]]) -> str:

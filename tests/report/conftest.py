@@ -86,7 +86,7 @@ def invent_set(rng, name, label, split, images, labels, num_sources, shrink=1.0,
                     }
                 )
                 pictures.append(x_ce)
-    return CounterfactualSet(name, label, pd.DataFrame(rows)), np.stack(pictures)
+    return CounterfactualSet(name, label, pd.DataFrame(rows), num_sources, replicates), np.stack(pictures)
 
 
 def invent_energies(rng, name, eps, labels, num_sources, num_test, sets):

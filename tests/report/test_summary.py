@@ -1,6 +1,8 @@
 """``summary.json``: the keys that readers were promised, plain numbers, null where there is no sample."""
 
 import json
+import math
+from dataclasses import replace
 
 import pytest
 
@@ -53,10 +55,17 @@ def test_numbers_are_those_of_the_sets(summary, invented):
     rows = invented.inputs.main.rows
     different = rows["source_label"] != rows["y_target"]
     assert summary["counterfactuals"]["count"] == len(rows)
+    assert math.prod(summary["counterfactuals"]["asked"].values()) == len(rows)
     assert summary["counterfactuals"]["mean_l2_same_class"] == pytest.approx(rows.loc[~different, "l2"].mean())
     drops = [e["same_class_accuracy"] - e["different_class_accuracy"] for e in summary["robust_on_counterfactuals"]]
     assert summary["effect"]["value"] == pytest.approx(drops[-1] - drops[0])
     assert summary["elapsed_seconds"] == {"classifiers": 12.346}
+
+
+def test_a_source_without_counterfactuals_is_still_asked_for(retold, invented):
+    main = invented.inputs.main
+    found = summarize(retold(main=replace(main, rows=main.rows[main.rows["source_index"] > 0])).tables, {})
+    assert found["counterfactuals"]["num_sources"] == found["counterfactuals"]["asked"]["num_sources"] - 1
 
 
 def test_missing_parts_are_null(retold, invented):

@@ -1,0 +1,91 @@
+"""Every row reads what its jobs say, at either scale, and each margin can fall below zero."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from advgen_ray.catalogue import ROWS, chosen
+from advgen_ray.catalogue.entry import Row, Scale, Summaries
+from advgen_ray.catalogue.placing import config_of
+from advgen_ray.catalogue.results import RowResult
+from tests.catalogue.invented_summaries import summary_of
+
+SCALES: tuple[Scale, ...] = ("small", "paper")
+
+
+def _invented(row: Row, scale: Scale) -> Summaries:
+    return {name: summary_of(config_of(work, "runs", 0)) for name, work in row.works(scale).items()}
+
+
+def _margin(row_id: str, change: Callable[[Any], None]) -> float:
+    """Of a row at small scale, after a change to what its jobs say."""
+    (row,) = chosen([row_id])
+    found = _invented(row, "small")
+    change(found)
+    return row.read(found).margin
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_a_row_reads_what_its_jobs_say(row: Row, scale: Scale) -> None:
+    reading = row.read(_invented(row, scale))
+    assert math.isfinite(reading.margin)
+    names = [figure.name for figure in reading.figures]
+    assert len(set(names)) == len(names), "figures are known by their names over seeds"
+    assert any(figure.ours is not None for figure in reading.figures)
+    printed = [figure.published for figure in reading.figures if figure.published is not None]
+    assert bool(printed) == bool(row.published_on)
+    assert RowResult(row, scale, [reading], "", 1.0, []).holds in (True, False)
+
+
+def test_a_counterfactual_that_was_never_made_is_missed() -> None:
+    def without_a_source(found: Any) -> None:
+        ces = found["study"]["counterfactuals"]
+        ces["num_sources"] -= 1
+        ces["count"] -= 20
+
+    assert _margin("C3", lambda found: None) == 0.5
+    assert _margin("C3", without_a_source) == -19.5
+
+
+def test_energy_that_rises_with_the_steps_of_one_ladder_fails_the_row() -> None:
+    def energies(found: Any, of: dict[str, float]) -> None:
+        for row in found["steps"]["groups"]:
+            row["mean_energy_x"] = of.get(row["attack"], -6.0)
+
+    falling = {"pgd-1": -4.0, "pgd": -9.0, "pgd-kl-1": -5.0, "pgd-kl-40": -8.0, "": -20.0}
+    assert _margin("B2", lambda found: energies(found, falling)) == 3.0
+    assert _margin("B2", lambda found: energies(found, falling | {"pgd-kl-40": -4.5})) == -0.5
+
+
+def test_a_worst_case_that_is_the_first_attacks_is_not_below_it() -> None:
+    def found_by_others(found: Any, more: float) -> None:
+        found["suite"]["robust_accuracy"] = 0.5 - more
+
+    assert _margin("A4", lambda found: found_by_others(found, 0.0)) == pytest.approx(-0.005)
+    assert _margin("A4", lambda found: found_by_others(found, 0.01)) == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize(("row", "found", "key"), [("B6", "study", "gradients"), ("C11", "alignment", "classifiers")])
+def test_the_least_robust_classifier_decides_of_gradients(row: str, found: str, key: str) -> None:
+    def one_is_worse(summaries: Any) -> None:
+        part = summaries[found]
+        models = part.get("classifier_images", part)[key]
+        for model in models[1:]:
+            model["alignment"] = 0.9
+        models[1]["alignment"] = models[0]["alignment"] - 0.1
+
+    assert _margin(row, one_is_worse) == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_an_ablation_is_measured_by_its_own_luck(scale: Scale) -> None:
+    (row,) = chosen(["D10"])
+    found: Any = _invented(row, scale)
+    for trial in found["search"]["every_trial"]:
+        trial["test_attacked_auc"] = 0.8 if trial["seed"] else 0.6 if trial["descent"] else 0.9
+    names = [figure.name for figure in row.read(found).figures]
+    assert [name for name in names if name.startswith("seed")] == ["seed 1, AUC", "seed 2, AUC"]
+    assert row.read(found).margin == pytest.approx(0.3 - 0.1)
