@@ -4,13 +4,16 @@ Philox is counter-based, so the draw for one key costs no draws for any other: a
 is found without producing the 699 before it, alone or in any batch, on any machine.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
 import numpy as np
 import torch
 
 Item = int | str
+
+StartNoise = Callable[[torch.Tensor], torch.Tensor]
+"""``start_noise(x)``: standard normal noise of ``x``'s shape, on its device."""
 
 
 class Stream:
@@ -54,3 +57,8 @@ class Stream:
     def torch_seed(self, step: int, rank: int = 0) -> int:
         """A 63-bit seed for torch's own generator where a layer draws by itself (dropout)."""
         return int(self.generator(f"torch/{rank}", step).integers(2**63 - 1))
+
+
+def keyed(stream: Stream, items: Sequence[Item], step: int = 0) -> StartNoise:
+    """Start noise of each item at a step, for images of any shape, on their device."""
+    return lambda x: stream.normal(items, x.shape[1:], step).to(x.device)

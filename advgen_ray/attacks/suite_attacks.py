@@ -1,7 +1,6 @@
 """From attacks to parts of a suite: whatever an attack draws is keyed by item, whatever it aims at is found first."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Protocol
 
 import torch
@@ -15,10 +14,7 @@ from advgen_ray.attacks.objectives import Objective, Until, margin, misclassifie
 from advgen_ray.attacks.square import Square
 from advgen_ray.attacks.suite import SuiteAttack
 from advgen_ray.attacks.threat_model import Ball
-from advgen_ray.rng import Stream
-
-StartNoise = Callable[[Tensor], Tensor]
-"""``start_noise(x)``: standard normal noise of ``x``'s shape."""
+from advgen_ray.rng import StartNoise, Stream, keyed
 
 ObjectiveOf = Callable[[Tensor, Tensor], Objective]
 """``objective_of(clean_logits, y) -> objective``: aims at the clean prediction's likeliest wrong class, for one."""
@@ -39,7 +35,7 @@ def ascent(name: str, seed: int, build: Callable[[StartNoise], Ascent], objectiv
     stream = Stream(seed, f"attack/{name}")
 
     def perturb(model: nn.Module, x: Tensor, y: Tensor, item_ids: Sequence[str]) -> Tensor:
-        attack = build(partial(_normal, stream, item_ids))
+        attack = build(keyed(stream, item_ids))
         return attack(model, x, objective_of(_clean_logits(model, x), y), misclassified(y))
 
     return SuiteAttack(name, perturb)
@@ -65,10 +61,6 @@ def fab_targeted(name: str, attack: FAB, eps: float, rank: int) -> SuiteAttack:
         return attack(model, x, y, wrong_classes(_clean_logits(model, x), y)[:, rank], within=eps)
 
     return SuiteAttack(name, perturb)
-
-
-def _normal(stream: Stream, item_ids: Sequence[str], x: Tensor) -> Tensor:
-    return stream.normal(item_ids, x.shape[1:]).to(x.device)
 
 
 def _clean_logits(model: nn.Module, x: Tensor) -> Tensor:

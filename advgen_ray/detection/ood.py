@@ -10,15 +10,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from advgen_ray.attacks.apgd import APGD
+from advgen_ray.attacks.best_of_starts import Attack, best_of_starts
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.forward import forward
 from advgen_ray.attacks.objectives import Objective, logit
 from advgen_ray.energy.logits import energy_x
+from advgen_ray.rng import StartNoise
 
 DetectionScore = Callable[[Tensor], Tensor]
-Attack = Callable[[Callable[[Tensor], Tensor] | None], APGD]
-"""``attack(start_noise)``: the attack from the noise given or, for None, from the image itself."""
 
 CLEAN, FROM_IMAGE = "clean", "image"
 
@@ -81,21 +80,9 @@ def worst_case(
     x: Tensor,
     score: DetectionScore,
     attack: Attack,
-    start_noises: Sequence[Callable[[Tensor], Tensor] | None],
+    start_noises: Sequence[StartNoise | None],
 ) -> WorstCase:
-    """The lowest score of each image ``[N, C, H, W]``: as it is, and at the best iterate from every start.
-
-    The least of all by image, never of means over images: an attack that works on some and another that works on the
-    others work on both. Of equal ones the first.
-    """
-    worst, lowest = x, detection_scores(model, x, score)
-    start = [CLEAN] * len(x)
-    for number, noise in enumerate(start_noises):
-        found = attack(noise)(model, x, evasion(score))
-        reached = detection_scores(model, found, score)
-        lower = reached < lowest
-        worst = torch.where(lower.view(-1, *(1,) * (x.dim() - 1)), found, worst)
-        lowest = torch.where(lower, reached, lowest)
-        name = FROM_IMAGE if noise is None else f"noise-{number}"
-        start = [name if changed else former for changed, former in zip(lower.tolist(), start, strict=True)]
-    return WorstCase(worst, lowest, start)
+    """The lowest score of each image ``[N, C, H, W]``: as it is, and at the best iterate from every start."""
+    best = best_of_starts(model, x, attack, start_noises, evasion(score))
+    names = [CLEAN, *(FROM_IMAGE if noise is None else f"noise-{i}" for i, noise in enumerate(start_noises))]
+    return WorstCase(best.x, -best.value, [names[number] for number in best.found_from.tolist()])

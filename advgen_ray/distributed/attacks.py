@@ -32,7 +32,7 @@ from advgen_ray.attacks.square import Square
 from advgen_ray.attacks.suite import SuiteAttack
 from advgen_ray.attacks.threat_model import L1, L2, Linf, ThreatModel, Unconstrained
 from advgen_ray.config import AttackConfig
-from advgen_ray.rng import Stream
+from advgen_ray.rng import StartNoise, Stream, keyed
 
 THREAT_MODELS: dict[str, Callable[[float], L1 | L2 | Linf]] = {"l1": L1, "l2": L2, "linf": Linf}
 ORDERS = {"l1": 1.0, "l2": 2.0, "linf": math.inf}
@@ -49,7 +49,7 @@ def ball_of(norm: str, eps: float | None) -> ThreatModel:
     return Unconstrained() if eps is None else THREAT_MODELS[norm](eps)
 
 
-def build_pgd(config: AttackConfig, start_noise: Callable[[Tensor], Tensor], share: float = 1.0) -> PGD:
+def build_pgd(config: AttackConfig, start_noise: StartNoise, share: float = 1.0) -> PGD:
     """PGD at ``share`` of the config's eps, the step size shrunk alike; ``start_noise`` is keyed by item."""
     return PGD(
         THREAT_MODELS[config.norm](share * config.eps),
@@ -105,7 +105,7 @@ def _perturb(
     y: Tensor,
     item_ids: Sequence[str],
 ) -> Tensor:
-    noise = partial(_noise, stream, item_ids)
+    noise = keyed(stream, item_ids)
     if config.kind == "highest_logit":
         ascent = replace(build_pgd(config, noise), keep_best=True)
         return HighestLogit(ascent, config.num_targets)(model, x, y)
@@ -134,7 +134,7 @@ def _nearest(
     item_ids: Sequence[str],
     y_target: Tensor | None,
     stream: Stream,
-    start_noise: Callable[[Tensor], Tensor] | None,
+    start_noise: StartNoise | None,
     within: float,
 ) -> Tensor:
     """The nearest adversarial image that was found, however far; FAB and CW stop at the first one ``within``."""
@@ -173,10 +173,6 @@ def _target(model: nn.Module, x: Tensor, y: Tensor, rank: int) -> Tensor:
 def _within(ball: L1 | L2 | Linf, x_adv: Tensor, x: Tensor) -> Tensor:
     """Only what lies in the ball: an adversarial image farther away is none."""
     return torch.where((ball.distance(x_adv, x) <= ball.eps).view(-1, *(1,) * (x.dim() - 1)), x_adv, x)
-
-
-def _noise(stream: Stream, item_ids: Sequence[str], x: Tensor) -> Tensor:
-    return stream.normal(item_ids, x.shape[1:]).to(x.device)
 
 
 def _uniform(stream: Stream, item_ids: Sequence[str], step: int, shape: Sequence[int]) -> Tensor:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
+from advgen_ray.attacks.best_of_starts import best_of_starts
 from advgen_ray.attacks.detector_objectives import (
     bypass_attack,
     classifier_attack,
@@ -25,9 +26,8 @@ from advgen_ray.distributed.detector_rows import Detector
 from advgen_ray.distributed.fitted_detectors import fit_detectors
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.models.one_vs_rest import OneVsRest, WithDetectors
-from advgen_ray.rng import Stream
+from advgen_ray.rng import StartNoise, Stream, keyed
 from advgen_ray.storage.schemas import CLASS_DETECTIONS
-from advgen_ray.training.classifier import keyed
 
 ONE_VS_REST = "one_vs_rest"
 OBJECTIVES: dict[str, Callable[[Tensor], Objective]] = {
@@ -141,18 +141,14 @@ class ClassDetectionRows:
     def _attacked(self, made: DetectionAttack, x: Tensor, y: Tensor, image_ids: Sequence[str]) -> Tensor:
         """Of all starts the best end of each image."""
         attack, model = made.attack, self.models[made.knows or ONE_VS_REST]
-        ball, objective = THREAT_MODELS[attack.norm](attack.eps), _objective(attack, y)
+        ball = THREAT_MODELS[attack.norm](attack.eps)
         noise = Stream(self.config.seed, "attack")
-        starts = [None, *(keyed(noise, image_ids, restart) for restart in range(attack.num_restarts))]
-        best, value = x, torch.full((len(x),), -torch.inf, device=x.device)
-        for start in starts:
-            found = PGD(ball, attack.num_steps, attack.step_size, start, keep_best=True)(model, x, objective)
-            with torch.no_grad():
-                reached = objective(model(found))
-            better = reached > value
-            best = torch.where(better.view(-1, 1, 1, 1), found, best)
-            value = torch.where(better, reached, value)
-        return best
+        starts = [None, *(keyed(noise, image_ids, start) for start in range(attack.num_noise_starts))]
+
+        def pgd(start_noise: StartNoise | None) -> PGD:
+            return PGD(ball, attack.num_steps, attack.step_size, start_noise, keep_best=True)
+
+        return best_of_starts(model, x, pgd, starts, _objective(attack, y)).x
 
 
 def _objective(attack: DetectionAttackConfig, y: Tensor) -> Objective:

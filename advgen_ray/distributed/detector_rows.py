@@ -8,9 +8,9 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
+from advgen_ray.attacks.best_of_starts import best_of_starts
 from advgen_ray.attacks.objectives import logit
 from advgen_ray.attacks.pgd import PGD
-from advgen_ray.attacks.worst_logit import worst_logit
 from advgen_ray.config.one_vs_rest import EvaluateOneVsRestConfig, LogitAttackConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
@@ -18,9 +18,8 @@ from advgen_ray.distributed import metrics
 from advgen_ray.distributed.attacks import THREAT_MODELS
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.plans import DetectorGroup
-from advgen_ray.rng import Stream
+from advgen_ray.rng import Stream, keyed
 from advgen_ray.storage.schemas import DETECTOR_LOGITS
-from advgen_ray.training.classifier import keyed
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,9 @@ class DetectorRows:
             attack = self.config.attacks[group.attack]
             name = attack.label
             noise = Stream(self.config.seed, "attack")
-            restarts = [keyed(noise, image_ids, restart) for restart in range(attack.num_restarts)]
+            restarts = [keyed(noise, image_ids, restart) for restart in range(attack.num_noise_starts)]
             last = last_logit(model, x, attack)
-            worst = worst_logit(model, x, _built(attack, True), [None, *restarts])
+            worst = best_of_starts(model, x, _built(attack, True), [None, *restarts], logit).value
         metrics.came_forward()
         columns = {
             "item_id": [f"{detector.class_index}/{name or 'data'}/{image_id}" for image_id in image_ids],

@@ -21,9 +21,8 @@ from advgen_ray.distributed import metrics
 from advgen_ray.distributed.attacks import ORDERS, THREAT_MODELS
 from advgen_ray.distributed.image_sources import Load, source_images
 from advgen_ray.distributed.loading import load_unchanged
-from advgen_ray.rng import Stream
+from advgen_ray.rng import Stream, keyed
 from advgen_ray.storage.schemas import OOD_SCORES, images_to_column
-from advgen_ray.training.classifier import keyed
 
 Group = tuple[int, str, slice]
 """What a shard is made of: a detector's number, a set of images by its name, and which of them."""

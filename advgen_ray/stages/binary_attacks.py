@@ -4,9 +4,9 @@ from advgen_ray.attacks.pgd import PGD
 from advgen_ray.config.binary import AscentFromP0Config, TrainBinaryConfig
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed.attacks import ball_of
+from advgen_ray.rng import StartNoise
 from advgen_ray.training.binary import OutAttack
 from advgen_ray.training.binary_validation import WorstCaseAUC
-from advgen_ray.training.classifier import StartNoise
 from advgen_ray.training.progressive import Progression
 from advgen_ray.training.worker import Worker
 

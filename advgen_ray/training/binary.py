@@ -15,8 +15,7 @@ from advgen_ray.data.batches import Batch, BatchOrder
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.losses import LossTerms
 from advgen_ray.losses.binary import Contrast, binary_at_loss, log_likelihood
-from advgen_ray.rng import Stream
-from advgen_ray.training.classifier import StartNoise
+from advgen_ray.rng import StartNoise, Stream
 from advgen_ray.training.loop import Observe, OnStep, Report, Rhythm, StepTerms, items_on, run_steps
 from advgen_ray.training.progressive import Progression, auc
 from advgen_ray.training.trainee import Trainee

@@ -7,12 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from advgen_ray.attacks.best_of_starts import Attack, best_of_starts
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.objectives import logit, minus_logit
-from advgen_ray.attacks.worst_logit import Attack, worst_logit
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.rng import Stream
-from advgen_ray.training.classifier import StartNoise, keyed
+from advgen_ray.rng import StartNoise, Stream, keyed
 from advgen_ray.training.loop import items_on
 from advgen_ray.training.progressive import auc
 from advgen_ray.training.trainee import Trainee
@@ -57,10 +56,10 @@ class WorstCaseAUC:
                 return logit(model(x))
 
         def highest(x: Tensor, item_ids: list[str]) -> Tensor:
-            return worst_logit(model, x, self.attack, self._starts(item_ids))
+            return best_of_starts(model, x, self.attack, self._starts(item_ids), logit).value
 
         def lowest(x: Tensor, item_ids: list[str]) -> Tensor:
-            return -worst_logit(model, x, self.attack, self._starts(item_ids), minus_logit)
+            return -best_of_starts(model, x, self.attack, self._starts(item_ids), minus_logit).value
 
         with eval_mode(model):
             f_data, f_out = self._all(self.data, read), self._all(self.p0, highest)
@@ -70,7 +69,7 @@ class WorstCaseAUC:
         return measured
 
     def _starts(self, item_ids: list[str]) -> tuple[StartNoise | None, ...]:
-        return None, keyed(Stream(self.seed, "validation_attack"), item_ids, 0)
+        return None, keyed(Stream(self.seed, "validation_attack"), item_ids)
 
     def _all(self, images: LabelledImages, of: Reading) -> Tensor:
         """A value of every image: workers fill their own places of zeros, so that the sum is exact."""

@@ -15,12 +15,11 @@ from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.losses import InnerAttack, LossTerms
 from advgen_ray.losses.sat import sat_loss
-from advgen_ray.rng import Stream
+from advgen_ray.rng import StartNoise, Stream, keyed
 from advgen_ray.training.loop import OnStep, Report, Rhythm, StepTerms, items_on, run_steps
 from advgen_ray.training.trainee import Trainee
 from advgen_ray.training.worker import Worker
 
-StartNoise = Callable[[Tensor], Tensor]
 AttackAt = Callable[[float, StartNoise], PGD]
 """``attack_at(share, start_noise)``: the attack at ``share`` (0 to 1) of its full eps, with keyed start noise."""
 
@@ -136,8 +135,3 @@ def accuracy(
             with torch.inference_mode():
                 correct += (model(x).argmax(dim=1) == y).sum()
     return worker.total(correct).item() / len(images)
-
-
-def keyed(stream: Stream, item_ids: Sequence[str], step: int) -> StartNoise:
-    """Start noise of each item at a step, for images of any shape, on their device."""
-    return lambda x: stream.normal(item_ids, x.shape[1:], step).to(x.device)

@@ -10,8 +10,8 @@ from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.objectives import cross_entropy
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.energy.logits import energy_x, energy_xy
-from advgen_ray.rng import Stream
-from advgen_ray.training.classifier import AttackAt, accuracy, keyed
+from advgen_ray.rng import Stream, keyed
+from advgen_ray.training.classifier import AttackAt, accuracy
 from advgen_ray.training.loop import items_on
 from advgen_ray.training.trainee import Trainee
 from advgen_ray.training.worker import Worker

@@ -7,8 +7,8 @@ from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.losses import InnerAttack, LossTerms
 from advgen_ray.losses.outlier_exposure import outlier_exposure_loss
-from advgen_ray.rng import Stream
-from advgen_ray.training.classifier import AttackAt, BareAttack, keyed
+from advgen_ray.rng import Stream, keyed
+from advgen_ray.training.classifier import AttackAt, BareAttack
 from advgen_ray.training.loop import items_on
 from advgen_ray.training.worker import Worker
 

@@ -19,8 +19,9 @@ from advgen_ray.models.ema import Ema
 from advgen_ray.models.two_conv import TwoConv
 from advgen_ray.models.unet import UNet
 from advgen_ray.models.wide_resnet import WideResNet
+from advgen_ray.rng import StartNoise
 from advgen_ray.training.binary import Contest, Side, train_binary
-from advgen_ray.training.classifier import RobustLoss, StartNoise, train_classifier
+from advgen_ray.training.classifier import RobustLoss, train_classifier
 from advgen_ray.training.loop import Record, Report, Save, Trainee
 from advgen_ray.training.optim import adam, constant, one_cycle
 from advgen_ray.training.progressive import Progression

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from advgen_ray.attacks.pgd import PGD
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.training.classifier import StartNoise, accuracy, train_classifier
+from advgen_ray.rng import StartNoise
+from advgen_ray.training.classifier import accuracy, train_classifier
 from advgen_ray.training.worker import Worker
 from tests.training.conftest import new_classifier, pgd_at
 

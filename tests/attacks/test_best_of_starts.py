@@ -1,12 +1,13 @@
-"""The worst case over starts, which catches a detector that masks its gradients and looks perfect under one attack."""
+"""The best of several starts, which catches a detector that masks its gradients and looks perfect under one attack."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from advgen_ray.attacks.best_of_starts import best_of_starts
+from advgen_ray.attacks.objectives import logit
 from advgen_ray.attacks.pgd import PGD
 from advgen_ray.attacks.threat_model import Linf
-from advgen_ray.attacks.worst_logit import worst_logit
 
 
 class SpotsNoise(nn.Module):
@@ -30,8 +31,8 @@ def test_a_detector_of_noise_is_found_out_by_the_clean_sample() -> None:
     model = SpotsNoise()
     attacked = _attack(noise)(model, smooth, lambda outputs: outputs[:, 0])
     assert (model(attacked) < -10).all(), "the attack from noise finds nothing: the detector looks perfect"
-    assert (worst_logit(model, smooth, _attack, [noise]) == 1.0).all()
-    assert (worst_logit(model, smooth, _attack, []) == 1.0).all()
+    assert (best_of_starts(model, smooth, _attack, [noise], logit).value == 1.0).all()
+    assert (best_of_starts(model, smooth, _attack, [], logit).value == 1.0).all()
 
 
 def test_of_several_starts_the_best_counts_for_every_sample() -> None:
@@ -47,11 +48,14 @@ def test_of_several_starts_the_best_counts_for_every_sample() -> None:
     def up(x: Tensor) -> Tensor:
         return torch.where(torch.arange(len(x)).view(-1, 1, 1, 1) % 2 == 0, 0.5, -0.5).expand_as(x)
 
-    worst = worst_logit(Hill(), x, _attack, [None, up])
-    assert torch.allclose(worst[::2], torch.tensor(2.3), atol=1e-5)
-    assert torch.allclose(worst[1::2], torch.tensor(1.0), atol=1e-2)
+    best = best_of_starts(Hill(), x, _attack, [None, up], logit)
+    assert torch.allclose(best.value[::2], torch.tensor(2.3), atol=1e-5)
+    assert torch.allclose(best.value[1::2], torch.tensor(1.0), atol=1e-2)
+    assert torch.equal(Hill()(best.x)[:, 0], best.value)
+    assert best.found_from.tolist() == [2, 0] * 32
+    assert best_of_starts(Hill(), x, _attack, [up, up], logit).found_from.tolist() == [1, 0] * 32, "the first of equals"
 
 
 def test_an_attack_that_returns_its_last_iterate_is_refused() -> None:
     with pytest.raises(ValueError, match="keep its best iterate"):
-        worst_logit(SpotsNoise(), torch.rand(2, 1, 8, 8), lambda start: PGD(Linf(0.3), 2, 0.1), [None])
+        best_of_starts(SpotsNoise(), torch.rand(2, 1, 8, 8), lambda _: PGD(Linf(0.3), 2, 0.1), [None], logit)
