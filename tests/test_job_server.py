@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from advgen_ray.distributed import own_head
 from advgen_ray.distributed.own_head import free_ports
 from advgen_ray.errors import UserError
 from advgen_ray.job_server import check_reachable, server_address
@@ -78,6 +79,14 @@ def test_no_cluster_and_no_job_server_are_told_apart_in_seconds(monkeypatch: pyt
         silent.listen()
         with pytest.raises(UserError, match="timed out"):
             check_reachable(f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+
+def test_free_ports_are_taken_by_nobody_and_different(monkeypatch: pytest.MonkeyPatch) -> None:
+    three = free_ports(3)
+    assert all(port in own_head.FREE for port in three)
+    monkeypatch.setattr(own_head, "FREE", three)
+    with socket.create_server(("127.0.0.1", three[1])):
+        assert sorted(free_ports(2)) == sorted([three[0], three[2]])
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import secrets
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from advgen_ray.errors import UserError
 
 START_SECONDS = 120.0
 PORTS = ("port", "dashboard-port", "dashboard-agent-listen-port", "dashboard-agent-grpc-port", "ray-client-server-port")
+FREE = range(20_000, 32_768)  # above the ports of Ray's workers, below those that Linux gives to connections
 
 
 @contextmanager
@@ -55,11 +57,17 @@ def own_head() -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ones of loopback on which nobody listens now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in held]
-    for one in held:
-        one.close()
+    """Different ones of loopback on which nobody listens now, and that nobody is given who asks for any."""
+    ports: list[int] = []
+    with contextlib.ExitStack() as held:
+        for port in random.SystemRandom().sample(FREE, len(FREE)):
+            if len(ports) == count:
+                break
+            try:
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+            except OSError:  # taken
+                continue
+            ports.append(port)
     return ports
 
 

@@ -44,12 +44,17 @@ class SystemMetrics:
     def _work(self) -> None:
         begin = time.monotonic()
         psutil.cpu_percent()  # of each thread the first call has nothing to compare with
-        while not self._stopped.wait(max(INTERVAL_SECONDS, SHARE * (time.monotonic() - begin))):
+        while not self._stopped.wait(pause(time.monotonic() - begin)):
             now = int(time.time() * 1000)
             points = [(f"system/{name}", value, now) for name, value in (machine() | gpus()).items()]
             with self._lock:
                 if not self._stopped.is_set():
                     self._hand_over(points)
+
+
+def pause(seconds: float) -> float:
+    """Seconds to the next sample of a run that has lasted so long."""
+    return max(INTERVAL_SECONDS, SHARE * seconds)
 
 
 def machine() -> dict[str, float]:

