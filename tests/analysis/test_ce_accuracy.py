@@ -138,4 +138,4 @@ def test_interval_covers_about_as_often_as_it_says(energies, counterfactuals):
                     rows.append(base | ce | {"predicted": predicted})
         effect = measure_effect(energies(rows), ["standard", "robust"], counterfactuals(ces))
         covered += effect.low <= 0.5 <= effect.high
-    assert 0.85 <= covered / draws <= 1.0
+    assert covered / draws >= 0.85

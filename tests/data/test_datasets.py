@@ -96,6 +96,17 @@ def test_damaged_files_are_said_to_be(tmp_path: Path) -> None:
         load("cifar10", str(tmp_path), "train")
 
 
+def test_a_download_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", ["file:///nowhere/"])
+    with pytest.raises(UserError) as caught:
+        load("mnist", str(tmp_path), "train", download=True)
+    assert f"MNIST: download into {tmp_path}/MNIST/raw failed: Error downloading" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=rf"^MNIST \(train\): cannot read or fetch under {tmp_path}/file: .*$"):
+        load("mnist", str(tmp_path / "file"), "train", download=True)
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(UserError, match="'imagenet': unknown"):
         load("imagenet", "", "train")

@@ -91,6 +91,12 @@ def test_missing_folders_are_named(name: str, tmp_path: Path) -> None:
     assert ("data.download=true" in str(caught.value)) == (name == "imagenette")
 
 
+def test_a_download_that_fails_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=rf"^imagenette: download into {tmp_path}/file failed: .*$"):
+        load("imagenette", str(tmp_path / "file"), "train", download=True)
+
+
 def test_what_is_only_partly_there_is_said_to_be(tiny: Path) -> None:
     folder = tiny / "tiny-imagenet-200"
     with pytest.raises(UserError, match="cannot be fetched from here"):

@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
 from advgen_ray.report.grid import build_grid, grid_rows, picture_uri
@@ -16,10 +17,11 @@ def opened(uri):
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
 
 
-def test_pictures_are_enlarged_by_whole_pixels():
-    image = np.linspace(0, 1, 64, dtype=np.float32).reshape(1, 8, 8)
+@pytest.mark.parametrize("width", [8, 5])
+def test_pictures_are_enlarged_by_whole_pixels(width):
+    image = np.linspace(0, 1, 8 * width, dtype=np.float32).reshape(1, 8, width)
     pixels = opened(picture_uri(image))
-    assert pixels.shape == (64, 64)
+    assert pixels.shape == (64, 8 * width)
     assert (pixels == np.kron(np.rint(image[0] * 255), np.ones((8, 8)))).all()
 
 

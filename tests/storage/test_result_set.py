@@ -179,6 +179,12 @@ def test_an_unreadable_plan_is_one_line(tmp_path: Path, text: str) -> None:
         ResultSet.open(str(tmp_path))
 
 
+def test_a_set_without_images_gives_none(tmp_path: Path) -> None:
+    made = ResultSet.create(str(tmp_path), kind="energies", config=CONFIG, inputs=INPUTS, num_shards=1)
+    with pytest.raises(ValueError, match="a set of kind 'energies' holds no images"):
+        made.images("x_ce")
+
+
 def test_no_set_at_all_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no result set here"):
         ResultSet.open(str(tmp_path / "absent"))

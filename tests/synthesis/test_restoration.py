@@ -18,8 +18,8 @@ from advgen_ray.synthesis.restoration import restore
 from advgen_ray.synthesis.ssim import ssim
 
 
-def _images(num_images: int, channels: int, side: int, seed: int = 0) -> Tensor:
-    return torch.rand(num_images, channels, side, side, generator=torch.Generator().manual_seed(seed))
+def _images(num_images: int, channels: int, side: int, seed: int = 0, width: int | None = None) -> Tensor:
+    return torch.rand(num_images, channels, side, width or side, generator=torch.Generator().manual_seed(seed))
 
 
 def _smooth(num_images: int, side: int = 24) -> Tensor:
@@ -30,9 +30,9 @@ def _smooth(num_images: int, side: int = 24) -> Tensor:
     return torch.sigmoid((0.25 - distance) / 0.03)[:, None]
 
 
-@pytest.mark.parametrize(("channels", "side"), [(1, 20), (3, 32)])
-def test_psnr_and_ssim_are_scikit_images(channels: int, side: int) -> None:
-    x = _images(4, channels, side)
+@pytest.mark.parametrize(("channels", "height", "width"), [(1, 20, 20), (3, 32, 24)])
+def test_psnr_and_ssim_are_scikit_images(channels: int, height: int, width: int) -> None:
+    x = _images(4, channels, height, width=width)
     other = with_noise(x, torch.randn(x.shape, generator=torch.Generator().manual_seed(1)), 0.1)
     pairs = list(zip(x.double().numpy(), other.double().numpy(), strict=True))
     expected = [peak_signal_noise_ratio(one, two, data_range=1.0) for one, two in pairs]
@@ -73,8 +73,8 @@ def test_squares_cover_their_share_wherever_they_lie() -> None:
 
 
 def test_searches_find_by_whole_image_and_by_patch_alone() -> None:
-    x, known = _images(3, 2, 6), _images(30, 2, 6, seed=1)
-    mask = torch.zeros(3, 1, 6, 6, dtype=torch.bool)
+    x, known = _images(3, 2, 6, width=7), _images(30, 2, 6, seed=1, width=7)
+    mask = torch.zeros(3, 1, 6, 7, dtype=torch.bool)
     mask[0, :, :3, :3], mask[1, :, 3:, 3:], mask[2, :, 1:4, 2:5] = True, True, True
     known[11] = (x[0] + 0.05).clamp(0, 1)
     known[4, :, :3, :3] = x[0, :, :3, :3]
@@ -101,8 +101,8 @@ def test_classical_methods_take_noise_away_and_fill_what_is_missing() -> None:
         assert 0 <= float(restored.min()) <= float(restored.max()) <= 1
         assert (psnr(restored, clean) > psnr(noisy, clean) + 0.5).all()
     at = torch.linspace(0, 1, 16)
-    plane = (0.2 + 0.3 * at[:, None] + 0.4 * at[None]).expand(2, 3, 16, 16)
-    mask = square_masks(torch.tensor([[0.5, 0.5], [0.3, 0.6]]), 16, 16, 0.1)
+    plane = (0.2 + 0.3 * at[:, None] + 0.4 * at[None, :12]).expand(2, 3, 16, 12)
+    mask = square_masks(torch.tensor([[0.5, 0.5], [0.3, 0.6]]), 16, 12, 0.1)
     filled = classical.biharmonic(occluded(plane, mask, 0.0), mask)
     assert torch.allclose(filled, plane, atol=1e-4), "a plane is biharmonic"
 

@@ -9,8 +9,8 @@ import torch
 from advgen_ray.synthesis.ssim import nearest, ssim
 
 
-def _images(num_images: int, channels: int, side: int, seed: int = 0) -> torch.Tensor:
-    return torch.rand(num_images, channels, side, side, generator=torch.Generator().manual_seed(seed))
+def _images(num_images: int, channels: int, side: int, seed: int = 0, width: int | None = None) -> torch.Tensor:
+    return torch.rand(num_images, channels, side, width or side, generator=torch.Generator().manual_seed(seed))
 
 
 def _direct(x: np.ndarray, other: np.ndarray, window_size: int) -> float:
@@ -35,10 +35,12 @@ def _direct(x: np.ndarray, other: np.ndarray, window_size: int) -> float:
     return float(np.mean(values))
 
 
-@pytest.mark.parametrize(("channels", "side", "window_size"), [(1, 16, 11), (3, 13, 11), (1, 8, 7), (1, 9, 9)])
-def test_ssim_equals_the_direct_computation(channels: int, side: int, window_size: int) -> None:
-    x = _images(3, channels, side)
-    other = (0.7 * x + 0.3 * _images(3, channels, side, seed=1)).clamp(0, 1)
+@pytest.mark.parametrize(
+    ("channels", "height", "width", "window_size"), [(1, 16, 16, 11), (3, 13, 16, 11), (1, 8, 13, 7), (1, 12, 9, 9)]
+)
+def test_ssim_equals_the_direct_computation(channels: int, height: int, width: int, window_size: int) -> None:
+    x = _images(3, channels, height, width=width)
+    other = (0.7 * x + 0.3 * _images(3, channels, height, seed=1, width=width)).clamp(0, 1)
     expected = [_direct(a, b, window_size) for a, b in zip(x.double().numpy(), other.double().numpy(), strict=True)]
     assert ssim(x, other).tolist() == pytest.approx(expected, abs=2e-5)
     assert 0.1 < min(expected) < max(expected) < 0.95

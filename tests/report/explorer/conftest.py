@@ -16,7 +16,7 @@ from tests.invented_counterfactuals import invent
 @pytest.fixture(scope="session")
 def explored(tmp_path_factory: pytest.TempPathFactory) -> ExploreCounterfactualsConfig:
     """The explorer of 40 sources with twenty CEs each, made."""
-    config = invent(tmp_path_factory.mktemp("explored"), num_sources=40)
+    config = invent(tmp_path_factory.mktemp("explored"), num_sources=40, image_shape=(3, 40, 25))
     write_page(config, read_explored(config))
     return config
 

@@ -209,7 +209,7 @@ def test_missing_files_are_told_of(browser, explored, tmp_path: Path) -> None:
     tab.close()
 
 
-@pytest.mark.parametrize(("shape", "num_classes"), [((1, 8, 8), 4), ((3, 150, 150), 3)])
+@pytest.mark.parametrize(("shape", "num_classes"), [((1, 8, 8), 4), ((3, 150, 100), 3)])
 def test_small_and_large_images_without_classifiers(browser, tmp_path: Path, shape, num_classes: int) -> None:
     made = invent(tmp_path, 5, 1, shape, num_classes=num_classes).model_copy(update={"energies": ""})
     write_page(made, read_explored(made))

@@ -34,7 +34,7 @@ def test_numbers_and_pixels_arrive_as_they_were_stored(visit, explored, rows) ->
     for source, ce in ((0, None), (0, 0), (7, 159), (8, None), (9, 185), (39, 799)):
         pixels = page.run("return [...(await sheets.pixels(...given)).data]", [source, ce])
         expected = eight_bit(sources[source] if ce is None else x_ce[ce])
-        assert (np.reshape(pixels, (32, 32, 4))[..., :3] == expected).all(), (source, ce)
+        assert (np.reshape(pixels, (40, 25, 4))[..., :3] == expected).all(), (source, ce)
 
 
 def test_differences_are_those_of_the_levels(visit, explored) -> None:
@@ -49,12 +49,12 @@ def test_differences_are_those_of_the_levels(visit, explored) -> None:
     largest, signed, absolute = (np.array(one) for one in got[0])
     assert largest == np.abs(change).max() / 255
     share = change / np.abs(change).max()
-    assert np.abs(signed.reshape(32, 32, 4)[..., :3] - (127.5 + 127.5 * share)).max() <= 0.51
-    assert np.abs(absolute.reshape(32, 32, 4)[..., 1] - 255 * np.abs(share).max(axis=2)).max() <= 0.51
+    assert np.abs(signed.reshape(40, 25, 4)[..., :3] - (127.5 + 127.5 * share)).max() <= 0.51
+    assert np.abs(absolute.reshape(40, 25, 4)[..., 1] - 255 * np.abs(share).max(axis=2)).max() <= 0.51
     first = share[..., 0]
     ends = np.where(first[..., None] > 0, (213, 94, 0), (0, 114, 178))
     diverging = 255 + (ends - 255) * np.abs(first)[..., None]
-    assert np.abs(np.reshape(got[1][1], (32, 32, 4))[..., :3] - diverging).max() <= 0.51
+    assert np.abs(np.reshape(got[1][1], (40, 25, 4))[..., :3] - diverging).max() <= 0.51
     assert got[2][0] == 0, "equal pictures differ nowhere"
     assert set(got[2][2]) == {0, 255}
 
