@@ -11,6 +11,7 @@ import torch
 
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
 from advgen_ray.stages import counterfactuals
+from tests.classifier_jobs import CPU, fill
 from tests.models_on_disk import generate_config, save_score_model
 
 
@@ -83,10 +84,7 @@ def made_set(at: Path, without: int | None = None) -> str:
     """A finished set of counterfactuals, made without a cluster, or one that lacks a shard."""
     config = generate_config(save_score_model(at / "made-by"), at / "made")
     result_set = counterfactuals.prepare(config)
-    rows = CounterfactualRows(config, result_set, torch.device("cpu"))
-    for index in result_set.missing():
-        result_set.write_shard(index, rows(index))
-    result_set.commit(seconds=0.0)
+    fill(result_set, CounterfactualRows(config, result_set, CPU))
     if without is not None:
         Path(result_set.shard_uri(without)).unlink()
     return config.output

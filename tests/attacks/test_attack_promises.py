@@ -13,6 +13,7 @@ from advgen_ray.attacks.pgd import PGD
 from advgen_ray.attacks.square import Square
 from advgen_ray.attacks.threat_model import L1, L2, Ball, Linf
 from advgen_ray.rng import Stream
+from tests.attacks.known_models import Constant, Counting
 
 Attack = Callable[[nn.Module, Tensor, Objective, Until | None], Tensor]
 BALLS: list[Ball] = [L1(2.0), L2(0.4), Linf(0.06)]
@@ -45,23 +46,6 @@ table = pytest.mark.parametrize(
     [(make, ball) for make in MAKERS for ball in BALLS],
     ids=[f"{make.__name__[1:]}-{type(ball).__name__}" for make in MAKERS for ball in BALLS],
 )
-
-
-class _Constant(nn.Module):
-    """Logits that do not depend on the input, though the graph does."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.tensor([3.0, -1.0, 2.0]) + 0.0 * x.flatten(1)[:, :3]
-
-
-class _Counting(nn.Module):
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model, self.rows = model, [0]
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.rows.append(len(x))
-        return self.model(x)
 
 
 def _predictions(model: nn.Module, x: Tensor) -> Tensor:
@@ -98,12 +82,12 @@ def test_dropping_rows_changes_nothing(
     make: Make, ball: Ball, wide_resnet: nn.Module, x: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     y = _predictions(wide_resnet, x)
-    counting = _Counting(wide_resnet)
+    counting = Counting(wide_resnet)
     results = {}
     for share in (1e-9, 1 / 16, 2.0):  # each finished row at once; by default; never
         monkeypatch.setattr(live_rows, "DROPPED_SHARE", share)
-        counting.rows = []
-        results[share] = make(ball, range(64))(counting, x, cross_entropy(y), misclassified(y)), sum(counting.rows)
+        counting.calls = []
+        results[share] = make(ball, range(64))(counting, x, cross_entropy(y), misclassified(y)), counting.rows
     assert results[1e-9][1] <= results[1 / 16][1] < results[2.0][1]
     assert torch.allclose(results[1e-9][0], results[2.0][0], atol=1e-6)
     assert torch.allclose(results[1 / 16][0], results[2.0][0], atol=1e-6)
@@ -130,19 +114,19 @@ def test_until_ends_a_sample_at_its_first_hit(make: Make, ball: Ball, wide_resne
 
 @table
 def test_finished_at_the_start_costs_one_pass(make: Make, ball: Ball, wide_resnet: nn.Module, x: Tensor) -> None:
-    counting = _Counting(wide_resnet)
+    counting = Counting(wide_resnet)
     start = make(ball, range(64))(
         counting, x, margin(x.new_zeros(64).long()), lambda outputs: outputs[:, 0] < torch.inf
     )
-    assert counting.rows[-1] == 64
+    assert counting.calls[-1] == 64
     assert ball.distance(start, x).max() > 0
     if not isinstance(ball, L1):  # which comes in from outside its ball first
-        assert len(counting.rows) == 2
+        assert len(counting.calls) == 1
 
 
 @table
 def test_a_constant_model_gives_the_start_back(make: Make, ball: Ball, x: Tensor) -> None:
-    model, y = _Constant(), torch.zeros(64).long()
+    model, y = Constant(3.0, -1.0, 2.0), torch.zeros(64).long()
     x_adv = make(ball, range(64))(model, x, cross_entropy(y), misclassified(y))
     assert x_adv.isfinite().all()
     if isinstance(ball, L1) and make is _apgd:
@@ -155,7 +139,7 @@ def test_a_constant_model_gives_the_start_back(make: Make, ball: Ball, x: Tensor
 def test_a_zero_gradient_gives_the_image_back(ball: Ball, x: Tensor) -> None:
     y = torch.zeros(64).long()
     for attack in (PGD(ball, 5, ball.eps / 2), PGD(ball, 5, ball.eps / 2, keep_best=True), APGD(ball, 10)):
-        assert torch.equal(attack(_Constant(), x, cross_entropy(y)), x)
+        assert torch.equal(attack(Constant(3.0, -1.0, 2.0), x, cross_entropy(y)), x)
 
 
 @table

@@ -6,26 +6,9 @@ from torch import Tensor, nn
 
 from advgen_ray.attacks.cw import CW
 from advgen_ray.models.wide_resnet import WideResNet
+from tests.attacks.known_models import Constant, Counting, linear, near_grey, predictions
 
 SHORT = CW(num_steps=20, num_search_steps=3, learning_rate=0.1, initial_c=1.0)
-
-
-def linear(num_classes: int, bias: float = 0.0) -> nn.Sequential:
-    """A linear classifier that calls the grey image a tie, so that no wall is near; ``bias`` shifts all logits."""
-    layer = nn.Linear(64, num_classes)
-    with torch.no_grad():
-        layer.weight.copy_(torch.randn(num_classes, 64, generator=torch.Generator().manual_seed(0)))
-        layer.bias.copy_(bias - 0.5 * layer.weight.sum(dim=1))
-    return nn.Sequential(nn.Flatten(), layer)
-
-
-def near_grey(num_samples: int) -> Tensor:
-    return 0.5 + 0.05 * torch.randn(num_samples, 1, 8, 8, generator=torch.Generator().manual_seed(1))
-
-
-def predictions(model: nn.Module, x: Tensor) -> Tensor:
-    with torch.no_grad():
-        return model(x).argmax(dim=1)
 
 
 def l2(x_adv: Tensor, x: Tensor) -> Tensor:
@@ -42,7 +25,7 @@ def nearest_boundary(model: nn.Sequential, x: Tensor, y: Tensor) -> Tensor:
 @pytest.mark.parametrize(("num_classes", "bias"), [(2, 0.0), (2, -1e3), (10, -1e3)])
 def test_the_nearest_boundary_of_a_linear_model(num_classes: int, bias: float) -> None:
     """All logits negative changes nothing: a label masked by zero would be the best class there."""
-    model, x = linear(num_classes, bias), near_grey(256)
+    model, x = linear(num_classes, bias=bias), near_grey(256)
     y = predictions(model, x)
     far = (nearest_boundary(model, x, y) > 0.05).nonzero().squeeze(1)[:16]  # far against the length of Adam's steps
     x, y = x[far], y[far]
@@ -88,18 +71,6 @@ def test_confidence_is_a_lead_of_the_logits() -> None:
     assert (lead <= 2.2).all()
 
 
-class Counting(nn.Module):
-    """Counts the rows that pass."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model, self.rows = model, 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.rows += len(x)
-        return self.model(x)
-
-
 def test_near_enough_is_the_end_and_costs_nothing_more(wide_resnet: WideResNet, x: Tensor) -> None:
     x = x[:16]
     y = predictions(wide_resnet.eval(), x)
@@ -113,7 +84,7 @@ def test_near_enough_is_the_end_and_costs_nothing_more(wide_resnet: WideResNet, 
 
 def test_a_stalled_descent_ends() -> None:
     """A constant model has nothing to descend: two checks of ten a search, not all the steps."""
-    counting, x = Counting(Constant()), torch.full((4, 1, 3, 3), 0.5)
+    counting, x = Counting(Constant(3.0, -1.0, 0.0)), torch.full((4, 1, 3, 3), 0.5)
     CW(num_steps=100, num_search_steps=2)(counting, x, torch.zeros(4, dtype=torch.int64))
     assert counting.rows == 4 * (1 + 2 * 20)
 
@@ -150,14 +121,9 @@ def test_the_model_is_left_as_it_was(wide_resnet: WideResNet, x: Tensor) -> None
     assert torch.equal(x_adv, SHORT(wide_resnet.eval(), x, y))  # dropout drew nothing
 
 
-class Constant(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.tensor([3.0, -1.0, 0.0]) + 0.0 * x.flatten(1)[:, :3]
-
-
 def test_a_constant_model_gives_the_image_back() -> None:
     x = torch.rand(4, 1, 3, 3, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(SHORT(Constant(), x, torch.zeros(4, dtype=torch.int64)), x)
+    assert torch.equal(SHORT(Constant(3.0, -1.0, 0.0), x, torch.zeros(4, dtype=torch.int64)), x)
 
 
 def test_huge_logits_stay_finite() -> None:

@@ -14,6 +14,7 @@ from advgen_ray.attacks.suite import STANDING, SuiteAttack, evaluate
 from advgen_ray.attacks.threat_model import L2
 from advgen_ray.errors import UserError
 from advgen_ray.models.wide_resnet import WideResNet
+from tests.attacks.known_models import Constant, linear, near_grey, predictions
 
 NUM_SAMPLES = 6
 SEEDS = range(100, 100 + NUM_SAMPLES)
@@ -35,24 +36,6 @@ Bind = Callable[[slice], Callable[[nn.Module, Tensor, Tensor], Tensor]]
 ALL = slice(None)
 
 
-def linear(num_classes: int = 2) -> nn.Sequential:
-    """A linear classifier that calls the grey image a tie, so that no wall is near."""
-    layer = nn.Linear(64, num_classes)
-    with torch.no_grad():
-        layer.weight.copy_(torch.randn(num_classes, 64, generator=torch.Generator().manual_seed(0)))
-        layer.bias.copy_(-0.5 * layer.weight.sum(dim=1))
-    return nn.Sequential(nn.Flatten(), layer)
-
-
-def near_grey() -> Tensor:
-    return 0.5 + 0.05 * torch.randn(NUM_SAMPLES, 1, 8, 8, generator=torch.Generator().manual_seed(1))
-
-
-def predictions(model: nn.Module, x: Tensor) -> Tensor:
-    with torch.no_grad():
-        return model(x).argmax(dim=1)
-
-
 def distances(model: nn.Sequential, x_adv: Tensor, x: Tensor, norm: float = 2.0) -> tuple[Tensor, Tensor]:
     """Of the boundary between two classes, and of ``x_adv``: ``[N]`` each."""
     normal, logits = (model[1].weight[0] - model[1].weight[1]).detach(), model(x).detach()
@@ -64,7 +47,7 @@ def distances(model: nn.Sequential, x_adv: Tensor, x: Tensor, norm: float = 2.0)
 @pytest.mark.parametrize("norm", [2.0, math.inf])
 def test_deepfool_overshoots_the_nearest_boundary_by_two_percent(norm: float) -> None:
     """foolbox adds 1e-4 to the distance first."""
-    model, x = linear(), near_grey()
+    model, x = linear(), near_grey(NUM_SAMPLES)
     y = predictions(model, x)
     x_adv = DeepFool(norm)(model, x, y)
     assert (predictions(model, x_adv) != y).all()
@@ -73,7 +56,7 @@ def test_deepfool_overshoots_the_nearest_boundary_by_two_percent(norm: float) ->
 
 
 def test_lbfgs_reaches_the_nearest_boundary() -> None:
-    model, x = linear(), near_grey()
+    model, x = linear(), near_grey(NUM_SAMPLES)
     y = predictions(model, x)
     x_adv = LBFGS()(model, x, y)
     assert (predictions(model, x_adv) != y).all()
@@ -84,7 +67,7 @@ def test_lbfgs_reaches_the_nearest_boundary() -> None:
 
 @needs("foolbox")
 def test_the_boundary_attack_comes_nearer_with_steps() -> None:
-    model, x = linear(), near_grey()
+    model, x = linear(), near_grey(NUM_SAMPLES)
     y = predictions(model, x)
     (nearest, few), (_, many) = (distances(model, Boundary(SEEDS, n)(model, x, y), x) for n in (1, 400))
     assert (many >= 0.999 * nearest).all()
@@ -94,7 +77,7 @@ def test_the_boundary_attack_comes_nearer_with_steps() -> None:
 @needs("art")
 def test_jsma_raises_the_two_most_salient_elements() -> None:
     """Those by which the target's probability grows most, not its logit: near a tie one pair is enough."""
-    model, x = linear(3), 0.5 + 0.1 * (near_grey() - 0.5)
+    model, x = linear(3), 0.5 + 0.1 * (near_grey(NUM_SAMPLES) - 0.5)
     y = predictions(model, x)
     x_adv = JSMA(theta=0.5, gamma=1 / 64)(model, x, y)
     assert (predictions(model, x_adv) != y).all()
@@ -144,23 +127,19 @@ def test_the_model_is_left_as_it_was(bind: Bind, wide_resnet: WideResNet, x: Ten
 
 @pytest.mark.parametrize("bind", ATTACKS)
 def test_a_constant_model_gives_the_image_back(bind: Bind) -> None:
-    class Constant(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.tensor([3.0, -1.0, 0.0]) + 0.0 * x.flatten(1)[:, :3]
-
     x = torch.rand(NUM_SAMPLES, 1, 3, 3, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(bind(ALL)(Constant(), x, torch.zeros(NUM_SAMPLES, dtype=torch.int64)), x)
+    assert torch.equal(bind(ALL)(Constant(3.0, -1.0, 0.0), x, torch.zeros(NUM_SAMPLES, dtype=torch.int64)), x)
 
 
 @pytest.mark.parametrize("bind", ATTACKS)
 def test_wrong_labels_in_one_line(bind: Bind) -> None:
     with pytest.raises(ValueError, match=r"labels must lie in 0..1, the model's classes, got 5 to 5"):
-        bind(ALL)(linear(), near_grey(), torch.full((NUM_SAMPLES,), 5))
+        bind(ALL)(linear(), near_grey(NUM_SAMPLES), torch.full((NUM_SAMPLES,), 5))
 
 
 @needs("foolbox")
 def test_as_parts_of_a_suite() -> None:
-    model, x = linear(), near_grey()
+    model, x = linear(), near_grey(NUM_SAMPLES)
     y, ids = predictions(model, x), [str(i) for i in range(NUM_SAMPLES)]
     deepfool = SuiteAttack("deepfool", lambda model, x, y, _: DeepFool()(model, x, y))
     walk = SuiteAttack("walk", lambda model, x, y, ids: Boundary([int(i) for i in ids], 200)(model, x, y))
@@ -173,7 +152,7 @@ def test_as_parts_of_a_suite() -> None:
 @needs("foolbox")
 def test_one_seed_a_sample() -> None:
     with pytest.raises(ValueError, match="expected one seed for each of 6 samples, got 2"):
-        Boundary([1, 2])(linear(), near_grey(), torch.zeros(NUM_SAMPLES, dtype=torch.int64))
+        Boundary([1, 2])(linear(), near_grey(NUM_SAMPLES), torch.zeros(NUM_SAMPLES, dtype=torch.int64))
 
 
 @pytest.mark.parametrize("attack", [DeepFool(), Boundary(SEEDS), JSMA()])
@@ -185,4 +164,4 @@ def test_without_the_extra_one_line_says_how(
 
     monkeypatch.setattr(external.importlib, "import_module", missing)
     with pytest.raises(UserError, match=r"runs through \w+, .*: pip install 'advgen_ray\[attacks\]'"):
-        attack(linear(), near_grey(), torch.zeros(NUM_SAMPLES, dtype=torch.int64))
+        attack(linear(), near_grey(NUM_SAMPLES), torch.zeros(NUM_SAMPLES, dtype=torch.int64))

@@ -10,28 +10,10 @@ from advgen_ray.attacks.fab import FAB
 from advgen_ray.attacks.hyperplane import NORMS, vector_norm
 from advgen_ray.models.wide_resnet import WideResNet
 from advgen_ray.rng import Stream
+from tests.attacks.known_models import Constant, Counting, linear, near_grey, predictions
 
 ROUNDING = 1e-6  # of images near one half, in any norm
 DUAL = {1.0: math.inf, 2.0: 2.0, math.inf: 1.0}
-
-
-def linear(num_classes: int, seed: int = 0, num_elements: int = 64) -> nn.Sequential:
-    """A linear classifier that calls the grey image a tie, so that no wall is near."""
-    generator = torch.Generator().manual_seed(seed)
-    layer = nn.Linear(num_elements, num_classes)
-    with torch.no_grad():
-        layer.weight.copy_(torch.randn(num_classes, num_elements, generator=generator))
-        layer.bias.copy_(-0.5 * layer.weight.sum(dim=1))
-    return nn.Sequential(nn.Flatten(), layer)
-
-
-def near_grey(num_samples: int) -> Tensor:
-    return 0.5 + 0.05 * torch.randn(num_samples, 1, 8, 8, generator=torch.Generator().manual_seed(1))
-
-
-def predictions(model: nn.Module, x: Tensor) -> Tensor:
-    with torch.no_grad():
-        return model(x).argmax(dim=1)
 
 
 def distances(x_adv: Tensor, x: Tensor, norm: float) -> Tensor:
@@ -105,18 +87,6 @@ def test_a_step_is_drawn_to_the_original_image() -> None:
         assert moved[0].tolist() == pytest.approx(expected, abs=1e-6)
 
 
-class Counting(nn.Module):
-    """Counts the rows that pass."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model, self.rows = model, 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.rows += len(x)
-        return self.model(x)
-
-
 def test_near_enough_is_the_end_and_costs_nothing_more(x: Tensor, wide_resnet: WideResNet) -> None:
     y = predictions(wide_resnet.eval(), x)
     attack, y_target = FAB(2.0, num_steps=20), (y + 1) % 10
@@ -179,17 +149,13 @@ def test_the_model_is_left_as_it_was(wide_resnet: WideResNet, x: Tensor) -> None
     assert torch.equal(x_adv, FAB(2.0, num_steps=3)(wide_resnet.eval(), x, y))  # dropout drew nothing
 
 
-class Constant(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.tensor([3.0, -1.0, 0.0]) + 0.0 * x.flatten(1)[:, :3]
-
-
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("target", [None, 1])
 def test_a_constant_model_gives_the_image_back(norm: float, target: int | None) -> None:
     x = torch.rand(4, 1, 3, 3, generator=torch.Generator().manual_seed(0))
     y_target = None if target is None else torch.full((4,), target)
-    assert torch.equal(FAB(norm, num_steps=5)(Constant(), x, torch.zeros(4, dtype=torch.int64), y_target), x)
+    model, y = Constant(3.0, -1.0, 0.0), torch.zeros(4, dtype=torch.int64)
+    assert torch.equal(FAB(norm, num_steps=5)(model, x, y, y_target), x)
 
 
 @pytest.mark.parametrize("norm", NORMS)

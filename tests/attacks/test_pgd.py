@@ -9,6 +9,7 @@ from advgen_ray.attacks.pgd import PGD
 from advgen_ray.attacks.threat_model import L1, L2, Linf, Unconstrained
 from advgen_ray.energy.logits import energy_x
 from advgen_ray.rng import Stream
+from tests.attacks.known_models import Constant
 
 ATTACKS = [
     PGD(L2(0.5), num_steps=5, step_size=0.2),
@@ -20,13 +21,6 @@ ATTACKS = [
 
 def _noise(x: Tensor) -> Tensor:
     return Stream(0, "attack").normal(range(len(x)), x.shape[1:])
-
-
-class _Constant(nn.Module):
-    """Logits that do not depend on the input, though the graph does."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.tensor([3.0, -1.0]) + 0.0 * x.flatten(1)[:, :2]
 
 
 class _Switching(nn.Module):
@@ -114,7 +108,7 @@ def test_more_of_the_objective(attack: PGD, wide_resnet: nn.Module, x: Tensor, y
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_zero_gradient_gives_the_image_back(attack: PGD) -> None:
     x = torch.rand(4, 1, 3, 3, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(attack(_Constant(), x, cross_entropy(torch.tensor([0, 1, 0, 1]))), x)
+    assert torch.equal(attack(Constant(3.0, -1.0), x, cross_entropy(torch.tensor([0, 1, 0, 1]))), x)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -6,14 +6,7 @@ from torch import Tensor, nn
 
 from advgen_ray.attacks.suite import recheck
 from advgen_ray.attacks.threat_model import L1, L2, Linf
-
-
-class BrightOrDark(nn.Module):
-    """Two classes by the mean."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        brightness = x.flatten(1).mean(dim=1) - 0.5
-        return torch.stack([-brightness, brightness], dim=1)
+from tests.attacks.known_models import BrightOrDark
 
 
 @pytest.mark.parametrize("ball", [L1(0.5), L2(0.25), Linf(2 / 255)])

@@ -16,6 +16,7 @@ from advgen_ray.attacks.suite import MISCLASSIFIED, STANDING, SuiteAttack, Suite
 from advgen_ray.attacks.suite_attacks import ascent, fab_targeted, square
 from advgen_ray.attacks.threat_model import L2, Linf
 from advgen_ray.models.wide_resnet import WideResNet
+from tests.attacks.known_models import BrightOrDark, Constant
 
 NUM_SAMPLES = 40
 IDS = [f"test/{i}" for i in range(64)]
@@ -71,14 +72,6 @@ class Scripted:
         return torch.stack(
             [1 - image if name in self.falling else image for image, name in zip(x, item_ids, strict=True)]
         )
-
-
-class BrightOrDark(nn.Module):
-    """Two classes by the mean, so that ``1 - x`` is always of the other."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        brightness = x.flatten(1).mean(dim=1) - 0.5
-        return torch.stack([-brightness, brightness], dim=1)
 
 
 def bright_or_dark(num_samples: int, wrong: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
@@ -193,12 +186,8 @@ def test_an_attack_that_fails_the_recheck_leaves_the_sample_to_the_next() -> Non
 
 
 def test_a_constant_model_stands(x: Tensor) -> None:
-    class Constant(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.tensor([3.0, -1.0] + [0.0] * 8) + 0.0 * x.flatten(1)[:, :10]
-
     y = torch.zeros(NUM_SAMPLES, dtype=torch.int64)
-    state = evaluate(Constant(), x, y, IDS[:NUM_SAMPLES], real_attacks(), BALL)
+    state = evaluate(Constant(3.0, -1.0, *[0.0] * 8), x, y, IDS[:NUM_SAMPLES], real_attacks(), BALL)
     assert (state.fallen_by == STANDING).all()
     assert set(state.accuracies().values()) == {1.0}
 

@@ -6,20 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from advgen_ray.diffusion import ScoreFn
 from advgen_ray.diffusion.samplers import Sampler, ancestral, euler_maruyama
-from advgen_ray.diffusion.vp_sde import VPSDE, linear_times, per_image, quadratic_times
+from advgen_ray.diffusion.vp_sde import linear_times, quadratic_times
+from tests.diffusion.gaussian import SDE, gaussian_score
 
-SDE = VPSDE()
 MEAN, DEVIATION = 0.4, 0.3
-
-
-def _gaussian_score(mean: float, deviation: float) -> ScoreFn:
-    def score_fn(x_t: Tensor, t: Tensor, y: Tensor) -> Tensor:
-        alpha, sigma = per_image(SDE.alpha(t), x_t), per_image(SDE.sigma(t), x_t)
-        return -(x_t - alpha * mean) / ((alpha * deviation) ** 2 + sigma**2)
-
-    return score_fn
 
 
 def _noise(num: int) -> Callable[[int], Tensor]:
@@ -30,7 +21,7 @@ def _noise(num: int) -> Callable[[int], Tensor]:
 def _sample(sampler: Sampler, times: Tensor, num: int = 20_000) -> Tensor:
     noise = _noise(num)
     y = torch.zeros(num, dtype=torch.int64)
-    return sampler(_gaussian_score(MEAN, DEVIATION), noise(-1), y, times, noise, SDE)
+    return sampler(gaussian_score(MEAN, DEVIATION), noise(-1), y, times, noise, SDE)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +45,7 @@ def test_gaussian_data_come_back_with_their_mean_and_deviation(
 def test_ancestral_is_exact_at_any_number_of_steps_for_a_single_point(num_steps: int) -> None:
     """Data at one point: the denoised image is that point at every time, so no discretisation error is left."""
     noise = _noise(10)
-    x = ancestral(_gaussian_score(MEAN, 0.0), noise(-1), torch.zeros(10).long(), linear_times(num_steps), noise, SDE)
+    x = ancestral(gaussian_score(MEAN, 0.0), noise(-1), torch.zeros(10).long(), linear_times(num_steps), noise, SDE)
     torch.testing.assert_close(x, torch.full_like(x, MEAN), rtol=0, atol=1e-4)
 
 
@@ -63,7 +54,7 @@ def test_ancestral_walk_keeps_the_marginal_of_a_single_point() -> None:
     times = torch.tensor([1.0, 0.7, 0.4, 0.3999999], dtype=torch.float64)
     num = 40_000
     noise = _noise(num)
-    x = ancestral(_gaussian_score(MEAN, 0.0), noise(-1), torch.zeros(num).long(), times, noise, SDE)
+    x = ancestral(gaussian_score(MEAN, 0.0), noise(-1), torch.zeros(num).long(), times, noise, SDE)
     assert float(x.mean()) == pytest.approx(MEAN * float(SDE.alpha(times[2])), abs=0.015)
     assert float(x.std()) == pytest.approx(float(SDE.sigma(times[2])), abs=0.015)
 
@@ -72,7 +63,7 @@ def test_euler_maruyama_is_the_predictor_of_score_sde() -> None:
     """Its printed form: drift f - g^2 score over dt = -1/N, noise g sqrt(-dt), the last mean without noise."""
     num_steps = 1000
     noise = [torch.randn(2, 1, 3, 3, generator=torch.Generator().manual_seed(k), dtype=torch.float64) for k in range(5)]
-    score_fn, y = _gaussian_score(MEAN, DEVIATION), torch.zeros(2).long()
+    score_fn, y = gaussian_score(MEAN, DEVIATION), torch.zeros(2).long()
     x = noise[0]
     for t in torch.linspace(1, 1e-3, num_steps, dtype=torch.float64):
         beta = 0.1 + t * 19.9

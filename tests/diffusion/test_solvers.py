@@ -6,22 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from advgen_ray.diffusion import ScoreFn
 from advgen_ray.diffusion.samplers import Sampler, ancestral
 from advgen_ray.diffusion.solvers import dpm_solver_ode, dpm_solver_sde, heun
 from advgen_ray.diffusion.vp_sde import VPSDE, linear_times, log_snr_times, per_image
+from tests.diffusion.gaussian import SDE, gaussian_score
 
-SDE = VPSDE()
 MEAN, DEVIATION = 0.4, 0.3
 SOLVERS = [dpm_solver_ode, dpm_solver_sde, heun]
-
-
-def _gaussian_score(mean: float, deviation: float) -> ScoreFn:
-    def score_fn(x_t: Tensor, t: Tensor, y: Tensor) -> Tensor:
-        alpha, sigma = per_image(SDE.alpha(t), x_t), per_image(SDE.sigma(t), x_t)
-        return -(x_t - alpha * mean) / ((alpha * deviation) ** 2 + sigma**2)
-
-    return score_fn
 
 
 def _noise(num: int) -> Callable[[int], Tensor]:
@@ -31,7 +22,7 @@ def _noise(num: int) -> Callable[[int], Tensor]:
 
 def _walk(solver: Sampler, times: Tensor, deviation: float = DEVIATION, num: int = 10) -> Tensor:
     noise = _noise(num)
-    return solver(_gaussian_score(MEAN, deviation), noise(-1), torch.zeros(num).long(), times, noise, SDE)
+    return solver(gaussian_score(MEAN, deviation), noise(-1), torch.zeros(num).long(), times, noise, SDE)
 
 
 @pytest.mark.parametrize(("solver", "tolerance"), [(dpm_solver_ode, 0.01), (dpm_solver_sde, 0.01), (heun, 0.02)])
@@ -52,7 +43,7 @@ def test_twice_the_steps_leave_a_quarter_of_the_error(solver: Sampler) -> None:
 
     def error(num_steps: int) -> float:
         times = log_snr_times(num_steps + 1, SDE, last_time=float(end))[:-1]
-        score_fn, y = _gaussian_score(MEAN, DEVIATION), torch.zeros(10).long()
+        score_fn, y = gaussian_score(MEAN, DEVIATION), torch.zeros(10).long()
         # Every solver's last step only denoises, so one to a neighboring time is added and is next to nothing.
         times = torch.cat([times, times[-1:] * (1 - 1e-9)])
         return float((solver(score_fn, start, y, times, lambda step: start, SDE) - exact).abs().max())
@@ -114,7 +105,7 @@ def test_the_score_is_asked_for_the_labels_given(solver: Sampler) -> None:
 
     def score_fn(x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
         asked.append(labels)
-        return _gaussian_score(MEAN, DEVIATION)(x_t, t, labels)
+        return gaussian_score(MEAN, DEVIATION)(x_t, t, labels)
 
     noise = _noise(2)
     solver(score_fn, noise(-1), y, log_snr_times(4, SDE), noise, SDE)

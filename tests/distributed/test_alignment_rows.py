@@ -17,6 +17,7 @@ from advgen_ray.stages.gradient_alignment import prepare
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.validate import validate
 from advgen_ray.training.model_directory import load_model
+from tests.classifier_jobs import CPU, fill
 from tests.models_on_disk import by_classifier_config, generate_config, save_classifier, save_score_model
 
 
@@ -27,9 +28,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_classifier(root / "b" / "model", eps=0.5, seed=1)
     config = by_classifier_config(str(root / "a" / "model"), root / "ce")
     made = counterfactuals.prepare(config)
-    for index in range(made.num_shards):
-        made.write_shard(index, CounterfactualRows(config, made, torch.device("cpu"))(index))
-    made.commit(0.0)
+    fill(made, CounterfactualRows(config, made, CPU))
     return root
 
 
@@ -45,10 +44,7 @@ def _config(places: Path, output: Path, **changes: object) -> AlignGradientsConf
 def test_cosines_are_those_of_the_way_down_with_the_way_to_the_counterfactual(places: Path, tmp_path: Path) -> None:
     config = _config(places, tmp_path / "out", batch_size=7)
     result_set = prepare(config)
-    rows = AlignmentRows(config, result_set, torch.device("cpu"))
-    for index in range(result_set.num_shards):
-        result_set.write_shard(index, rows(index))
-    result_set.commit(0.0)
+    fill(result_set, AlignmentRows(config, result_set, CPU))
     assert validate(result_set.uri)["rows"] == 60
     found, made = result_set.read().to_pandas(), ResultSet.open(config.counterfactuals)
     assert found["item_id"].tolist() == [
@@ -75,8 +71,7 @@ def test_a_chain_and_another_data_set_are_refused(places: Path, tmp_path: Path) 
         save_score_model(tmp_path / "score"), tmp_path / "chain", sources=str(places / "ce"), num_sources=1
     )
     chain = counterfactuals.prepare(config)
-    chain.write_shard(0, CounterfactualRows(config, chain, torch.device("cpu"))(0))
-    chain.commit(0.0)
+    fill(chain, CounterfactualRows(config, chain, CPU))
     with pytest.raises(UserError, match="made of counterfactuals; give a set made of images"):
         prepare(_config(places, tmp_path / "out", counterfactuals=chain.uri))
     with pytest.raises(UserError, match=r"made from digits, but data\.name is mnist"):

@@ -21,6 +21,7 @@ from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import column_to_images
 from advgen_ray.storage.validate import validate
 from advgen_ray.training.model_directory import load_model
+from tests.classifier_jobs import CPU, fill
 from tests.models_on_disk import by_classifier_config, generate_config, save_classifier, save_score_model
 
 SHAPE = (1, 8, 8)
@@ -38,10 +39,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _made(config: CounterfactualsConfig) -> ResultSet:
     """The finished set, made without Ray."""
     result_set = prepare(config)
-    rows = CounterfactualRows(config, result_set, torch.device("cpu"))
-    for index in range(result_set.num_shards):
-        result_set.write_shard(index, rows(index))
-    result_set.commit(0.0)
+    fill(result_set, CounterfactualRows(config, result_set, CPU))
     return result_set
 
 

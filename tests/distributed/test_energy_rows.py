@@ -20,6 +20,7 @@ from advgen_ray.rng import Stream
 from advgen_ray.stages import counterfactuals, energies
 from advgen_ray.storage import ResultSet
 from advgen_ray.training.model_directory import load_model
+from tests.classifier_jobs import CPU, fill
 from tests.models_on_disk import energies_config, generate_config
 
 Classifiers = tuple[str, str]
@@ -27,7 +28,7 @@ Classifiers = tuple[str, str]
 
 def _rows(config: ScoreEnergiesConfig) -> pd.DataFrame:
     result_set, groups = energies.prepare(config)
-    maker = EnergyRows(config, result_set, groups, torch.device("cpu"))
+    maker = EnergyRows(config, result_set, groups, CPU)
     return pa.concat_tables([maker(index) for index in range(result_set.num_shards)]).to_pandas()
 
 
@@ -36,10 +37,7 @@ def ce_set(score_model: str, tmp_path_factory: pytest.TempPathFactory) -> Result
     """A finished set of counterfactuals, called main."""
     config = generate_config(score_model, tmp_path_factory.mktemp("sets") / "main")
     result_set = counterfactuals.prepare(config)
-    maker = CounterfactualRows(config, result_set, torch.device("cpu"))
-    for index in range(result_set.num_shards):
-        result_set.write_shard(index, maker(index))
-    result_set.commit(seconds=0.0)
+    fill(result_set, CounterfactualRows(config, result_set, CPU))
     return result_set
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 import torch
 
@@ -20,9 +19,8 @@ from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import write_atomic
 from advgen_ray.storage.validate import validate
 from advgen_ray.training.model_directory import load_model
+from tests.classifier_jobs import CPU, fill
 from tests.models_on_disk import robustness_config
-
-CPU = torch.device("cpu")
 
 
 def _prepare(config: EvaluateRobustnessConfig) -> ResultSet:
@@ -32,12 +30,7 @@ def _prepare(config: EvaluateRobustnessConfig) -> ResultSet:
 
 def _table(config: EvaluateRobustnessConfig) -> tuple[ResultSet, pd.DataFrame]:
     result_set = _prepare(config)
-    maker = RobustnessRows(config, result_set, CPU)
-    tables = [maker(index) for index in range(result_set.num_shards)]
-    for index, table in enumerate(tables):
-        result_set.write_shard(index, table)
-    result_set.commit(seconds=0.0)
-    return result_set, pa.concat_tables(tables).to_pandas()
+    return result_set, fill(result_set, RobustnessRows(config, result_set, CPU))
 
 
 def test_what_fell_is_stored_within_the_rules_and_the_rest_is_untouched(

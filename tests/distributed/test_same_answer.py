@@ -7,20 +7,14 @@ import pytest
 import torch
 
 from advgen_ray.config import PoolConfig
-from advgen_ray.distributed.actors import RowMaker
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
 from advgen_ray.distributed.energy_rows import EnergyRows
 from advgen_ray.stages import counterfactuals, energies, robustness
 from advgen_ray.storage import ResultSet
+from tests.classifier_jobs import fill
 from tests.models_on_disk import energies_config, generate_config, robustness_config
 
 pytestmark = pytest.mark.ray
-
-
-def _loop(result_set: ResultSet, rows: RowMaker) -> None:
-    for index in range(result_set.num_shards):
-        result_set.write_shard(index, rows(index))
-    result_set.commit(seconds=0.0)
 
 
 def _bytes(result_set: ResultSet) -> list[bytes]:
@@ -35,7 +29,7 @@ def _pool(actors: int) -> PoolConfig:
 def test_counterfactuals_do_not_depend_on_actors_or_batches(score_model: str, tmp_path: Path) -> None:
     config = generate_config(score_model, tmp_path / "loop")
     expected = counterfactuals.prepare(config)
-    _loop(expected, CounterfactualRows(config, expected, torch.device("cpu")))
+    fill(expected, CounterfactualRows(config, expected, torch.device("cpu")))
     for actors in (1, 2, 3):
         config = generate_config(score_model, tmp_path / f"actors-{actors}", pool=_pool(actors))
         summary = counterfactuals.run(config)
@@ -54,7 +48,7 @@ def test_counterfactuals_do_not_depend_on_actors_or_batches(score_model: str, tm
 def test_energies_do_not_depend_on_actors(classifiers: tuple[str, str], tmp_path: Path) -> None:
     config = energies_config(classifiers, tmp_path / "loop")
     expected, groups = energies.prepare(config)
-    _loop(expected, EnergyRows(config, expected, groups, torch.device("cpu")))
+    fill(expected, EnergyRows(config, expected, groups, torch.device("cpu")))
     config = energies_config(classifiers, tmp_path / "actors", pool=_pool(2))
     energies.run(config)
     assert _bytes(ResultSet.open(config.output)) == _bytes(expected)

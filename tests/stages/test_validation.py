@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 
 from advgen_ray import cli
 from advgen_ray.config import CounterfactualsConfig, DataConfig, ValidateConfig
@@ -21,6 +20,7 @@ from advgen_ray.stages.validation import check, run
 from advgen_ray.storage.descriptions import identity_of
 from advgen_ray.storage.schemas import COUNTERFACTUALS
 from advgen_ray.storage.shards import ShardHeader, decode, encode
+from tests.classifier_jobs import CPU, fill
 from tests.damage import made_set, user_images
 from tests.models_on_disk import by_classifier_config, generate_config, save_classifier, save_score_model
 
@@ -201,10 +201,7 @@ def test_the_command_checks_the_same(copy: Path, capsys: pytest.CaptureFixture[s
 def made(config: CounterfactualsConfig) -> Path:
     """The finished set, made without Ray."""
     result_set = counterfactuals.prepare(config)
-    rows = CounterfactualRows(config, result_set, torch.device("cpu"))
-    for index in result_set.missing():
-        result_set.write_shard(index, rows(index))
-    result_set.commit(seconds=0.0)
+    fill(result_set, CounterfactualRows(config, result_set, CPU))
     return Path(config.output)
 
 
