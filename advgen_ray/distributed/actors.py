@@ -1,8 +1,10 @@
 """The Ray Data actor of every map job: loads once, then turns shard numbers into stored shards."""
 
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -55,26 +57,28 @@ class ShardActor:
         if directory:
             enter(directory)
         self.maps, self.device, self.run = list(maps), own_device(), run
-        self.rows: dict[int, RowMaker] = {}
+        self.id = uuid4().hex
+        self.rows: dict[int, RowMaker] = {}  # of the map at hand
         self.attempt = 0
         metrics.label(work, output)
         metrics.show("actors", 1)
 
     def __call__(self, batch: Batch) -> Batch:
-        """``map [n]`` and ``shard [n]`` in; out each with ``num_rows`` and ``attempt`` (both 0 if it was there).
+        """``map [n]`` and ``shard [n]`` in; out come for each ``num_rows`` and ``attempt``, both 0 if it was there.
 
-        What went wrong comes too, and whether a GPU was given that torch cannot use. Rows that cannot be made are
-        written down beside the set; ``num_failed`` of them, mostly for ``reason``, come back. An error comes back as a
-        value, ``mistake`` (a user's, one line) or ``defect`` (ours, a traceback): raised here it would reach the driver
-        without its type, under pages of Ray's frames.
+        So do the seconds it took, the ``actor``, and whether a GPU was given that torch cannot use. Rows that cannot be
+        made are written down beside the set; ``num_failed`` of them, mostly for ``reason``, come back. An error comes
+        back as a value, ``mistake`` (a user's, one line) or ``defect`` (ours, a traceback): raised here it would reach
+        the driver without its type, under pages of Ray's frames.
         """
         handed = zip(batch["map"].tolist(), batch["shard"].tolist(), strict=True)
         reports = [self._report(which, index) for which, index in handed]
         return {name: np.array([report[name] for report in reports]) for name in reports[0]}
 
-    def _report(self, which: int, index: int) -> dict[str, int | str | bool]:
+    def _report(self, which: int, index: int) -> dict[str, int | float | str | bool]:
         num_rows, num_failed, reason, mistake, defect = 0, 0, "", "", ""
         self.attempt = 0
+        begin = time.monotonic()
         try:
             num_rows = self._store(which, index)
         except RowsFailed as failed:
@@ -85,8 +89,8 @@ class ShardActor:
             defect = traceback.format_exc()
         return {
             "map": which, "shard": index, "num_rows": num_rows, "num_failed": num_failed, "reason": reason,
-            "mistake": mistake, "defect": defect, "attempt": self.attempt,
-            "fallback": given_gpu() and self.device.type == "cpu",
+            "mistake": mistake, "defect": defect, "attempt": self.attempt, "actor": self.id,
+            "seconds": time.monotonic() - begin, "fallback": given_gpu() and self.device.type == "cpu",
         }  # fmt: skip
 
     def _store(self, which: int, index: int) -> int:
@@ -100,6 +104,7 @@ class ShardActor:
                 "memory: lower batch_size or shard_images"
             )
         if which not in self.rows:  # loaded with the first shard, so that a failure to load is reported like any other
+            self.rows.clear()  # maps come one after the other, and the models of all may be more than there is room for
             self.rows[which] = self.maps[which].load(self.device)
         try:
             table = self.rows[which](index)

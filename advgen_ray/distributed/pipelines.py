@@ -17,6 +17,7 @@ from advgen_ray.config import PoolConfig
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.actors import Map, RowMaker, ShardActor
 from advgen_ray.distributed.cluster import connect, is_local
+from advgen_ray.distributed.map_seconds import MapSeconds
 from advgen_ray.distributed.progress import Progress
 from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.storage import ResultSet
@@ -69,7 +70,7 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
     missing = [(which, index) for which, one in enumerate(maps) for index in one.result_set.missing()]
     num_shards = sum(one.result_set.num_shards for one in maps)
     left = Counter(which for which, _ in missing)
-    begun, label, came_to = left.copy(), _label(maps), _came_to.get()
+    label, came_to, seconds = _label(maps), _came_to.get(), MapSeconds(pool.max_actors)
     with Progress(name, num_shards, num_shards - len(missing), note, label) as progress:
         for which, one in enumerate(maps):
             if not left[which] and not finished[which]:
@@ -78,7 +79,6 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
             if not came_to:
                 connect()
             progress.show()
-            begin = progress.seconds
             for report in (_reports_here if came_to else _reports)(name, label, maps, pool, missing):
                 _raise_error(name, report)
                 retries = max(0, int(report["attempt"]) - 1)
@@ -87,14 +87,12 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
                     progress.fail(int(report["num_failed"]), retries)
                     continue
                 progress.add(int(report["num_rows"]), retries)
+                seconds.add(report)
                 which = int(report["map"])
                 left[which] -= 1
                 if not left[which]:
                     made = maps[which].result_set
-                    # Of a set that a trial before this one began, the time that all of it would have taken here.
-                    share = begun[which] / made.num_shards if came_to else 1.0
-                    made.commit((progress.seconds - begin) / share)
-                    begin = progress.seconds  # sets are made one after the other, but for a shard or two
+                    made.commit(seconds.of(which, made.num_shards))
                 if came_to:
                     came_to(progress.shards_done / num_shards)
     if failed:
