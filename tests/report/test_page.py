@@ -110,7 +110,7 @@ def test_published_numbers_stand_under_their_data_set(page):
 
 
 def swapped(energies: pd.DataFrame) -> pd.DataFrame:
-    """The same results with the standard and the most robust model in each other's place."""
+    """The same results with the standard and the model of the largest radius in each other's place."""
     names = {"eps-0.0": "eps-1.0", "eps-1.0": "eps-0.0"}
     radii = {"eps-0.0": 0.0, "eps-1.0": 1.0}
     classifier = energies["classifier"].replace(names)
