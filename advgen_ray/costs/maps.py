@@ -121,7 +121,7 @@ def _restoration(config: RestoreImagesConfig) -> list[Passes]:
 @passes_of.register
 def _one_vs_rest(config: EvaluateOneVsRestConfig) -> list[Passes]:
     classes = config.classes if config.classes is not None else range(num_classes(config.data.name))
-    steps = sum(attack.num_steps * (1 + attack.num_restarts) for attack in config.attacks)
+    steps = sum(attack.num_steps * (1 + attack.num_noise_starts) for attack in config.attacks)
     return _each((f"{config.detectors}/class-{k}/model" for k in classes), FORWARD_AND_BACK * config.num_images * steps)
 
 

@@ -102,7 +102,7 @@ def mnist_one_vs_rest_evaluation() -> EvaluateOneVsRestConfig:
     """S004 tables 3.2, 3.4, 3.5: the first two detectors of MNIST under more steps, restarts and another norm."""
     attacks = [("linf", 0.3, 200, 0.01, 1), ("linf", 0.3, 2000, 0.005, 1), ("linf", 0.3, 200, 0.01, 10)]
     attacks += [("linf", 0.5, 200, 0.01, 1), ("l2", 2.5, 200, 0.1, 1), ("l2", 5.0, 200, 0.1, 1)]
-    names = ("norm", "eps", "num_steps", "step_size", "num_restarts")
+    names = ("norm", "eps", "num_steps", "step_size", "num_noise_starts")
     return EvaluateOneVsRestConfig(
         data=DataConfig(name="mnist"),
         detectors="runs/mnist/one_vs_rest",

@@ -127,7 +127,7 @@ def _with_fitted(models: Path, output: Path, **changes: Any) -> EvaluateDetectio
     )
     kinds: tuple[Any, ...] = ("classifier", "high_energy", "predicted_detector")
     attacks = tuple(
-        DetectionAttackConfig(kind=kind, norm="l2", eps=1.5, num_steps=5, step_size=0.5, num_restarts=0)
+        DetectionAttackConfig(kind=kind, norm="l2", eps=1.5, num_steps=5, step_size=0.5, num_noise_starts=0)
         for kind in kinds
     )
     return _config(models, output, **({"num_images": 20, "attacks": attacks, "fitted": fitted} | changes))

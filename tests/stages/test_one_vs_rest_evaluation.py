@@ -22,7 +22,7 @@ from advgen_ray.training.model_directory import save_model
 
 ATTACKS = (
     LogitAttackConfig(norm="l2", eps=0.5, num_steps=5, step_size=0.2),
-    LogitAttackConfig(norm="linf", eps=0.2, num_steps=3, step_size=0.1, num_restarts=2),
+    LogitAttackConfig(norm="linf", eps=0.2, num_steps=3, step_size=0.1, num_noise_starts=2),
 )
 
 
