@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from advgen_ray.energy.decomposition import divergence
 from advgen_ray.energy.logits import energy_x, energy_xy
 
 Objective = Callable[[Tensor], Tensor]
@@ -83,11 +84,10 @@ def kl_divergence(clean_logits: Tensor) -> Objective:
 
     Its gradient is zero at ``x`` itself, so an attack on it starts from noise. The clean side carries no gradient.
     """
-    clean_log_p = functional.log_softmax(clean_logits.detach(), dim=1)
+    clean_logits = clean_logits.detach()
 
     def objective(logits: Tensor) -> Tensor:
-        log_p = functional.log_softmax(logits, dim=1)
-        return functional.kl_div(log_p, clean_log_p, reduction="none", log_target=True).sum(dim=1)
+        return divergence(clean_logits, logits)
 
     return objective
 

@@ -72,3 +72,10 @@ def test_the_auc_is_scikit_learns_ties_included() -> None:
         labels = [1] * 13 + [0] * 21
         assert auc(positive, negative) == pytest.approx(roc_auc_score(labels, torch.cat([positive, negative])))
     assert auc(torch.zeros(4), torch.zeros(5)) == 0.5
+
+
+def test_the_auc_of_many_values_takes_no_table_of_pairs() -> None:
+    """A million of each: the table would hold 10^12 pairs."""
+    values = torch.arange(1_000_000.0)
+    assert auc(values + 0.5, values) == 0.5 + 0.5 / 1_000_000
+    assert auc(values, values) == 0.5
