@@ -1,4 +1,4 @@
-"""Send a small training through a job server, train the same here, and compare, with what MLflow has of it: E4, E5."""
+"""Send a training through a job server, train the same here, compare, with what MLflow has: catalogue E4, E5."""
 
 import sys
 

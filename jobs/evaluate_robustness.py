@@ -1,4 +1,4 @@
-"""Evaluate a classifier's worst-case accuracy under several attacks (Ray Data): catalogue A4."""
+"""Evaluate a classifier's worst-case accuracy under several attacks (Ray Data): catalogue A4, A5."""
 
 import sys
 

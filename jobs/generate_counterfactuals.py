@@ -1,4 +1,4 @@
-"""Generate counterfactual examples (Ray Data): catalogue C2, C3."""
+"""Generate counterfactual examples (Ray Data): catalogue C2, C3, E2."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Score logits, energies and correctness under classifiers (Ray Data): catalogue B1."""
+"""Score logits, energies and correctness under classifiers (Ray Data): catalogue B1, B2, B3, B5."""
 
 import sys
 

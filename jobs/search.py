@@ -1,4 +1,4 @@
-"""Search the settings of any job that computes something (Ray Tune over Ray Train or Ray Data): catalogue A3, E3."""
+"""Search the settings of any job that computes something (Ray Tune over Ray Train or Data): catalogue C2, D10, E3."""
 
 import sys
 

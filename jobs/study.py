@@ -1,4 +1,7 @@
-"""Run the whole study, every stage in turn; a killed study continues."""
+"""Run the whole study: catalogue A1, A2, B1, B3, B4, B5, B6, B10, C1, C3, C4, C5, C6, C7, C8, C10.
+
+Every stage in turn; a killed study continues.
+"""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Adversarially train a classifier (Ray Train): catalogue A1."""
+"""Adversarially train a classifier (Ray Train): catalogue A1, A2, A3, E1."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Train a detector for every class against the others (Ray Train): catalogue D6."""
+"""Train a detector for every class against the others (Ray Train): catalogue D6, D8."""
 
 import sys
 

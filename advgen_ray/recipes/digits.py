@@ -7,18 +7,15 @@ from advgen_ray.config import (
     CompareDetectorsConfig,
     DataConfig,
     EnergyViewConfig,
-    ExploreCounterfactualsConfig,
     GenerateFromClassifierConfig,
     LogitAttackConfig,
     OptimizerConfig,
     PoolConfig,
-    ReportConfig,
     ScoreEnergiesConfig,
     StudyConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
     UNetConfig,
-    ValidateConfig,
     WideResNetConfig,
 )
 from advgen_ray.recipes.attacks import adaptive_suites, energy_view, ladder
@@ -98,27 +95,6 @@ def digits_energies_by_steps() -> ScoreEnergiesConfig:
         shard_images=400,
         output="runs/digits/energies-by-steps",
         pool=PoolConfig(min_actors=2, max_actors=2),
-    )
-
-
-def digits_report() -> ReportConfig:
-    """The report of a digits study from its stored results."""
-    return ReportConfig(data=DATA)
-
-
-def digits_validation() -> ValidateConfig:
-    """Every promise of the demo's counterfactuals: keys, digests, ranges, provenance, distances to their sources."""
-    return ValidateConfig(data=DATA, result_set="runs/demo/counterfactuals/main")
-
-
-def digits_explorer() -> ExploreCounterfactualsConfig:
-    """Every CE of the demo with what its classifiers say of it, beside the demo's report (S000 figure 8, all of it)."""
-    return ExploreCounterfactualsConfig(
-        data=DATA,
-        counterfactuals="runs/demo/counterfactuals/main",
-        energies="runs/demo/energies",
-        report="report.html",
-        output="runs/demo",
     )
 
 

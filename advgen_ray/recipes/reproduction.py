@@ -9,5 +9,5 @@ def catalogue_small() -> ReproduceConfig:
 
 
 def catalogue_paper() -> ReproduceConfig:
-    """Every row at the scale of its document: weeks of one GPU; ``--dry-run`` of each job tells its resources."""
+    """Every row at the scale of its document; ``--dry-run`` tells evaluations, hours of a card, price, row by row."""
     return ReproduceConfig(scale="paper", output="runs/reproduce-paper")

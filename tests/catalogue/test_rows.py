@@ -1,6 +1,8 @@
 """The catalogue names jobs and recipes that exist, in an order in which each finds what it reads."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +11,10 @@ from advgen_ray.catalogue import ROWS
 from advgen_ray.catalogue.entry import Row, Scale, Work, in_order
 from advgen_ray.catalogue.placing import command, config_of
 from advgen_ray.config import Config, StudyConfig
+from advgen_ray.config.programs import JOBS
 from advgen_ray.costs.study import parts_of
 
+ROOT = Path(__file__).parents[2]
 SCALES: tuple[Scale, ...] = ("small", "paper")
 CASES = [(row, scale) for row in ROWS for scale in SCALES]
 
@@ -67,6 +71,17 @@ def test_nothing_is_computed_twice_but_to_compare_the_two(scale: Scale) -> None:
         for part in parts_of(config_of(work, "root", seed=0)):
             same = known.setdefault((type(part).__name__, part.digest()), work)
             assert same == work, f"{command(work)} and {command(same)}: {type(part).__name__}"
+
+
+def test_a_job_names_the_rows_that_run_it() -> None:
+    known = {row.id for row in ROWS}
+    for job in JOBS:
+        if job == "reproduce":
+            continue  # every one of them
+        first_line = (ROOT / "jobs" / f"{job}.py").read_text().splitlines()[0]
+        named = set(re.findall(r"\b[A-E]\d+\b", first_line))
+        run_by = {row.id for row in ROWS for scale in SCALES for work in row.works(scale).values() if work.job == job}
+        assert run_by <= named <= known, job
 
 
 def test_rows_are_told_apart() -> None:

@@ -6,6 +6,7 @@ from advgen_ray import recipes
 from advgen_ray.config import (
     GenerateConfig,
     ReadRatingsConfig,
+    ReportConfig,
     ReproduceConfig,
     SearchConfig,
     SimulateBinaryTrainingConfig,
@@ -16,6 +17,7 @@ from advgen_ray.config import (
 from advgen_ray.diffusion.vp_sde import VPSDE
 from advgen_ray.distributed.ce_generators import evaluations_of
 from advgen_ray.errors import UserError
+from advgen_ray.stages.study import StudyPlan
 
 
 def test_every_recipe_makes_its_config_and_says_its_aim():
@@ -51,6 +53,10 @@ def test_recipe_names_begin_with_their_data_set():
 def test_default_is_the_digits_recipe():
     assert recipes.find(None, TrainClassifierConfig).data.name == "digits"
     assert recipes.find(None, StudyConfig).data.name == "digits"
+
+
+def test_the_report_from_stored_results_reads_all_that_the_study_leaves():
+    assert recipes.find(None, ReportConfig) == StudyPlan(recipes.find("digits_study", StudyConfig)).report
 
 
 def test_a_recipe_of_another_job_is_refused_with_a_hint():
