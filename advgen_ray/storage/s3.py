@@ -17,6 +17,10 @@ CONNECT_SECONDS, REQUEST_SECONDS = 5.0, 60.0  # of one attempt: without an answe
 CAUSES = (
     (r"NO_SUCH_BUCKET", "there is no such bucket; make it, or check the address"),
     (
+        r"PERMANENT_REDIRECT|configured region|HTTP status 30[17]",
+        "is in another region; set AWS_REGION to the bucket's",
+    ),
+    (
         r"TIME_TOO_SKEWED|REQUEST_EXPIRED|EXPIRED_TOKEN",
         "refused for its time; check this machine's clock, and credentials that expire",
     ),
