@@ -3,6 +3,7 @@
 import difflib
 import ipaddress
 import os
+import re
 import shlex
 import urllib.parse
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ from advgen_ray.tracking.server import redacted
 # Gitignore patterns from the working directory's top: data/ must not travel, advgen_ray/data must.
 EXCLUDES = ["/data/", "/runs/", "/.venv/", "/.git/", "/build/", "/dist/", "__pycache__/", "*.egg-info/", ".*_cache/"]
 FORWARDED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME")
+# Ray's agents log a job's environment, and its dashboard shows it.
+SECRET_NAME = re.compile(r"(?i)(PASSWORD|TOKEN(?!IZER)|SECRET|ACCESS_KEY)(?!.*_(FILE|PATH)$)")
+SECRET_VALUE = re.compile(r"://[^/\s]*@")  # an address with a password in it
 
 
 @dataclass(frozen=True)
@@ -108,5 +112,11 @@ def _environment(root: Path, variables: Sequence[str]) -> dict[str, str]:
         name, equals, value = variable.partition("=")
         if not equals or not name.isidentifier():
             raise UserError(f"--env {variable.partition('=')[0]}: expected NAME=VALUE")
+        if SECRET_NAME.search(name) or SECRET_VALUE.search(value):
+            raise UserError(
+                f"--env {name}: looks secret, and Ray shows what it is given so; put it into the environment of the "
+                "nodes: KubeRay's secret advgen-environment, the file ~/advgen/environment of ray up, or export it before "
+                "cluster/local.sh"
+            )
         environment[name] = value
     return environment

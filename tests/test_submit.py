@@ -76,6 +76,38 @@ def test_a_variable_needs_a_name_and_a_value(variable: str) -> None:
         prepare("report", HERE, variables=[variable])
 
 
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "MLFLOW_TRACKING_PASSWORD=s3cret",
+        "MLFLOW_TRACKING_TOKEN=s3cret",
+        "AWS_SECRET_ACCESS_KEY=s3cret",
+        "AWS_ACCESS_KEY_ID=s3cret",
+        "my_token=s3cret",
+        "MLFLOW_TRACKING_URI=https://walter:s3cret@mlflow.example.org",
+    ],
+)
+def test_a_secret_is_refused_and_not_repeated(variable: str) -> None:
+    with pytest.raises(UserError, match="put it into the environment of the nodes") as refused:
+        prepare("report", HERE, variables=[variable])
+    assert "s3cret" not in str(refused.value)
+    assert variable.partition("=")[0] in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "AWS_ENDPOINT_URL=https://storage.googleapis.com",
+        "AWS_WEB_IDENTITY_TOKEN_FILE=/var/run/token",
+        "TOKENIZERS_PARALLELISM=false",
+        "MAIL=walter@example.org",
+    ],
+)
+def test_what_is_no_secret_goes_along(variable: str) -> None:
+    name, _, value = variable.partition("=")
+    assert prepare("report", HERE, variables=[variable]).runtime_env["env_vars"][name] == value
+
+
 def test_another_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="give a checkout"):
         prepare("report", HERE, working_dir=str(tmp_path))
