@@ -115,8 +115,8 @@ def _environment(root: Path, variables: Sequence[str]) -> dict[str, str]:
         if SECRET_NAME.search(name) or SECRET_VALUE.search(value):
             raise UserError(
                 f"--env {name}: looks secret, and Ray shows what it is given so; put it into the environment of the "
-                "nodes: KubeRay's secret advgen-environment, the file ~/advgen/environment of ray up, or export it before "
-                "cluster/local.sh"
+                "nodes: KubeRay's secret advgen-environment, the file ~/advgen/environment of ray up, or export it "
+                "before cluster/local.sh"
             )
         environment[name] = value
     return environment
