@@ -5,7 +5,7 @@ import pytest
 
 from advgen_ray.data.alterations import ALTERATIONS, smoothed, stretched
 
-IMAGES = np.random.default_rng(0).random((5, 3, 8, 8), dtype=np.float32)
+IMAGES = np.random.default_rng(0).random((5, 3, 8, 6), dtype=np.float32)
 IDS = [f"image-{i}" for i in range(5)]
 
 

@@ -19,6 +19,7 @@ from tests.faults.report import HEAD, table
 from tests.faults.works import CPU, evaluation, save_models, scoring
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.timeout(900)
 def test_a_few_kills_lose_nothing(tmp_path: Path) -> None:
