@@ -3,6 +3,8 @@
 import hashlib
 import json
 import math
+import os
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,8 +43,8 @@ def tracked_run(
     The outermost call checks the tracking server first, unless its caller has (``checked``), and raises UserError where
     it does not answer; its run gets this machine's system metrics; on the way out it waits until everything is written,
     or stored for later. A run of the same work into the same output that did not finish is continued: "the same" is
-    ``tags["config_digest"]`` (else a digest of the config) and ``config["output"]``; with ``unless_finished`` nothing
-    is recorded where there is one that did, but none that did not.
+    ``tags["config_digest"]`` (else a digest of the config) and the place of ``config["output"]``; with
+    ``unless_finished`` nothing is recorded where there is one that did, but none that did not.
     """
     if not checked:
         check_before_work()
@@ -186,6 +188,16 @@ class Run:
 
 def _identity(config: Mapping[str, Any]) -> dict[str, str]:
     """The tags that say which work this is; a caller's own ``config_digest`` replaces the one made here."""
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
     known = {key: str(config[key]) for key in ("seed", "output") if key in config}
-    return {"config_digest": digest, **known}
+    return {"config_digest": _digest(json.dumps(config, sort_keys=True)), **known, **_place(known.get("output", "/"))}
+
+
+def _place(output: str) -> dict[str, str]:
+    """Whose ``runs/study`` it is: users of one server all have one. As a digest, since no record names a machine."""
+    if output.startswith("/") or "://" in output:
+        return {}  # the same from wherever it is written
+    return {"place": _digest(f"{socket.gethostname()}:{os.path.abspath(output)}")}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -103,8 +103,9 @@ class Sender:
     def _same_work(self, name: str, tags: dict[str, str], status: str) -> Any:
         """The latest runs that computed the same into the same output."""
         wanted = {"mlflow.runName": name, "config_digest": tags["config_digest"]}
-        same = "output" if "output" in tags else "run_key"
-        clauses = [f"tags.`{key}` = {quoted(value)}" for key, value in (wanted | {same: tags[same]}).items()]
+        where = [key for key in tags if key in ("output", "place")] or ["run_key"]
+        wanted |= {key: tags[key] for key in where}
+        clauses = [f"tags.`{key}` = {quoted(value)}" for key, value in wanted.items()]
         query = " and ".join([*clauses, f"attributes.status {status}"])
         return self.client.search_runs([self.experiment_id], query, max_results=20)
 
