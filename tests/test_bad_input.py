@@ -100,6 +100,11 @@ CASES: dict[str, Case] = {
         lambda at: npz(at / "d", labels=np.arange(12) % 4),
         "labels range from 0 to 3, expected 0..2",
     ),
+    "one class": (
+        "classifier",
+        lambda at: npz(at / "d", labels=np.zeros(12, int)),
+        "one class, 'class-0'; a classifier",
+    ),
     "negative class": ("classifier", lambda at: npz(at / "d", labels=np.arange(12) % 3 - 1), "labels range from -1"),
     "images not a number": ("score_model", lambda at: npz(at / "d", images=not_a_number()), "1 NaN values"),
     "images beyond 1": (

@@ -21,6 +21,7 @@ from advgen_ray.data import datasets
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.errors import UserError
 from advgen_ray.models.ema import Ema
 from advgen_ray.stages.training_split import split_training
 from advgen_ray.storage.filesystem import join, write_atomic
@@ -45,6 +46,11 @@ def check_data(configs: Sequence[TrainingConfig]) -> list[int]:
             if config.data == data:
                 num_images = len(train)
                 if isinstance(config, TrainClassifierConfig):
+                    if train.info.num_classes < 2:
+                        raise UserError(
+                            f"data {data.root}: one class, {train.info.class_names[0]!r}; a classifier tells at least two "
+                            "apart; add images of another, or train_binary, which takes one class against p0"
+                        )
                     test.first(config.num_evaluation_images)
                     num_images = len(split_training(train, config)[0])
                 BatchOrder(num_images, config.batch_size, config.seed, num_workers=config.workers.num_workers)
