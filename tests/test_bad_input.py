@@ -103,7 +103,7 @@ CASES: dict[str, Case] = {
     "one class": (
         "classifier",
         lambda at: npz(at / "d", labels=np.zeros(12, int)),
-        "one class, 'class-0'; a classifier",
+        "every image of the train split is of class 'a'",
     ),
     "negative class": ("classifier", lambda at: npz(at / "d", labels=np.arange(12) % 3 - 1), "labels range from -1"),
     "images not a number": ("score_model", lambda at: npz(at / "d", images=not_a_number()), "1 NaN values"),

@@ -46,16 +46,22 @@ def check_data(configs: Sequence[TrainingConfig]) -> list[int]:
             if config.data == data:
                 num_images = len(train)
                 if isinstance(config, TrainClassifierConfig):
-                    if train.info.num_classes < 2:
-                        raise UserError(
-                            f"data {data.root}: one class, {train.info.class_names[0]!r}; a classifier tells at least two "
-                            "apart; add images of another, or train_binary, which takes one class against p0"
-                        )
+                    _check_classes(data, train)
                     test.first(config.num_evaluation_images)
                     num_images = len(split_training(train, config)[0])
                 BatchOrder(num_images, config.batch_size, config.seed, num_workers=config.workers.num_workers)
                 counts[index] = num_images
     return [counts[index] for index in range(len(configs))]
+
+
+def _check_classes(data: DataConfig, train: LabelledImages) -> None:
+    """Of one class the loss is zero whatever is learnt, and accuracies are 100%."""
+    if train.labels.min() == train.labels.max():
+        name = train.info.class_names[int(train.labels[0])]
+        raise UserError(
+            f"data {data.root}: every image of the train split is of class {name!r}; a classifier tells at least two "
+            "apart: add images of another, or take train_binary, which tells one class from p0"
+        )
 
 
 def load_shared(data: DataConfig, split: datasets.Split, worker: Worker) -> LabelledImages:
