@@ -1,3 +1,3 @@
 """Adversarial training meets generative modelling: maths in PyTorch, distributed by Ray."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
