@@ -42,8 +42,8 @@ def mail_trades_loss(
         attack: as in ``trades_loss``.
         beta: weight of the divergence, 5 in S001.
         weighted: False during burn-in (75 epochs in S001): all weights are 1, which is TRADES.
-        slope: of the sigmoid.
-        bias: of the sigmoid; the released code has slope 1 and bias -1.5.
+        slope: of the sigmoid; 5 is ours: S001 prints none, the released code has 1.
+        bias: of the sigmoid; 0 is ours, the released code has -1.5.
         scale: see ``Scale``.
         batch_mean: the mean over the batch of a tensor of one value a row; over all workers' parts, if there are more.
 
