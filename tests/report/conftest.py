@@ -35,7 +35,7 @@ class InventedStudy:
     pushed: np.ndarray  # likewise, of the set that a classifier made
 
 
-def invent_study(num_sources: int = 40, num_test: int = 120, num_variant: int = 12, seed: int = 0) -> InventedStudy:
+def invent_study(num_sources: int = 40, num_test: int = 360, num_variant: int = 12, seed: int = 0) -> InventedStudy:
     rng = np.random.default_rng(seed)
     train = datasets.load("digits", "data", "train")
     images, labels = train.tensor().numpy(), train.labels.astype(np.int16)

@@ -36,7 +36,7 @@ def store_model(directory: Path, name: str, kind: str) -> str:
 
 
 def store_set(uri: Path, rows: pd.DataFrame, images: np.ndarray, neighborhood: str, split: str) -> ResultSet:
-    config = recipes.digits_counterfactuals().content() | {"split": split}
+    config = recipes.digits_counterfactuals().content() | {"split": split, "num_sources": rows["source_id"].nunique()}
     config["neighborhood"] = config["neighborhood"] | {"kind": neighborhood}
     return store(uri, "counterfactuals", COUNTERFACTUALS, config, {"score_model": "f" * 64}, rows, images)
 
