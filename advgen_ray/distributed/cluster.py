@@ -1,7 +1,9 @@
 """Joining the cluster that a job belongs to, or starting one on this machine."""
 
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -89,7 +91,8 @@ def _start(num_cpus: int) -> None:
         return
     for attempt in range(1, START_ATTEMPTS + 1):
         try:
-            with _environment(_NO_STATE_API):  # for the processes of this cluster; this one may submit jobs to others
+            # The variable is for the processes of this cluster; this one may submit jobs to others.
+            with _environment(_NO_STATE_API), _own_sigterm():
                 ray.init(
                     address="local",  # never a head that happens to run on this machine
                     num_cpus=num_cpus,
@@ -105,6 +108,17 @@ def _start(num_cpus: int) -> None:
             print("cluster  did not start within Ray's 30 s, the machine is busy; starting again", flush=True)
 
 
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """A job that is told to end unwinds; Ray's handler would end its cluster first, then this process."""
+    former = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if callable(former) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, former)
+
+
 def _join(address: str) -> None:
     import ray
 
@@ -112,7 +126,8 @@ def _join(address: str) -> None:
         return
     _probe(address)
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        with _own_sigterm():  # which ray job stop sends
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(f"Ray cluster at {address}: {str(error).splitlines()[0]}; {_hint(error)}") from None
 

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,33 @@ def test_an_unreachable_cluster_is_said_to_be(closed_port: int) -> None:
     last_line = ended.stderr.strip().splitlines()[-1]
     assert "UserError: Ray cluster" in last_line
     assert "unreachable (Connection refused)" in last_line
+
+
+STOPPED = """
+import os, signal
+from advgen_ray.config import GenerateConfig
+from advgen_ray.distributed.cluster import connect
+from advgen_ray.job import run_job
+
+def run(config):
+    connect()
+    os.kill(os.getpid(), signal.SIGTERM)
+    raise AssertionError("the signal came too late")
+
+raise SystemExit(run_job(GenerateConfig, run, []))
+"""
+
+
+@pytest.mark.ray
+def test_a_job_told_to_end_unwinds_although_it_started_a_cluster(tmp_path: Path) -> None:
+    """As service managers and schedulers end it; Ray has a handler of its own, which it sets when it starts."""
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    ended = subprocess.run(
+        [sys.executable, "-c", STOPPED], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        timeout=300,
+    )  # fmt: skip
+    assert ended.returncode == 130, ended.stderr
+    assert "the same command continues" in ended.stderr
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8265", "somewhere", "host:port"])
