@@ -220,7 +220,8 @@ def _key_figure(row: pd.Series, measure: Measure) -> KeyFigure:
     detail = f"{measure.features}, {numbers.count(int(row['count']))} samples, {row['ascent']}"
     if row["judged"].count:
         detail += f"; the judge sees the class in {numbers.percent(row['judged'].value)}"
-    return KeyFigure(f"Samples of {row['model']}", numbers.decimal(row["frechet"]), measure.short[0], detail, "", None, "")
+    title, distance = f"Samples of {row['model']}", numbers.decimal(row["frechet"])
+    return KeyFigure(title, distance, measure.short[0], detail, "", None, "")
 
 
 def _row(table: pd.DataFrame, which: str) -> pd.Series:
