@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(1200)]
 ROOT = FOLDER.parent
 # Unless told Ray reports every ten seconds, longer than some of these workers live, and starts a worker a CPU at once.
 SYSTEM = {"metrics_report_interval_ms": 2000, "prestart_worker_first_driver": False}
-NUM_SOURCES, NUM_CLASSES, EVALUATIONS = 60, 10, 20  # ten steps of the sampler, each guided
+NUM_SOURCES, NUM_CLASSES, EVALUATIONS = 120, 10, 20  # ten steps of the sampler, each guided
 JOBS_SECONDS = 600
 START_ATTEMPTS = 3  # Ray gives its dashboard half a minute, which on a busy machine is too little
 
