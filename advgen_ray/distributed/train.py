@@ -13,7 +13,7 @@ from advgen_ray.distributed.resources import check_fits, per_worker
 from advgen_ray.distributed.session import Session, Task, run_tasks
 from advgen_ray.distributed.train_watch import Describe, Group, OnEnd, OnRecord, watch
 from advgen_ray.errors import IncompleteError, UserError
-from advgen_ray.storage.filesystem import ensure_writable, resolve
+from advgen_ray.storage.filesystem import common_parent, ensure_writable, resolve
 
 __all__ = ["Describe", "Session", "Task", "run_training"]
 
@@ -77,7 +77,7 @@ def _fit(
     import ray
 
     tasks = [task for group in groups for task in group]
-    place = train_storage.common_parent([task.output for task in tasks])
+    place = common_parent([task.output for task in tasks])
     storage = f"{place}/train"
     resources = _resources(workers, ray.cluster_resources())
     working = [group for group in groups if not all(task.finished() for task in group)]

@@ -5,7 +5,7 @@ from typing import Any
 
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.session import Task
-from advgen_ray.distributed.train_storage import common_parent
+from advgen_ray.storage.filesystem import common_parent
 
 ACCURACIES = {  # of records, and of the card in the end: images and attack
     "train_accuracy": ("train", "training"),

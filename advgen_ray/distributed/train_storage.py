@@ -1,7 +1,6 @@
 """Ray Train's own files between two lives of a run: what is whole, what is orphaned, what is done with."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from pyarrow import fs
@@ -14,17 +13,6 @@ OWNER = "training.json"  # the file in a checkpoint that says which training it 
 SNAPSHOT = "checkpoint_manager_snapshot.json"
 CHECKPOINT_PREFIX = "checkpoint_"
 MISTAKE = "mistake.txt"  # what the user did wrong, by the worker that found it
-
-
-def common_parent(outputs: Sequence[str]) -> str:
-    """The deepest folder that holds all of them; one output is its own."""
-    split = [output.rstrip("/").split("/") for output in outputs]
-    shared = []
-    for parts in zip(*split, strict=False):
-        if len(set(parts)) > 1:
-            break
-        shared.append(parts[0])
-    return "/".join(shared) or "."
 
 
 def prepare(storage: str, name: str) -> str:

@@ -28,12 +28,17 @@ def effect_section(study: Study) -> Section:
         size="wide",
     )
     blocks: list[Block] = [figure, _accuracy_table(study, num_same, num_different)]
-    sentences = [*_effect_sentences(study), _reach_sentence(study)]
+    sentences = [*_effect_sentences(study), *([_reach_sentence(study)] if _trained_in_l2(study) else [])]
     return Section("effect", "What robust models make of them", sentences, blocks)
 
 
+def _trained_in_l2(study: Study) -> bool:
+    """Whether the training radii and the distances of counterfactuals are in one norm."""
+    return all(record.setting("attack.norm") in ("l2", None) for record in study.records_of("classifier"))
+
+
 def _accuracy_table(study: Study, num_same: int, num_different: int) -> Table:
-    table = study.tables.accuracy
+    table, in_l2 = study.tables.accuracy, _trained_in_l2(study)
     rows = [
         [
             label,
@@ -46,7 +51,7 @@ def _accuracy_table(study: Study, num_same: int, num_different: int) -> Table:
             numbers.signed_points(row["effect"]),
             numbers.with_interval(row["source_label_rate"], row["source_label_low"], row["source_label_high"]),
             numbers.count(int(row["source_label_count"])),
-            f"{numbers.count(reach.num_hits)} of {numbers.count(reach.count)}",
+            f"{numbers.count(reach.num_hits)} of {numbers.count(reach.count)}" if in_l2 else numbers.MISSING,
         ]
         for label, reach, (_, row) in zip(eps_labels(table), study.tables.reach, table.iterrows(), strict=True)
     ]

@@ -11,7 +11,6 @@ from advgen_ray.data.datasets import dataset_info
 from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows, Judge, plan_of
 from advgen_ray.distributed.pipelines import run_maps
-from advgen_ray.distributed.train_storage import common_parent
 from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.stages.inputs import (
     content_digest,
@@ -23,6 +22,7 @@ from advgen_ray.stages.inputs import (
 from advgen_ray.stages.marks import is_tracked, mark_once_recorded
 from advgen_ray.stages.outcome import publish, tracked_job
 from advgen_ray.storage import ResultSet
+from advgen_ray.storage.filesystem import common_parent
 from advgen_ray.tracking import Run, tracked_run
 
 

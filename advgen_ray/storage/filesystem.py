@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -57,6 +57,17 @@ def resolve(uri: str) -> tuple[fs.FileSystem, str]:
     if not path:
         raise UserError(f"{uri}: no bucket named; expected s3://bucket/key")
     return s3.connect(), path
+
+
+def common_parent(outputs: Sequence[str]) -> str:
+    """The deepest folder that holds all of them; one output is its own."""
+    split = [output.rstrip("/").split("/") for output in outputs]
+    shared = []
+    for parts in zip(*split, strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return "/".join(shared) or "."
 
 
 def join(uri: str, *names: str) -> str:

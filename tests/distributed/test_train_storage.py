@@ -6,25 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from advgen_ray.distributed.train_storage import OWNER, SNAPSHOT, common_parent, newest, prepare, remove
+from advgen_ray.distributed.train_storage import OWNER, SNAPSHOT, newest, prepare, remove
 from advgen_ray.training.checkpoint import TENSORS, save_checkpoint
 from advgen_ray.training.optim import adam
-
-
-@pytest.mark.parametrize(
-    ("outputs", "parent"),
-    [
-        (["runs/a"], "runs/a"),
-        (["runs/a/"], "runs/a"),
-        (["runs/a", "runs/b/c"], "runs"),
-        (["runs/ab", "runs/abc"], "runs"),
-        (["a", "b"], "."),
-        (["/x/a", "/x/b"], "/x"),
-        (["s3://bucket/x/a", "s3://bucket/x/b"], "s3://bucket/x"),
-    ],
-)
-def test_common_parent(outputs: list[str], parent: str) -> None:
-    assert common_parent(outputs) == parent
 
 
 def _run(storage: Path, whole: list[str], partial: list[str], snapshot: str | None) -> Path:

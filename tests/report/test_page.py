@@ -177,3 +177,15 @@ def test_a_published_table_of_the_same_data_set_says_so(retold):
     assert table.context_title.startswith("Published: SVHN")
     assert [row[1] for row in table.context] == ["96.75%", "95.63%", "95.41%", "93.09%"]
     assert robustness_section(retold(data_name="cifar10")).blocks[0].context_title.startswith("Published: CIFAR-10")
+
+
+def test_distances_of_counterfactuals_are_not_compared_with_radii_of_another_norm(study):
+    def in_linf(record):
+        attack = {**record.config["attack"], "norm": "linf"}
+        return replace(record, config={**record.config, "attack": attack})
+
+    records = [in_linf(one) if one.stage == "classifier" else one for one in study.records]
+    here, elsewhere = (effect_section(one) for one in (study, replace(study, records=records)))
+    assert len(here.sentences) == len(elsewhere.sentences) + 1
+    (table,) = (block for block in elsewhere.blocks if block.kind == "table")
+    assert {row[-1] for row in table.rows} == {"n/a"}

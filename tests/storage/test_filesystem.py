@@ -104,3 +104,19 @@ def test_s3_takes_its_endpoint_from_the_environment(monkeypatch: pytest.MonkeyPa
 
 def test_a_local_directory_is_its_own_copy(tmp_path: Path) -> None:
     assert filesystem.local_copy(str(tmp_path)) == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("outputs", "parent"),
+    [
+        (["runs/a"], "runs/a"),
+        (["runs/a/"], "runs/a"),
+        (["runs/a", "runs/b/c"], "runs"),
+        (["runs/ab", "runs/abc"], "runs"),
+        (["a", "b"], "."),
+        (["/x/a", "/x/b"], "/x"),
+        (["s3://bucket/x/a", "s3://bucket/x/b"], "s3://bucket/x"),
+    ],
+)
+def test_common_parent(outputs: list[str], parent: str) -> None:
+    assert filesystem.common_parent(outputs) == parent
