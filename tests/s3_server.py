@@ -13,8 +13,8 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from advgen_ray.distributed.own_head import free_ports
@@ -65,6 +65,8 @@ pipeline = catch_errors gatekeeper healthcheck proxy-logging s3api tempauth copy
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+conn_timeout = 10
+node_timeout = 60
 error_suppression_interval = 1
 error_suppression_limit = 1000000000
 [filter:s3api]
@@ -120,29 +122,45 @@ class SwiftServer:
         }
 
     def start(self) -> None:
-        """Start the four processes and wait until they answer."""
-        log = (self.root / "log").open("ab")
-        for part in PARTS:
-            command = [str(self.python.parent / f"swift-{part}-server"), str(self.root / "etc" / f"{part}.conf"), "-v"]
-            self.processes.append(subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True))
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            assert time.monotonic() < deadline, (self.root / "log").read_text()[-3000:]
-            time.sleep(0.1)
+        """Start the four processes and wait until they answer.
+
+        The proxy last, and gone first: to it a bucket whose account does not answer is one that does not exist.
+        """
+        for part in PARTS[:-1]:
+            self._start(part)
+        self._wait(lambda: all(map(self._listens, PARTS[:-1])))
+        self._start(PARTS[-1])
+        self._wait(self._is_healthy)
 
     def kill(self) -> None:
         """SIGKILL all of it."""
-        for process in self.processes:
+        for process in reversed(self.processes):
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         self.processes.clear()
 
-    def _answers(self) -> bool:
+    def _start(self, part: str) -> None:
+        command = [str(self.python.parent / f"swift-{part}-server"), str(self.root / "etc" / f"{part}.conf"), "-v"]
+        with (self.root / "log").open("ab") as log:
+            self.processes.append(subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True))
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not ready():
+            assert time.monotonic() < deadline, (self.root / "log").read_text()[-3000:]
+            time.sleep(0.1)
+
+    def _listens(self, part: str) -> bool:
         try:
-            for port in self.ports.values():
-                socket.create_connection(("127.0.0.1", port), timeout=2).close()
+            socket.create_connection(("127.0.0.1", self.ports[part]), timeout=2).close()
+        except OSError:
+            return False
+        return True
+
+    def _is_healthy(self) -> bool:
+        try:
             return bool(urllib.request.urlopen(f"{self.endpoint}/healthcheck", timeout=2).status == 200)
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
+        except OSError:
             return False
 
     def _configure(self) -> None:

@@ -1,6 +1,7 @@
 """A mistake that one worker of several finds: the others wait for it, and it must end them all, told once."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,9 @@ def _wrong_on_one(config: TrainClassifierConfig, session: Session) -> None:
     with (Path(config.output) / f"lives-{session.worker.rank}").open("a") as file:
         file.write("x")
     if session.worker.rank == 1:
+        deadline = time.monotonic() + 60
+        while not (Path(config.output) / "lives-0").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)  # the group may end before the other has begun, which is not the case that hangs
         raise UserError("the loss is nan")
     session.worker.barrier()
 

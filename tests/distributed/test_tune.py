@@ -101,6 +101,7 @@ def test_a_trial_that_dies_is_started_again_and_a_mistaken_one_is_not(tmp_path: 
     assert {trial.id: trial.status for trial in trials} == notes.ends
 
 
+@pytest.mark.long
 def test_a_killed_search_continues_where_it_was(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.distributed.test_tune", str(tmp_path)]
     environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_ADDRESS": ""}
