@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "synthesis": {"attacks", "energy", "counterfactuals", "models"},
     "catalogue": {"config", "recipes", "analysis"},
     "analysis": {"attacks", "energy", "diffusion", "counterfactuals", "models", "detection", "synthesis"},
-    "training": {"losses", "attacks", "diffusion", "data", "models", "config", "energy"},
+    "training": {"losses", "attacks", "detection", "diffusion", "data", "models", "config", "energy"},
     "storage": set(),
     "tracking": set(),
     "report": {"analysis", "catalogue"},

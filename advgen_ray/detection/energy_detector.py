@@ -7,7 +7,10 @@ more adversarial. The positive class is adversarial everywhere in this file. Arr
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+
+from advgen_ray.detection.ranking import chance_above
 
 Scores = NDArray[np.float64]
 
@@ -66,8 +69,8 @@ def roc(natural_scores: ArrayLike, adversarial_scores: ArrayLike) -> Roc:
 
 def auroc(natural_scores: ArrayLike, adversarial_scores: ArrayLike) -> float:
     """Chance that an adversarial image scores above a natural one, ties counting one half."""
-    curve = roc(natural_scores, adversarial_scores)
-    return float(np.trapezoid(curve.detection_rate, curve.false_positive_rate))
+    natural, adversarial = _checked(natural_scores, "natural"), _checked(adversarial_scores, "adversarial")
+    return chance_above(torch.from_numpy(adversarial), torch.from_numpy(natural))
 
 
 def _share_at_or_above(scores: Scores, thresholds: Scores) -> Scores:

@@ -13,11 +13,12 @@ from advgen_ray.attacks.pgd import PGD
 from advgen_ray.data.augment import Augment
 from advgen_ray.data.batches import Batch, BatchOrder
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.detection.ranking import chance_above
 from advgen_ray.losses import LossTerms
 from advgen_ray.losses.binary import Contrast, binary_at_loss, log_likelihood
 from advgen_ray.rng import StartNoise, Stream
 from advgen_ray.training.loop import Observe, OnStep, Report, Rhythm, StepTerms, items_on, run_steps
-from advgen_ray.training.progressive import Progression, auc
+from advgen_ray.training.progressive import Progression
 from advgen_ray.training.trainee import Trainee
 from advgen_ray.training.worker import Worker
 
@@ -128,7 +129,7 @@ class _Steps:
             shares=(data.share * worker.num_workers, p0.share * worker.num_workers),
         )
         f_data, f_out = _gathered(terms.f_data, data, worker), _gathered(terms.f_out, p0, worker)
-        told = {"auc": auc(f_data, f_out), "k": float(course["k"])}
+        told = {"auc": chance_above(f_data, f_out), "k": float(course["k"])}
         _steer(course, contest.progression, told["auc"], torch.cat([f_data, f_out]))
         metrics = terms.metrics | {name: f_data.new_tensor(value) for name, value in told.items()}
         return StepTerms(LossTerms(terms.loss, metrics), 1, worker.num_workers)

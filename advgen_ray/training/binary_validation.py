@@ -11,9 +11,9 @@ from advgen_ray.attacks.best_of_starts import Attack, best_of_starts
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.objectives import logit, minus_logit
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.detection.ranking import chance_above
 from advgen_ray.rng import StartNoise, Stream, keyed
 from advgen_ray.training.loop import items_on
-from advgen_ray.training.progressive import auc
 from advgen_ray.training.trainee import Trainee
 from advgen_ray.training.worker import Worker
 
@@ -63,9 +63,12 @@ class WorstCaseAUC:
 
         with eval_mode(model):
             f_data, f_out = self._all(self.data, read), self._all(self.p0, highest)
-            measured = {"clean_auc": auc(f_data, self._all(self.p0, read)), "worst_case_auc": auc(f_data, f_out)}
+            measured = {
+                "clean_auc": chance_above(f_data, self._all(self.p0, read)),
+                "worst_case_auc": chance_above(f_data, f_out),
+            }
             if attack_data:
-                measured["attacked_auc"] = auc(self._all(self.data, lowest), f_out)
+                measured["attacked_auc"] = chance_above(self._all(self.data, lowest), f_out)
         return measured
 
     def _starts(self, item_ids: list[str]) -> tuple[StartNoise | None, ...]:

@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-
 
 @dataclass(frozen=True)
 class Progression:
@@ -44,13 +41,3 @@ class Progression:
             course["ended"] = f"{self.last_k_steps} updates at K = {self.last}"
         elif self.auc_to_end is not None and full and mean > self.auc_to_end:
             course["ended"] = f"mean AUC {mean:.3f} over {self.window} updates at K = {self.last}"
-
-
-def auc(positive: Tensor, negative: Tensor) -> float:
-    """Probability that a positive value ``[N]`` exceeds a negative one ``[M]``, ties counted half.
-
-    By ranks, in whole numbers: exact, and without a table of all N x M pairs.
-    """
-    ranked = negative.sort().values
-    twice_higher = torch.searchsorted(ranked, positive) + torch.searchsorted(ranked, positive, right=True)
-    return int(twice_higher.sum()) / (2 * len(positive) * len(negative))

@@ -3,10 +3,8 @@
 from typing import Any
 
 import pytest
-import torch
-from sklearn.metrics import roc_auc_score
 
-from advgen_ray.training.progressive import Progression, auc
+from advgen_ray.training.progressive import Progression
 
 
 def _course(progression: Progression, aucs: list[float]) -> tuple[dict[str, Any], list[int]]:
@@ -63,19 +61,3 @@ def test_a_course_that_a_checkpoint_brought_goes_on_where_it_was() -> None:
     for value in values[4:]:
         progression.update(resumed, value)
     assert resumed == whole
-
-
-def test_the_auc_is_scikit_learns_ties_included() -> None:
-    generator = torch.Generator().manual_seed(0)
-    for _ in range(20):
-        positive, negative = (torch.randint(0, 8, (size,), generator=generator).float() for size in (13, 21))
-        labels = [1] * 13 + [0] * 21
-        assert auc(positive, negative) == pytest.approx(roc_auc_score(labels, torch.cat([positive, negative])))
-    assert auc(torch.zeros(4), torch.zeros(5)) == 0.5
-
-
-def test_the_auc_of_many_values_takes_no_table_of_pairs() -> None:
-    """A million of each: the table would hold 10^12 pairs."""
-    values = torch.arange(1_000_000.0)
-    assert auc(values + 0.5, values) == 0.5 + 0.5 / 1_000_000
-    assert auc(values, values) == 0.5
