@@ -161,6 +161,7 @@ def advgen(head: Head, *arguments: str) -> subprocess.CompletedProcess[str]:
     return head.run(sys.executable, "-m", "advgen_ray.cli", "submit", *arguments, "--address", head.address)
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.timeout(600)
 def test_advgen_submit_runs_a_job_and_its_output_lies_in_the_checkout(head: Head, tmp_path: Path) -> None:

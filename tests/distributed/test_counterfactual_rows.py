@@ -126,6 +126,7 @@ def test_without_a_batch_size_a_gpu_gets_all_of_a_shard_at_once(
     assert batches == [at_once, 25 - at_once][: 1 if at_once == 25 else 2]
 
 
+@pytest.mark.long
 def test_a_compiler_that_is_missing_is_one_line(score_model: str, tmp_path: Path) -> None:
     script = (
         "import sys, torch\n"

@@ -79,6 +79,7 @@ def test_a_pool_grows_while_its_actors_are_busy(tmp_path: Path) -> None:
     assert len(list(actors.iterdir())) == 2
 
 
+@pytest.mark.long
 def test_rows_that_fail_are_written_down_and_the_same_command_makes_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

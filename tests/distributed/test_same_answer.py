@@ -1,4 +1,4 @@
-"""The same answer whatever the cluster: 1, 2 and 3 actors against a plain loop, bit for bit; batches to 1e-5."""
+"""The same answer whatever the cluster: one actor and several against a plain loop, bit for bit; batches to 1e-5."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def test_counterfactuals_do_not_depend_on_actors_or_batches(score_model: str, tm
     config = generate_config(score_model, tmp_path / "loop")
     expected = counterfactuals.prepare(config)
     fill(expected, CounterfactualRows(config, expected, torch.device("cpu")))
-    for actors in (1, 2, 3):
+    for actors in (1, 3):
         config = generate_config(score_model, tmp_path / f"actors-{actors}", pool=_pool(actors))
         summary = counterfactuals.run(config)
         stored = ResultSet.open(config.output)

@@ -34,6 +34,7 @@ def look(root: str, parameters: Mapping[str, Any], trial_id: str, report: Report
     report({"progress": 1.0, "value": 1.0})
 
 
+@pytest.mark.long
 @pytest.mark.ray
 def test_a_trial_knows_the_cluster_of_its_driver(tmp_path: Path) -> None:
     from ray.cluster_utils import Cluster

@@ -88,6 +88,7 @@ def test_what_has_no_constants_of_its_own_is_refused(shifted: str, tmp_path: Pat
         calibration.run(_config(shifted, tmp_path / "out", num_validation_images=1400))
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.timeout(300)
 def test_through_ray_it_ends_in_a_page(ray_session: None, shifted: str, tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ def test_another_config_into_the_same_place_is_refused(root: Path, tmp_path: Pat
     assert elsewhere.result_set.identity == generated.result_set.identity
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_session")
 def test_actors_store_what_a_plain_loop_stores(root: Path, tmp_path: Path) -> None:

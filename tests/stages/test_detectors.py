@@ -131,6 +131,7 @@ def test_another_config_into_the_same_place_is_refused(models: Path, tmp_path: P
     assert detectors.prepare(elsewhere).identity == identity
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_session")
 def test_actors_store_what_a_plain_loop_stores(models: Path, tmp_path: Path) -> None:

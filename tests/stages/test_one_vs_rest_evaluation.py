@@ -156,6 +156,7 @@ def test_attacks_must_differ(attacks: tuple[LogitAttackConfig, ...]) -> None:
         EvaluateOneVsRestConfig(attacks=attacks)
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.timeout(300)
 def test_through_ray_it_ends_in_a_page_and_a_summary(ray_session: None, detectors: Path, tmp_path: Path) -> None:

@@ -167,6 +167,7 @@ def test_what_cannot_be_compared_is_refused(changes: dict[str, Any], message: st
         _config({"generative": "a", "softmax": "b"}, tmp_path, **changes)
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.timeout(300)
 def test_through_ray_all_sets_share_one_pool(ray_session: None, classifiers: dict[str, str], tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def _scored(output: Path) -> pd.DataFrame:
     return rows.rename(columns={"image_id": "item_id"})
 
 
+@pytest.mark.long
 def test_a_killed_experiment_continues_and_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ray = InProcess(monkeypatch)
     summary = subset_comparison.run(_config(tmp_path / "unbroken"))

@@ -203,6 +203,7 @@ def test_a_finished_job_is_shown_again_without_a_cluster(
         assert validate(f"{config.output}/{place}")["rows"] == len(own)
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.timeout(300)
 def test_actors_store_what_a_plain_loop_stores(
