@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo reproduce test test-long lint format bench faults mutants shown wheel constraints install clean
+.PHONY: demo reproduce test test-long lint format bench faults mutants coverage shown wheel constraints install clean
 
 demo: $(INSTALLED)  ## the whole study on scikit-learn's digits; ends in runs/demo/report.html
 	$(BIN)/advgen demo
@@ -41,6 +41,10 @@ faults: $(INSTALLED)  ## real jobs killed at random points, KILLS=100 times, and
 mutants: $(INSTALLED)  ## how many of SAMPLE=700 mutants of the maths the tests notice; SAMPLE=0 takes all; runs/mutants.json
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[mutation]"
 	$(BIN)/python -m tests.mutants --sample $(or $(SAMPLE),700)
+
+coverage: $(INSTALLED)  ## the share of lines that the tests of make test run, by file, where any is missed; at least 90%
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[coverage]"
+	$(PYTEST) -m "not long" --cov=advgen_ray --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 shown: $(INSTALLED)  ## the pictures in docs/ and the README's figures anew, from a finished make demo
 	$(BIN)/python -m tests.shown_of_the_demo runs/demo
