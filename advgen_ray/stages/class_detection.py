@@ -4,13 +4,10 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-import torch
-
 from advgen_ray.analysis.class_detection import WORST, curves, table
 from advgen_ray.config.one_vs_rest import EvaluateDetectionConfig
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.detection.mc_dropout import has_dropout
-from advgen_ray.distributed.actors import RowMaker
 from advgen_ray.distributed.class_detection_rows import ClassDetectionRows, detection_attacks, shards_of_view
 from advgen_ray.distributed.detection_rows import reference_images
 from advgen_ray.distributed.detector_rows import Detector
@@ -38,7 +35,7 @@ def run(config: EvaluateDetectionConfig) -> dict[str, Any]:
     """
     classifier, detectors, result_set = prepare(config)
     with tracked_job("detection", config) as tracked:
-        run_map("detection", result_set, partial(_load, config, classifier.digest, detectors), config.pool)
+        run_map("detection", result_set, partial(ClassDetectionRows, config, classifier.digest, detectors), config.pool)
         rows = result_set.read(NUMBERS).to_pandas()
         found = table(rows)
         worst = {row["method"]: row for row in found[found["attack"] == WORST].to_dict("records")}
@@ -93,9 +90,3 @@ def _check_fitted(config: EvaluateDetectionConfig, images: LabelledImages, class
     check_fit(fitted.kinds, fitted.layers, (config.classifier, classifier.model), reference, "fitted.")
     held_out = images.subset(slice(config.num_images, needed))
     return {"held_out": content_digest(held_out), "reference": content_digest(reference)}
-
-
-def _load(
-    config: EvaluateDetectionConfig, classifier: str, detectors: list[Detector], device: torch.device
-) -> RowMaker:
-    return ClassDetectionRows(config, classifier, detectors, device)

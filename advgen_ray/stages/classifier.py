@@ -135,6 +135,12 @@ def _measured(
     }
 
 
+def untrained(config: TrainClassifierConfig) -> ImageClassifier:
+    """A model of the kind that a config trains, its weights not the ones that the training begins with."""
+    kind, architecture = _model(config, dataset_info(config.data.name, config.data.root))
+    return kind(**architecture)
+
+
 def _model(config: TrainClassifierConfig, info: DatasetInfo) -> tuple[type[ImageClassifier], dict[str, Any]]:
     """Its class, and what that is called with."""
     return CLASSIFIERS[config.model.kind], describe_architecture(config.model, info, mean=info.mean, std=info.std)

@@ -1,18 +1,15 @@
 """The stage that evaluates detectors of one class each: checks, Ray Data map, table of AUCs, page."""
 
-from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
-import torch
 
 from advgen_ray.analysis.detector_auc import detector_auc
 from advgen_ray.config.one_vs_rest import EvaluateOneVsRestConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.distributed.actors import RowMaker
 from advgen_ray.distributed.detector_rows import Detector, DetectorRows, own_and_others
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.distributed.plans import DetectorGroup, detector_groups
@@ -39,7 +36,7 @@ def run_with_page(config: EvaluateOneVsRestConfig) -> tuple[dict[str, Any], Page
     """The same, and the page it has written."""
     detectors, groups, result_set = prepare(config)
     with tracked_job("one_vs_rest", config) as tracked:
-        run_map("one_vs_rest", result_set, partial(_load, config, detectors, groups), config.pool)
+        run_map("one_vs_rest", result_set, partial(DetectorRows, config, detectors, groups), config.pool)
         rows = result_set.read(["detector", "attack", "clean_logit", "last_logit", "worst_logit"]).to_pandas()
         table = detector_auc(rows, config.seed)
         summary = _summary(config, result_set, table)
@@ -68,15 +65,6 @@ def prepare(config: EvaluateOneVsRestConfig) -> tuple[list[Detector], list[Detec
         num_shards=len(groups),
     )
     return detectors, groups, result_set
-
-
-def _load(
-    config: EvaluateOneVsRestConfig,
-    detectors: Sequence[Detector],
-    groups: Sequence[DetectorGroup],
-    device: torch.device,
-) -> RowMaker:
-    return DetectorRows(config, detectors, groups, device)
 
 
 def _classes(config: EvaluateOneVsRestConfig, num_classes: int) -> list[int]:

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 from advgen_ray.config import StudyConfig
 from advgen_ray.data.datasets import Split
+from advgen_ray.distributed.detection_rows import reference_images
 from advgen_ray.distributed.synthesis_starts import Starts
 from advgen_ray.errors import UserError
+from advgen_ray.stages import classifier
+from advgen_ray.stages.detector_inputs import check_fit
 from advgen_ray.stages.inputs import load_classifier, load_images
 
 
@@ -17,6 +20,11 @@ def check_inputs(config: StudyConfig) -> None:
             most[split] = max(most.get(split, (0, "")), (number, key))
     for split, (number, key) in most.items():
         load_images(config.data, split, number, key)
+    if config.energy_view:
+        asked = config.energy_view.detectors
+        reference = reference_images(load_images(config.data, "train", None, ""), asked.num_reference)
+        model = classifier.untrained(config.classifier_at(0.0, ""))
+        check_fit(asked.detectors, asked.layers, ("eps-0.0", model), reference, "energy_view.detectors.")
     if config.binary_view:
         try:
             Starts(config.binary_view.synthesis.changed(data=config.data))

@@ -34,6 +34,7 @@ from advgen_ray.stages.study_inputs import check_inputs
             }.items()
         ),
         ("energy_view.detectors.num_reference=100000", "energy_view.detectors.num_reference=100000: the train split"),
+        ("energy_view.detectors.layers=[stages.9]", "^energy_view.detectors.layers: .*stages.9"),
         (
             "binary_view.synthesis={start: {kind: images}, num_images: 100000}",
             "^binary_view.synthesis: num_images=100000: there are",
