@@ -9,6 +9,6 @@ def chance_above(high: Tensor, low: Tensor) -> float:
 
     By ranks, in whole numbers: exact, and without a table of all N x M pairs.
     """
-    ranked = low.sort().values
+    ranked, high = low.sort().values, high.contiguous()
     twice_higher = torch.searchsorted(ranked, high) + torch.searchsorted(ranked, high, right=True)
     return int(twice_higher.sum()) / (2 * len(high) * len(low))
