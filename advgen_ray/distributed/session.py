@@ -37,7 +37,7 @@ class Task:
     """One model to train: a module-level function, run on every worker, and what it is to do.
 
     ``program(config, session)`` trains and calls ``session.finish`` on every worker, or ``session.pause`` at the end of
-    a ``leg`` that is not the last. ``cost`` weighs it against other tasks, in a unit of theirs.
+    a ``leg`` that is not the last. ``cost`` weighs it against other tasks: operations of its ways forward.
     """
 
     name: str

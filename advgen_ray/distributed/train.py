@@ -18,6 +18,7 @@ from advgen_ray.storage.filesystem import common_parent, ensure_writable, resolv
 __all__ = ["Describe", "Session", "Task", "run_training"]
 
 NUM_CHECKPOINTS = 2
+AROUND_A_TASK = 4e10  # operations a CPU's core could do while a task loads its images and stores its model
 
 
 def run_training(
@@ -53,7 +54,7 @@ def shared_out(tasks: Sequence[Task], num_groups: int) -> list[list[Task]]:
     """What each group is to train: the costliest first, each task to the group that has least to do so far."""
     groups: list[list[Task]] = [[] for _ in range(min(num_groups, len(tasks)))]
     for task in sorted(tasks, key=lambda task: -task.cost):
-        min(groups, key=lambda group: sum(one.cost for one in group)).append(task)
+        min(groups, key=lambda group: sum(one.cost + AROUND_A_TASK for one in group)).append(task)
     return [[task for task in tasks if task in group] for group in groups]
 
 

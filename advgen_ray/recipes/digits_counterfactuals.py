@@ -105,7 +105,7 @@ def digits_dvce() -> GenerateByClassifierConfig:
             num_steps=50,
         ),
         batch_size=100,
-        shard_images=500,
+        shard_images=100,
         output="runs/digits/counterfactuals-dvce",
         pool=PoolConfig(min_actors=2, max_actors=2),
     )

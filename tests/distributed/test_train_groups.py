@@ -38,8 +38,15 @@ def _tasks(costs: dict[str, float]) -> list[Task]:
 def test_the_costliest_go_first_to_whoever_has_least_and_keep_their_order(
     costs: dict[str, float], num_groups: int, groups: list[str]
 ) -> None:
-    shared = shared_out(_tasks(costs), num_groups)
+    shared = shared_out(_tasks({name: 1e15 * cost for name, cost in costs.items()}), num_groups)
     assert ["".join(task.name for task in group) for group in shared] == groups
+
+
+def test_many_small_ones_count_for_what_lies_around_them() -> None:
+    """As much arithmetic as the large one, and ten times images to load and a model to store."""
+    tasks = _tasks({"large": 4e11} | {f"small-{k}": 4e10 for k in range(10)})
+    first, second = shared_out(tasks, 2)
+    assert (len(first), len(second)) == (3, 8)
 
 
 def test_a_training_costs_what_its_passes_and_arithmetic_say(tmp_path: Path) -> None:
