@@ -1,5 +1,6 @@
 """Small settings for the jobs that look into classifiers, and what turns them into stored rows without Ray."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,10 @@ def fill(result_set: ResultSet, rows: RowMaker) -> pd.DataFrame:
 def fill_map(one: Map) -> pd.DataFrame:
     """The same of a set and the function that loads its row maker."""
     return fill(one.result_set, one.load(CPU))
+
+
+def fill_maps(name: str, maps: Sequence[Map], pool: PoolConfig) -> None:
+    """In the place of ``run_maps``: what is missing, in this process and without Ray."""
+    for one in maps:
+        if not one.result_set.finished():
+            fill_map(one)

@@ -1,16 +1,14 @@
 """Trainings and maps run in this process, without Ray: what a stage makes of them can then be tested in seconds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import torch
 
-from advgen_ray.config import PoolConfig, TrainClassifierConfig
+from advgen_ray.config import TrainClassifierConfig
 from advgen_ray.stages import classifier, energies
-from advgen_ray.storage import ResultSet
 from advgen_ray.training.model_directory import save_model
-from tests.classifier_jobs import fill
+from tests.classifier_jobs import fill_maps
 from tests.small_training import KeptSession
 
 
@@ -21,7 +19,7 @@ class InProcess:
         self.trained: list[str] = []
         self.stop_after: int | None = None
         monkeypatch.setattr(classifier, "run_all", self._run_all)
-        monkeypatch.setattr(energies, "run_map", self._run_map)
+        monkeypatch.setattr(energies, "run_maps", fill_maps)
 
     def _run_all(self, configs: Sequence[TrainClassifierConfig]) -> list[dict[str, Any]]:
         for config in configs:
@@ -34,6 +32,3 @@ class InProcess:
                 save_model(f"{config.output}/model", session.model, session.card | {"config_digest": task.digest})
                 self.trained.append(config.output)
         return [{"model": f"{config.output}/model"} for config in configs]
-
-    def _run_map(self, name: str, result_set: ResultSet, load: Callable[[torch.device], Any], pool: PoolConfig) -> None:
-        fill(result_set, load(torch.device("cpu")))

@@ -29,7 +29,7 @@ from advgen_ray.training.worker import Worker
 
 PROGRESS = "progress.json"
 STEP_SECONDS = 5.0  # between two looks at a training that has nothing to record
-RECORD_SECONDS = 0.1  # between two records that are shown: whoever watches looks less often
+RECORD_SECONDS = 0.4  # between two records that are shown: whoever watches looks less often
 
 
 @dataclass(frozen=True)

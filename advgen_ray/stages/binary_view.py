@@ -12,6 +12,7 @@ from advgen_ray.config import (
     TrainOneVsRestConfig,
 )
 from advgen_ray.config.base import ConfigT
+from advgen_ray.distributed.actors import Map
 from advgen_ray.report.binary_view_page import binary_view_page
 from advgen_ray.report.page import render
 from advgen_ray.stages import one_vs_rest, one_vs_rest_evaluation, robustness_comparison, synthesis
@@ -60,6 +61,12 @@ def plan_of(config: StudyConfig, root: str) -> BinaryViewPlan | None:
         eps=view.eps,
         root=root,
     )
+
+
+def maps_of(plan: BinaryViewPlan) -> list[Map]:
+    """The sets of its three jobs, whose detectors are trained."""
+    attacked = one_vs_rest_evaluation.map_of(plan.evaluation)
+    return [*robustness_comparison.maps_of(plan.robustness), attacked, *synthesis.prepare(plan.synthesis)]
 
 
 def run(plan: BinaryViewPlan) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The stage that calibrates a generative classifier: logits by Ray Data, constants by descent, a model of its own."""
 
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -9,8 +8,7 @@ import numpy as np
 from advgen_ray.analysis.calibration import Calibrated, calibrated, logits_by_class
 from advgen_ray.config import CalibrateClassifierConfig, ScoreEnergiesConfig
 from advgen_ray.data import datasets
-from advgen_ray.distributed.energy_rows import EnergyRows
-from advgen_ray.distributed.pipelines import run_map
+from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.errors import UserError
 from advgen_ray.models.one_vs_rest import OneVsRest
 from advgen_ray.report.calibration_page import calibration_page
@@ -32,9 +30,10 @@ def run(config: CalibrateClassifierConfig) -> dict[str, Any]:
     out than there are, another set in the same place or a place that cannot be written.
     """
     source, scoring = _source(config), _scoring(config)
-    result_set, groups = energies.prepare(scoring)
+    scored = energies.map_of(scoring)
+    result_set = scored.result_set
     with tracked_job("calibration", config) as tracked:
-        run_map("calibration", result_set, partial(EnergyRows, scoring, result_set, groups), config.pool)
+        run_maps("calibration", [scored], config.pool)
         splits = _logits(result_set, source)
         found = calibrated(splits, config.num_validation_images, config.seed)
         _store(config, source, found)

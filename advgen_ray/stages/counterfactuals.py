@@ -39,7 +39,7 @@ def run(config: CounterfactualsConfig, judge: Judge | None = None) -> dict[str, 
         print(f"counterfactuals: {config.output} is complete, nothing to compute", flush=True)
         return _publish(result_set)
     with tracked_job("counterfactuals", config, unless_finished=found) as tracked:
-        run_maps("counterfactuals", [_map(config, result_set, judge)], config.pool)
+        run_maps("counterfactuals", [_made(config, result_set, judge)], config.pool)
         summary = _publish(result_set, tracked)
         tracked.log_metrics(summary)
         mark_once_recorded(tracked, config.output)
@@ -63,12 +63,17 @@ def run_all(configs: Sequence[CounterfactualsConfig]) -> list[dict[str, Any]]:
         outputs = [config.output for config in configs]
         with tracked_run("counterfactuals", {"output": common_parent(outputs), "outputs": outputs}):
             try:
-                run_maps("counterfactuals", [_map(config, one) for config, one in left], configs[0].pool)
+                run_maps("counterfactuals", [_made(config, one) for config, one in left], configs[0].pool)
             except IncompleteError:
                 _record(left, found)
                 raise
             _record(left, found)
     return [_publish(one) for one in sets]
+
+
+def map_of(config: CounterfactualsConfig) -> Map:
+    """The set that ``prepare`` gives, and what makes its rows."""
+    return _made(config, prepare(config))
 
 
 def prepare(config: CounterfactualsConfig) -> ResultSet:
@@ -129,7 +134,7 @@ def _models(config: CounterfactualsConfig) -> dict[str, str]:
     return found
 
 
-def _map(config: CounterfactualsConfig, result_set: ResultSet, judge: Judge | None = None) -> Map:
+def _made(config: CounterfactualsConfig, result_set: ResultSet, judge: Judge | None = None) -> Map:
     return Map(result_set, partial(CounterfactualRows, config, result_set, judge=judge))
 
 

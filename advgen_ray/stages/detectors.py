@@ -11,8 +11,9 @@ import pandas as pd
 from advgen_ray.analysis.detector_scores import compare, detector_inputs, names_of, only_fooled
 from advgen_ray.config import AttackConfig
 from advgen_ray.config.detectors import CompareDetectorsConfig
+from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.detection_rows import DetectionRows, detection_groups, reference_images
-from advgen_ray.distributed.pipelines import run_map
+from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.report.detectors_page import DetectorResults, detectors_page
 from advgen_ray.report.page import Page
 from advgen_ray.stages.detector_inputs import check_fit
@@ -34,9 +35,10 @@ def run(config: CompareDetectorsConfig) -> dict[str, Any]:
     Raises UserError, before work starts, for a missing or foreign classifier, too many images, layers that the model
     lacks, a reference without some class, another set in the same place or a place that cannot be written.
     """
-    result_set = prepare(config)
+    read = map_of(config)
+    result_set = read.result_set
     with tracked_job("detectors", config) as tracked:
-        run_map("detectors", result_set, partial(DetectionRows, config, result_set), config.pool)
+        run_maps("detectors", [read], config.pool)
         results = _results(config, result_set)
         summary = _summary(config, result_set, results)
         write_atomic(join(config.output, CONFIG), config.model_dump_json(indent=1).encode())
@@ -54,6 +56,12 @@ def read_page(uri: str) -> Page:
     result_set = ResultSet.open(uri)
     config = CompareDetectorsConfig.parse(json.loads(read_bytes(join(uri, CONFIG))))
     return _page(config, _results(config, result_set))
+
+
+def map_of(config: CompareDetectorsConfig) -> Map:
+    """The set that ``prepare`` gives, and what makes its rows."""
+    result_set = prepare(config)
+    return Map(result_set, partial(DetectionRows, config, result_set))
 
 
 def prepare(config: CompareDetectorsConfig) -> ResultSet:

@@ -9,8 +9,9 @@ import numpy as np
 from advgen_ray.analysis.attacked_energies import AttackedEnergies, attacked_energies
 from advgen_ray.analysis.inputs import ENERGY_COLUMNS
 from advgen_ray.config import AttackConfig, ScoreEnergiesConfig
+from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.energy_rows import EnergyRows
-from advgen_ray.distributed.pipelines import run_map
+from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.distributed.plans import ImageGroup, energy_groups
 from advgen_ray.errors import UserError
 from advgen_ray.report.energies_page import energies_page
@@ -31,13 +32,14 @@ def run(config: ScoreEnergiesConfig) -> dict[str, Any]:
     Raises UserError, before work starts, for a missing or foreign classifier or set of counterfactuals, two of the
     same name, too many images, another set in the same place or a place that cannot be written.
     """
-    result_set, groups = prepare(config)
+    scored = map_of(config)
+    result_set = scored.result_set
     found = result_set.finished()
     if found and is_tracked(config.output):
         print(f"energies: {config.output} is complete, nothing to compute", flush=True)
         return _publish(config, result_set)
     with tracked_job("energies", config, unless_finished=found) as tracked:
-        run_map("energies", result_set, partial(EnergyRows, config, result_set, groups), config.pool)
+        run_maps("energies", [scored], config.pool)
         summary = _publish(config, result_set, tracked)
         tracked.log_metrics(_metrics(summary))
         mark_once_recorded(tracked, config.output)
@@ -63,6 +65,12 @@ def _publish(config: ScoreEnergiesConfig, result_set: ResultSet, tracked: Run | 
         summary["report"] = join(config.output, PAGE)
     publish(config.output, summary, page, tracked)
     return summary
+
+
+def map_of(config: ScoreEnergiesConfig) -> Map:
+    """The set that ``prepare`` gives, and what makes its rows."""
+    result_set, groups = prepare(config)
+    return Map(result_set, partial(EnergyRows, config, result_set, groups))
 
 
 def prepare(config: ScoreEnergiesConfig) -> tuple[ResultSet, list[ImageGroup]]:

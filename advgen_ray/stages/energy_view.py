@@ -17,6 +17,7 @@ from advgen_ray.config import (
 from advgen_ray.config.base import ConfigT
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.data.datasets import dataset_info
+from advgen_ray.distributed.actors import Map
 from advgen_ray.report.blocks import Section
 from advgen_ray.report.page import own_results
 from advgen_ray.report.sections_attacks import attack_sections
@@ -56,6 +57,12 @@ def plan_of(config: StudyConfig, root: str) -> EnergyViewPlan | None:
         ),
         recorded=placed(view.recorded, f"recorded/{view.recorded.loss}"),
     )
+
+
+def maps_of(plan: EnergyViewPlan) -> list[Map]:
+    """The sets of all its stages."""
+    attacked, read = energies.map_of(plan.attacked), detectors.map_of(plan.detectors)
+    return [attacked, read, *classifier_images.prepare(plan.images)]
 
 
 def stages_of(plan: EnergyViewPlan) -> list[tuple[str, Callable[[], object]]]:

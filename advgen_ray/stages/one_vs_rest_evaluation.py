@@ -10,8 +10,9 @@ from advgen_ray.analysis.detector_auc import detector_auc
 from advgen_ray.config.one_vs_rest import EvaluateOneVsRestConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.detector_rows import Detector, DetectorRows, own_and_others
-from advgen_ray.distributed.pipelines import run_map
+from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.distributed.plans import DetectorGroup, detector_groups
 from advgen_ray.errors import UserError
 from advgen_ray.report.one_vs_rest_page import one_vs_rest_page
@@ -34,9 +35,10 @@ def run(config: EvaluateOneVsRestConfig) -> dict[str, Any]:
 
 def run_with_page(config: EvaluateOneVsRestConfig) -> tuple[dict[str, Any], Page]:
     """The same, and the page it has written."""
-    detectors, groups, result_set = prepare(config)
+    attacked = map_of(config)
+    result_set = attacked.result_set
     with tracked_job("one_vs_rest", config) as tracked:
-        run_map("one_vs_rest", result_set, partial(DetectorRows, config, detectors, groups), config.pool)
+        run_maps("one_vs_rest", [attacked], config.pool)
         rows = result_set.read(["detector", "attack", "clean_logit", "last_logit", "worst_logit"]).to_pandas()
         table = detector_auc(rows, config.seed)
         summary = _summary(config, result_set, table)
@@ -44,6 +46,12 @@ def run_with_page(config: EvaluateOneVsRestConfig) -> tuple[dict[str, Any], Page
         publish(config.output, summary, page, tracked)
         tracked.log_metrics({"lowest_auc_worst": summary["lowest_auc_worst"]})
     return summary, page
+
+
+def map_of(config: EvaluateOneVsRestConfig) -> Map:
+    """The set that ``prepare`` gives, and what makes its rows."""
+    detectors, groups, result_set = prepare(config)
+    return Map(result_set, partial(DetectorRows, config, detectors, groups))
 
 
 def prepare(config: EvaluateOneVsRestConfig) -> tuple[list[Detector], list[DetectorGroup], ResultSet]:

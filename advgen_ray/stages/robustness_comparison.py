@@ -37,14 +37,13 @@ def run(config: CompareRobustnessConfig) -> dict[str, Any]:
 
 def run_with_page(config: CompareRobustnessConfig) -> tuple[dict[str, Any], Page]:
     """The same, and the page it has written."""
-    images = load_images(config.data, config.split, config.num_images, "num_images").first(config.num_images)
-    loaded = {name: load_classifier(uri, config.data) for name, uri in config.classifiers.items()}
-    claim(config, config.output, PLAN, "robustness_comparison", {name: one.digest for name, one in loaded.items()})
-    evaluations = list(config.evaluations())
-    sets = [prepare(one.config, images, loaded[one.classifier]) for one in evaluations]
+    images, loaded, maps = _prepared(config)
+    evaluations, sets = list(config.evaluations()), [one.result_set for one in maps]
     doubts = [f"{name}: {line}" for name, one in loaded.items() for line in doubts_of_model(one, images)]
     with tracked_job("robustness comparison", config) as tracked:
-        _evaluate(config, evaluations, sets)
+        run_maps("robustness comparison", maps, config.pool)
+        for made in sets:
+            remove_tree(join(made.uri, PROGRESS))
         rows = _rows(evaluations, sets)
         doubts += _doubts_of_falls(evaluations, rows, images)
         stands = standing(rows)
@@ -65,12 +64,20 @@ def describe(loaded: LoadedModel) -> dict[str, Any]:
     return {"parameters": num_parameters, "training_eps": training_eps(loaded.card)}
 
 
-def _evaluate(config: CompareRobustnessConfig, evaluations: Sequence[Evaluation], sets: Sequence[ResultSet]) -> None:
-    """All that is missing in one pool of actors."""
-    maps = [Map(made, partial(RobustnessRows, one.config, made)) for one, made in zip(evaluations, sets, strict=True)]
-    run_maps("robustness comparison", maps, config.pool)
-    for made in sets:
-        remove_tree(join(made.uri, PROGRESS))
+def maps_of(config: CompareRobustnessConfig) -> list[Map]:
+    """The set of every evaluation, begun or continued, with every input checked, and what makes its rows."""
+    return _prepared(config)[2]
+
+
+def _prepared(config: CompareRobustnessConfig) -> tuple[LabelledImages, dict[str, LoadedModel], list[Map]]:
+    images = load_images(config.data, config.split, config.num_images, "num_images").first(config.num_images)
+    loaded = {name: load_classifier(uri, config.data) for name, uri in config.classifiers.items()}
+    claim(config, config.output, PLAN, "robustness_comparison", {name: one.digest for name, one in loaded.items()})
+    maps = []
+    for one in config.evaluations():
+        made = prepare(one.config, images, loaded[one.classifier])
+        maps.append(Map(made, partial(RobustnessRows, one.config, made)))
+    return images, loaded, maps
 
 
 def _rows(evaluations: Sequence[Evaluation], sets: Sequence[ResultSet]) -> pd.DataFrame:

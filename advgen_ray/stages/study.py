@@ -1,8 +1,5 @@
 """The whole study, stage after stage: classifiers, judge, score model, CE sets, energies, explorer, report."""
 
-import json
-import time
-from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
@@ -17,7 +14,9 @@ from advgen_ray.config import (
     TrainClassifierConfig,
     TrainScoreModelConfig,
 )
+from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.cluster import connect
+from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.stages import (
     binary,
     binary_view,
@@ -25,17 +24,18 @@ from advgen_ray.stages import (
     classifier_view,
     counterfactuals,
     energies,
+    energy_view,
     explorer,
     one_vs_rest,
     report,
     score_model,
 )
-from advgen_ray.stages.energy_view import plan_of, stages_of
 from advgen_ray.stages.outcome import tracked_job
+from advgen_ray.stages.stage_clock import StageClock
 from advgen_ray.stages.study_inputs import check_inputs
 from advgen_ray.stages.tracked_training import run_tracked
 from advgen_ray.stages.training import TrainingConfig, check_data
-from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
+from advgen_ray.storage.filesystem import ensure_writable, join
 from advgen_ray.training.loop import Record
 
 VARIANTS = ("gaussian", "boltzmann_hardtanh", "boltzmann_exact", "bounded")
@@ -44,19 +44,22 @@ VARIANTS = ("gaussian", "boltzmann_hardtanh", "boltzmann_exact", "bounded")
 def run(config: StudyConfig) -> dict[str, Any]:
     """Every stage in turn under one tracked parent run; finished stages are reused, a killed one continues.
 
+    The result sets of many stages are made in two pools of actors; what is left to each is to record and show its own.
     Raises UserError, before any training, for what a later stage would refuse.
     """
     plan = StudyPlan(config)
     check_inputs(config)
     ensure_writable(config.output)
-    view = stages_of(plan.view) if plan.view else []
+    view = energy_view.stages_of(plan.view) if plan.view else []
     more = bool(plan.by_classifiers.chains) + len(view) + bool(plan.binary)
-    clock = StageClock(config.output, num_stages=5 + more)
+    clock = StageClock(config.output, num_stages=7 + more)
     with tracked_job("study", config):
         connect()  # while the tracker starts in its own thread
         clock.run("trainings", plan.train)
         if plan.binary:
             one_vs_rest.together(plan.binary.detectors)  # which makes counterfactuals as the classifiers do
+        clock.run("what models make", lambda: run_maps("study", plan.made_by_models(), plan.main.pool))
+        clock.run("what is made of that", lambda: run_maps("study", plan.made_of_sets(), plan.main.pool))
         clock.run("counterfactuals", lambda: counterfactuals.run_all(plan.counterfactuals))
         if plan.by_classifiers.chains:  # whose sources the stage before has made
             clock.run("chains", lambda: counterfactuals.run_all(plan.by_classifiers.chains))
@@ -113,7 +116,7 @@ class StudyPlan:
             counterfactuals=compared,
             output=f"{root}/energies",
         )
-        self.view = plan_of(config, root)
+        self.view = energy_view.plan_of(config, root)
         self.binary = binary_view.plan_of(config, root)
         self.report = ReportConfig(
             data=config.data,
@@ -157,29 +160,20 @@ class StudyPlan:
         for workers, group in groupby(zip([*configs, *of_detectors], tasks, strict=True), lambda pair: pair[0].workers):
             run_tracked([task for _, task in group], workers, _describe)
 
+    def made_by_models(self) -> list[Map]:
+        """The sets that trained models and images are enough for, those of long shards first."""
+        maps = [counterfactuals.map_of(one) for one in self.counterfactuals]
+        maps += energy_view.maps_of(self.view) if self.view else []
+        return maps + (binary_view.maps_of(self.binary) if self.binary else [])
+
+    def made_of_sets(self) -> list[Map]:
+        """The sets that those are read for."""
+        return [*map(counterfactuals.map_of, self.by_classifiers.chains), energies.map_of(self.energies)]
+
     @property
     def counterfactuals(self) -> list[CounterfactualsConfig]:
         """Every CE set of the study that is made of images, the main one first."""
         return [self.main, *self.variants, self.held_out, *self.by_classifiers.sets]
-
-
-class StageClock:
-    """Announces each stage and adds up its seconds, over every life of a study that was killed and continued."""
-
-    def __init__(self, output: str, num_stages: int) -> None:
-        self.file, self.num_stages, self.started = join(output, "elapsed_seconds.json"), num_stages, 0
-        self.seconds: dict[str, float] = json.loads(read_bytes(self.file)) if exists(self.file) else {}
-
-    def run(self, name: str, stage: Callable[[], object]) -> None:
-        """Run one stage; its time counts even if it fails or is interrupted."""
-        self.started += 1
-        print(f"\n[{self.started}/{self.num_stages}] {name}", flush=True)
-        begin = time.monotonic()
-        try:
-            stage()
-        finally:
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - begin, 1)
-            write_atomic(self.file, json.dumps(self.seconds).encode())
 
 
 def _describe(config: Config, record: Record) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+from pyarrow.fs import LocalFileSystem
 
 from advgen_ray.errors import UserError
 from advgen_ray.storage.descriptions import (
@@ -28,6 +29,7 @@ from advgen_ray.storage.filesystem import (
     remove_dead_partials,
     remove_file,
     remove_tree,
+    resolve,
     write_atomic,
 )
 from advgen_ray.storage.schemas import ImageShape, column_to_images
@@ -35,7 +37,7 @@ from advgen_ray.storage.shards import DamagedShardError, ShardHeader, decode, en
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
 SHARDS, ATTEMPTS, FAILURES = "shards", "attempts", "failures"  # the last two are gone once the set is finished
-FETCHED_AHEAD = 4  # shards
+FETCHED_AHEAD = 4  # shards from a server; a disk has the next one while one is worked on, and each is memory
 
 
 @dataclass(frozen=True)
@@ -222,11 +224,12 @@ class ResultSet:
 
     def _fetched(self, count: int) -> Iterator[bytes]:
         """The first shards in turn, the next few on their way while one is worked on: S3 takes its time to answer."""
-        with ThreadPoolExecutor(FETCHED_AHEAD) as pool:
+        ahead = 1 if isinstance(resolve(self.uri)[0], LocalFileSystem) else FETCHED_AHEAD
+        with ThreadPoolExecutor(ahead) as pool:
             coming: deque[Future[bytes]] = deque()
             for index in range(count):
                 coming.append(pool.submit(self._shard_bytes, index))
-                if len(coming) > FETCHED_AHEAD:
+                if len(coming) > ahead:
                     yield coming.popleft().result()
             while coming:
                 yield coming.popleft().result()

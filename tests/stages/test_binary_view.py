@@ -3,21 +3,18 @@
 import json
 import re
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from advgen_ray import recipes
 from advgen_ray.config import BinaryViewConfig, EvaluateOneVsRestConfig, LogitAttackConfig, StudyConfig, resolve
-from advgen_ray.distributed.actors import Map
 from advgen_ray.errors import UserError
 from advgen_ray.stages import binary_view, one_vs_rest, one_vs_rest_evaluation, robustness_comparison, synthesis
 from advgen_ray.stages.finished_study import report_config
 from advgen_ray.stages.study import StudyPlan
-from tests.classifier_jobs import fill
+from tests.classifier_jobs import fill_maps
 from tests.small_synthesis import save_models, synthesis_config
 from tests.stages.test_finished_study import store_study
 from tests.stages.test_robustness_comparison import SUITES
@@ -84,17 +81,11 @@ def test_one_page_of_three_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         shutil.copytree(models / "rest/model", Path(of.output, "model"), dirs_exist_ok=True)
         return {"output": of.output}
 
-    def fill_all(name: str, maps: Sequence[Map], pool: Any) -> None:
-        for one in maps:
-            fill(one.result_set, one.load(torch.device("cpu")))
-
     monkeypatch.setattr(one_vs_rest, "run", trained)
-    monkeypatch.setattr(
-        one_vs_rest_evaluation, "run_map", lambda name, found, load, pool: fill(found, load(torch.device("cpu")))
-    )
-    for stage in (synthesis, robustness_comparison):
-        monkeypatch.setattr(stage, "run_maps", fill_all)
+    for stage in (one_vs_rest_evaluation, synthesis, robustness_comparison):
+        monkeypatch.setattr(stage, "run_maps", fill_maps)
     jobs = binary_view.run(plan)
+    assert all(one.result_set.finished() for one in binary_view.maps_of(plan)), "the sets that its jobs read"
     assert asked == [plan.detectors]
     assert json.loads((root / binary_view.SUMMARY).read_text()) == jobs
     html = (root / binary_view.PAGE).read_text()

@@ -14,7 +14,7 @@ from advgen_ray.errors import UserError
 from advgen_ray.models.one_vs_rest import OneVsRest
 from advgen_ray.stages import calibration
 from advgen_ray.training.model_directory import load_model, read_card, save_model
-from tests.classifier_jobs import fill
+from tests.classifier_jobs import fill_maps
 from tests.models_on_disk import save_classifier
 from tests.small_one_vs_rest import save_one_vs_rest
 
@@ -35,10 +35,7 @@ def shifted(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run_map(name: str, result_set: Any, load: Any, pool: PoolConfig) -> None:
-        fill(result_set, load(torch.device("cpu")))
-
-    monkeypatch.setattr(calibration, "run_map", run_map)
+    monkeypatch.setattr(calibration, "run_maps", fill_maps)
 
 
 def _config(classifier: str, output: Path, **changes: Any) -> CalibrateClassifierConfig:

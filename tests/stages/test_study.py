@@ -6,7 +6,8 @@ from advgen_ray import recipes
 from advgen_ray.config import StudyConfig, resolve
 from advgen_ray.errors import UserError
 from advgen_ray.stages import study
-from advgen_ray.stages.study import StageClock, StudyPlan
+from advgen_ray.stages.stage_clock import StageClock
+from advgen_ray.stages.study import StudyPlan
 
 
 @pytest.fixture

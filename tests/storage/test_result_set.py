@@ -9,6 +9,7 @@ import pytest
 
 from advgen_ray.errors import UserError
 from advgen_ray.storage import ResultSet
+from advgen_ray.storage import result_set as stored_sets
 from advgen_ray.storage.schemas import COUNTERFACTUALS, column_to_images, images_to_column
 
 SHAPE = (1, 2, 3)
@@ -58,6 +59,23 @@ def test_rows_and_images_come_back_bit_for_bit_in_item_order(tmp_path: Path) -> 
     assert stored.manifest["num_rows"] == 12
     assert stored.manifest["inputs"] == INPUTS
     assert stored.manifest["config"] == CONFIG
+
+
+def test_of_a_set_on_disk_no_more_than_the_next_shard_is_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _finished(tmp_path)
+    fetched: list[str] = []
+
+    def fetch(uri: str) -> bytes:
+        fetched.append(uri)
+        return Path(uri).read_bytes()
+
+    monkeypatch.setattr(stored_sets, "read_bytes", fetch)
+    tables = ResultSet.open(str(tmp_path)).tables(["item_id"])
+    fetched.clear()  # the plan and the manifest
+    for index, _ in enumerate(tables):
+        assert len(fetched) == min(index + 2, 3)
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
