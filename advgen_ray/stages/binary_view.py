@@ -7,6 +7,7 @@ from typing import Any
 from advgen_ray.config import (
     CompareRobustnessConfig,
     EvaluateOneVsRestConfig,
+    PoolConfig,
     StudyConfig,
     SynthesizeConfig,
     TrainOneVsRestConfig,
@@ -63,10 +64,13 @@ def plan_of(config: StudyConfig, root: str) -> BinaryViewPlan | None:
     )
 
 
-def maps_of(plan: BinaryViewPlan) -> list[Map]:
-    """The sets of its three jobs, whose detectors are trained."""
-    attacked = one_vs_rest_evaluation.map_of(plan.evaluation)
-    return [*robustness_comparison.maps_of(plan.robustness), attacked, *synthesis.prepare(plan.synthesis)]
+def maps_of(plan: BinaryViewPlan) -> list[tuple[PoolConfig, Map]]:
+    """The sets of its three jobs, whose detectors are trained, and the pools they ask for."""
+    return [
+        *((plan.robustness.pool, one) for one in robustness_comparison.maps_of(plan.robustness)),
+        (plan.evaluation.pool, one_vs_rest_evaluation.map_of(plan.evaluation)),
+        *((plan.synthesis.pool, one) for one in synthesis.prepare(plan.synthesis)),
+    ]
 
 
 def run(plan: BinaryViewPlan) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from advgen_ray.config import (
     GenerateFromClassifierConfig,
+    PoolConfig,
     ReportConfig,
     ScoreEnergiesConfig,
     StudyConfig,
@@ -59,10 +60,13 @@ def plan_of(config: StudyConfig, root: str) -> EnergyViewPlan | None:
     )
 
 
-def maps_of(plan: EnergyViewPlan) -> list[Map]:
-    """The sets of all its stages."""
-    attacked, read = energies.map_of(plan.attacked), detectors.map_of(plan.detectors)
-    return [attacked, read, *classifier_images.prepare(plan.images)]
+def maps_of(plan: EnergyViewPlan) -> list[tuple[PoolConfig, Map]]:
+    """The sets of all its stages, and the pools they ask for."""
+    return [
+        (plan.attacked.pool, energies.map_of(plan.attacked)),
+        (plan.detectors.pool, detectors.map_of(plan.detectors)),
+        *((plan.images.pool, one) for one in classifier_images.prepare(plan.images)),
+    ]
 
 
 def stages_of(plan: EnergyViewPlan) -> list[tuple[str, Callable[[], object]]]:

@@ -8,7 +8,7 @@ from advgen_ray.storage.filesystem import exists, join, read_bytes, write_atomic
 
 
 class StageClock:
-    """Announces each stage and adds up its seconds, over every life of a study that was killed and continued."""
+    """Announces each stage and adds up its seconds, over every life of a job that was killed and continued."""
 
     def __init__(self, output: str, num_stages: int) -> None:
         self.file, self.num_stages, self.started = join(output, "elapsed_seconds.json"), num_stages, 0

@@ -1,5 +1,6 @@
 """The whole study, stage after stage: classifiers, judge, score model, CE sets, energies, explorer, report."""
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -8,6 +9,7 @@ from advgen_ray.config import (
     CounterfactualsConfig,
     ExploreCounterfactualsConfig,
     NeighborhoodConfig,
+    PoolConfig,
     ReportConfig,
     StudyConfig,
     TrainBinaryConfig,
@@ -44,7 +46,8 @@ VARIANTS = ("gaussian", "boltzmann_hardtanh", "boltzmann_exact", "bounded")
 def run(config: StudyConfig) -> dict[str, Any]:
     """Every stage in turn under one tracked parent run; finished stages are reused, a killed one continues.
 
-    The result sets of many stages are made in two pools of actors; what is left to each is to record and show its own.
+    Stages that ask for the same pool of actors have their result sets made in one, twice: those that models make, then
+    those made of these. What is left to each stage is to record and show its own.
     Raises UserError, before any training, for what a later stage would refuse.
     """
     plan = StudyPlan(config)
@@ -58,8 +61,8 @@ def run(config: StudyConfig) -> dict[str, Any]:
         clock.run("trainings", plan.train)
         if plan.binary:
             one_vs_rest.together(plan.binary.detectors)  # which makes counterfactuals as the classifiers do
-        clock.run("what models make", lambda: run_maps("study", plan.made_by_models(), plan.main.pool))
-        clock.run("what is made of that", lambda: run_maps("study", plan.made_of_sets(), plan.main.pool))
+        clock.run("what models make", lambda: _make(plan.made_by_models()))
+        clock.run("what is made of that", lambda: _make(plan.made_of_sets()))
         clock.run("counterfactuals", lambda: counterfactuals.run_all(plan.counterfactuals))
         if plan.by_classifiers.chains:  # whose sources the stage before has made
             clock.run("chains", lambda: counterfactuals.run_all(plan.by_classifiers.chains))
@@ -160,20 +163,27 @@ class StudyPlan:
         for workers, group in groupby(zip([*configs, *of_detectors], tasks, strict=True), lambda pair: pair[0].workers):
             run_tracked([task for _, task in group], workers, _describe)
 
-    def made_by_models(self) -> list[Map]:
-        """The sets that trained models and images are enough for, those of long shards first."""
-        maps = [counterfactuals.map_of(one) for one in self.counterfactuals]
+    def made_by_models(self) -> list[tuple[PoolConfig, Map]]:
+        """The sets that trained models and images are enough for, and the pools they ask for."""
+        maps = [(self.main.pool, counterfactuals.map_of(one)) for one in self.counterfactuals]
         maps += energy_view.maps_of(self.view) if self.view else []
         return maps + (binary_view.maps_of(self.binary) if self.binary else [])
 
-    def made_of_sets(self) -> list[Map]:
+    def made_of_sets(self) -> list[tuple[PoolConfig, Map]]:
         """The sets that those are read for."""
-        return [*map(counterfactuals.map_of, self.by_classifiers.chains), energies.map_of(self.energies)]
+        maps = [(self.main.pool, counterfactuals.map_of(one)) for one in self.by_classifiers.chains]
+        return [*maps, (self.energies.pool, energies.map_of(self.energies))]
 
     @property
     def counterfactuals(self) -> list[CounterfactualsConfig]:
         """Every CE set of the study that is made of images, the main one first."""
         return [self.main, *self.variants, self.held_out, *self.by_classifiers.sets]
+
+
+def _make(maps: Sequence[tuple[PoolConfig, Map]]) -> None:
+    """All sets, those that ask for the same pool in one: a pool takes seconds to start."""
+    for pool in dict.fromkeys(pool for pool, _ in maps):
+        run_maps("study", [one for asked, one in maps if asked == pool], pool)
 
 
 def _describe(config: Config, record: Record) -> str:

@@ -85,7 +85,7 @@ def test_one_page_of_three_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for stage in (one_vs_rest_evaluation, synthesis, robustness_comparison):
         monkeypatch.setattr(stage, "run_maps", fill_maps)
     jobs = binary_view.run(plan)
-    assert all(one.result_set.finished() for one in binary_view.maps_of(plan)), "the sets that its jobs read"
+    assert all(one.result_set.finished() for _, one in binary_view.maps_of(plan)), "the sets that its jobs read"
     assert asked == [plan.detectors]
     assert json.loads((root / binary_view.SUMMARY).read_text()) == jobs
     html = (root / binary_view.PAGE).read_text()

@@ -3,7 +3,7 @@
 import pytest
 
 from advgen_ray import recipes
-from advgen_ray.config import StudyConfig, resolve
+from advgen_ray.config import PoolConfig, StudyConfig, resolve
 from advgen_ray.errors import UserError
 from advgen_ray.stages import study
 from advgen_ray.stages.stage_clock import StageClock
@@ -115,6 +115,14 @@ def test_the_explorer_lies_beside_the_report_and_each_links_to_the_other(plan: S
     assert (plan.explorer.report, plan.report.explorer) == ("report.html", "explorer.html")
     assert (plan.explorer.counterfactuals, plan.explorer.energies) == (plan.main.output, plan.energies.output)
     assert plan.report.judge.split("/")[-2] == plan.explorer.judge
+
+
+def test_sets_that_ask_for_the_same_pool_share_one(monkeypatch: pytest.MonkeyPatch):
+    made = []
+    monkeypatch.setattr(study, "run_maps", lambda name, maps, pool: made.append((pool.max_actors, maps)))
+    two, four = (PoolConfig(min_actors=1, max_actors=number) for number in (2, 4))
+    study._make([(two, "a"), (four, "b"), (PoolConfig(min_actors=1, max_actors=2), "c")])
+    assert made == [(2, ["a", "c"]), (4, ["b"])]
 
 
 def test_eps_must_rise_from_zero():

@@ -1,5 +1,6 @@
 """The promises of a result set: whole shards, one identity, damage named, the same bytes for the same rows."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,8 @@ def test_of_a_set_on_disk_no_more_than_the_next_shard_is_in_memory(
     tables = ResultSet.open(str(tmp_path)).tables(["item_id"])
     fetched.clear()  # the plan and the manifest
     for index, _ in enumerate(tables):
-        assert len(fetched) == min(index + 2, 3)
+        time.sleep(0.1)  # in which a thread would fetch more, if it were asked to
+        assert len(fetched) <= index + 2
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
