@@ -14,7 +14,7 @@ RESERVED = "in"  # what rows call the images in distribution
 
 
 class OODDetectorConfig(Config):
-    """A model and what of its outputs is the score: ``binary_logit`` of a binary model, the others of a classifier.
+    """A model and a detection score of its outputs: ``binary_logit`` of a binary model, the others of a classifier.
 
     ``mahalanobis`` is fitted to the training images' last hidden layer; the rest need no fit.
     """
@@ -23,7 +23,7 @@ class OODDetectorConfig(Config):
 
     name: str
     model: str
-    score: Literal["binary_logit", "max_logit", "msp", "energy", "mahalanobis"] = "energy"
+    detection_score: Literal["binary_logit", "max_logit", "msp", "energy", "mahalanobis"] = "energy"
 
 
 class OODSetConfig(Config):

@@ -51,38 +51,36 @@ def mahalanobis(outputs: Tensor) -> Tensor:
     return max_logit(outputs)
 
 
-SCORES: dict[str, DetectionScore] = {
-    score.__name__: score for score in (binary_logit, max_logit, msp, energy, mahalanobis)
-}
+SCORES: dict[str, DetectionScore] = {one.__name__: one for one in (binary_logit, max_logit, msp, energy, mahalanobis)}
 
 
-def evasion(score: DetectionScore) -> Objective:
+def evasion(detection_score: DetectionScore) -> Objective:
     """What an attack ascends that wants OOD images taken for data: minus the score."""
-    return lambda outputs: -score(outputs)
+    return lambda outputs: -detection_score(outputs)
 
 
 class WorstCase(NamedTuple):
     """Images at their most harmless ``[N, C, H, W]``, their scores ``[N]``, and where each came from."""
 
     x: Tensor
-    score: Tensor
+    detection_score: Tensor
     start: list[str]  # "clean", "image", or "noise-1", ...
 
 
-def detection_scores(model: nn.Module, x: Tensor, score: DetectionScore) -> Tensor:
+def detection_scores(model: nn.Module, x: Tensor, detection_score: DetectionScore) -> Tensor:
     """Scores ``[N]`` of images as they are, in evaluation mode, without a graph."""
     with eval_mode(model), torch.no_grad():
-        return score(forward(model, x))
+        return detection_score(forward(model, x))
 
 
 def worst_case(
     model: nn.Module,
     x: Tensor,
-    score: DetectionScore,
+    detection_score: DetectionScore,
     attack: Attack,
     start_noises: Sequence[StartNoise | None],
 ) -> WorstCase:
     """The lowest score of each image ``[N, C, H, W]``: as it is, and at the best iterate from every start."""
-    best = best_of_starts(model, x, attack, start_noises, evasion(score))
+    best = best_of_starts(model, x, attack, start_noises, evasion(detection_score))
     names = [CLEAN, *(FROM_IMAGE if noise is None else f"noise-{i}" for i, noise in enumerate(start_noises))]
     return WorstCase(best.x, -best.value, [names[number] for number in best.found_from.tolist()])

@@ -34,7 +34,7 @@ class OODDetector:
 
     name: str
     uri: str
-    score: str
+    detection_score: str
     digest: str
 
 
@@ -96,7 +96,8 @@ class OODRows:
         return pa.concat_tables([self._batch(detector, name, images.subset(slice(i, i + size))) for i in starts])
 
     def _batch(self, which: int, name: str, images: LabelledImages) -> pa.Table:
-        detector, model, score = self.detectors[which], self._model(which), SCORES[self.detectors[which].score]
+        detector, model = self.detectors[which], self._model(which)
+        score = SCORES[detector.detection_score]
         x, image_ids, size = images.tensor().to(self.device), images.item_ids(range(len(images))), len(images)
         clean = detection_scores(model, x, score)
         if name == RESERVED:
@@ -113,7 +114,7 @@ class OODRows:
             "image_set": [name] * size,
             "image_id": image_ids,
             "clean_score": clean.cpu().numpy(),
-            "worst_score": found.score.cpu().numpy(),
+            "worst_score": found.detection_score.cpu().numpy(),
             "worst_from": found.start,
             "x_worst": images_to_column(found.x.cpu().numpy()),
             "distance": self._distance(found.x, x).cpu().numpy(),
@@ -143,7 +144,7 @@ class OODRows:
             detector, data = self.detectors[which], self.config.data
             info = datasets.dataset_info(data.name, data.root)
             model = load_unchanged(detector.uri, detector.digest, self.device, info).model
-            if detector.score == "mahalanobis":
+            if detector.detection_score == "mahalanobis":
                 model = gaussian_classifier(model, self._training_batches(), info.num_classes)
             self.models[which] = model
         return self.models[which]

@@ -74,7 +74,7 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
     with Progress(name, num_shards, num_shards - len(missing), note, label) as progress:
         for which, one in enumerate(maps):
             if not left[which] and not finished[which]:
-                one.result_set.commit(progress.seconds)
+                one.result_set.commit(None)  # by a job that was killed before it could say how long they took
         if missing:
             if not came_to:
                 connect()

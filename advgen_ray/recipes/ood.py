@@ -140,4 +140,6 @@ def npz_ood_256() -> EvaluateOODConfig:
 
 
 def _named(detectors: dict[str, tuple[str, Any]]) -> tuple[OODDetectorConfig, ...]:
-    return tuple(OODDetectorConfig(name=name, model=uri, score=score) for name, (uri, score) in detectors.items())
+    return tuple(
+        OODDetectorConfig(name=name, model=uri, detection_score=which) for name, (uri, which) in detectors.items()
+    )

@@ -116,5 +116,5 @@ def _summary(config: CalibrateClassifierConfig, result_set: ResultSet, found: Ca
         "held_out_cross_entropy_after": round(calibration.held_out_loss[1], 6),
         "stopped_at_iteration": calibration.iteration,
         "iterations": calibration.num_iterations,
-        "seconds": result_set.manifest["seconds"],
+        "seconds": result_set.seconds,
     }

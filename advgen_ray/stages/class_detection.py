@@ -46,7 +46,7 @@ def run(config: EvaluateDetectionConfig) -> dict[str, Any]:
             "count": config.num_images,
             **{f"{method}_fpr_at_tpr_95": round(row["fpr_at_tpr_95"], 6) for method, row in worst.items()},
             "attacks": found.round(6).to_dict("records"),
-            "seconds": result_set.manifest["seconds"],
+            "seconds": result_set.seconds,
         }
         names = {"kd_bu": "KD+BU" if has_dropout(classifier.model) else "KD", "lid": "LID"}
         page = class_detection_page(found, curves(rows), names, config.model_dump(mode="json"), version("advgen_ray"))

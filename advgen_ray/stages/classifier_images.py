@@ -214,7 +214,7 @@ def _summary(
         "identities": {"generated": generated.identity, "gradients": gradients.identity},
         "generated": [_plain(row) for row in results.generated_table.to_dict("records")],
         "gradients": [_plain(row) for row in results.gradient_table.to_dict("records")],
-        "seconds": round(generated.manifest["seconds"] + gradients.manifest["seconds"], 3),
+        "seconds": round(generated.seconds + gradients.seconds, 3),
     }
 
 

@@ -169,7 +169,7 @@ def _summary(result_set: ResultSet) -> dict[str, Any]:
         "mean_l2_different_class": _mean(l2[0], count[0]),
         "mean_l2_same_class": _mean(l2[1], count[1]),
         "mean_l0": _mean(l0.sum(), count.sum()),
-        "seconds": result_set.manifest["seconds"],
+        "seconds": result_set.seconds,
     }
 
 

@@ -147,7 +147,7 @@ def _summary(config: CompareDetectorsConfig, result_set: ResultSet, results: Det
             for _, row in results.everything.table.iterrows()
         ],
         "warnings": list(results.warnings),
-        "seconds": result_set.manifest["seconds"],
+        "seconds": result_set.seconds,
     }
 
 

@@ -59,4 +59,4 @@ def _timed(part: GenerateConfig, evaluations: int) -> TimedSet:
     rows = result_set.read(list(COUNTERFACTUAL_COLUMNS)).to_pandas()
     sampler = part.sampler
     label = f"{sampler.kind.replace('_', ' ')}, {evaluations} evaluations"
-    return TimedSet(label, rows, evaluations, float(result_set.manifest["seconds"]))
+    return TimedSet(label, rows, evaluations, result_set.seconds)

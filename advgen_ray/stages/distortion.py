@@ -99,7 +99,7 @@ def _summary(
             {str(key): _rounded(value) if isinstance(value, float) else value for key, value in row.items()}
             for row in found.to_dict("records")
         ],
-        "seconds": result_set.manifest["seconds"],
+        "seconds": result_set.seconds,
     }
 
 

@@ -123,7 +123,7 @@ def _summary(result_set: ResultSet) -> dict[str, Any]:
             }
             for (classifier, view, attack, attack_eps, image_set), group in by_group
         ],
-        "seconds": result_set.manifest["seconds"],
+        "seconds": result_set.seconds,
     }
 
 

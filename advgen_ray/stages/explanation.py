@@ -49,7 +49,7 @@ def run(config: ExplainPredictionsConfig) -> dict[str, Any]:
             "identity": result_set.identity,
             "largest_missed_share": round(largest, 6),
             "masks": rows,
-            "seconds": result_set.manifest["seconds"],
+            "seconds": result_set.seconds,
         }
         page = explanation_page(results, config.model_dump(mode="json"), version("advgen_ray"))
         publish(config.output, summary, page, tracked)

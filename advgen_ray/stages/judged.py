@@ -28,10 +28,9 @@ def measured(config: CounterfactualsConfig, judge: Judge) -> dict[str, float]:
     device, result_set = own_device(), ResultSet.open(config.output)
     info = dataset_info(config.data.name, config.data.root)
     model = load_unchanged(judge.uri, judge.digest, device, info).model
-    manifest = result_set.manifest
     return {
         **measures(judged_rows(result_set, model, config.images_at_once, device)),
-        SECONDS: manifest["seconds"] / manifest["num_rows"],
+        SECONDS: result_set.seconds / result_set.manifest["num_rows"],
         **({"network_evaluations": evaluations_of(config, VPSDE())} if isinstance(config, GenerateConfig) else {}),
     }
 

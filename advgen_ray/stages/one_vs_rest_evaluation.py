@@ -114,5 +114,5 @@ def _summary(config: EvaluateOneVsRestConfig, result_set: ResultSet, table: pd.D
         "lowest_auc_worst": round(float(table["auc_worst"].min()), 6),
         "lowest_auc_last": round(float(table["auc_last"].min()), 6),
         "detectors": [{str(name): value for name, value in row.items()} for row in rounded],
-        "seconds": result_set.manifest["seconds"],
+        "seconds": result_set.seconds,
     }

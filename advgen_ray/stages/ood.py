@@ -108,7 +108,7 @@ def prepare(config: EvaluateOODConfig) -> Prepared:
 
 
 def _fitted(config: EvaluateOODConfig) -> bool:
-    return any(one.score == "mahalanobis" for one in config.detectors)
+    return any(one.detection_score == "mahalanobis" for one in config.detectors)
 
 
 def _fetch(data: DataConfig, split: Split) -> LabelledImages:
@@ -153,5 +153,5 @@ def _summary(config: EvaluateOODConfig, results: OODResults, result_set: ResultS
             }
             for row in rows
         ],
-        "seconds": result_set.manifest["seconds"],
+        "seconds": result_set.seconds,
     }

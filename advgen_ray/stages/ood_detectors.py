@@ -28,14 +28,14 @@ class Checked:
 
 def check_detector(one: OODDetectorConfig, config: EvaluateOODConfig) -> Checked:
     """Load and look; raises UserError for a model that is missing, of other images, or without the score."""
-    loaded = _binary(one, config) if one.score == "binary_logit" else load_classifier(one.model, config.data)
-    if one.score == "mahalanobis":
+    loaded = _binary(one, config) if one.detection_score == "binary_logit" else load_classifier(one.model, config.data)
+    if one.detection_score == "mahalanobis":
         image_shape = dataset_info(config.data.name, config.data.root).image_shape
-        what, cure = f"detectors: {one.name!r}: {one.model}", "take score energy, max_logit or msp"
+        what, cure = f"detectors: {one.name!r}: {one.model}", "take detection_score energy, max_logit or msp"
         check_last_hidden(loaded.model, image_shape, what, cure)
     sources = _sources(loaded.card.get("training") or {})
     seen = [item.name for item in config.sets if any(_same(item.source, source) for source in sources)]
-    return Checked(OODDetector(one.name, one.model, one.score, loaded.digest), frozenset(seen))
+    return Checked(OODDetector(one.name, one.model, one.detection_score, loaded.digest), frozenset(seen))
 
 
 def _binary(one: OODDetectorConfig, config: EvaluateOODConfig) -> LoadedModel:

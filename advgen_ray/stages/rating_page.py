@@ -6,7 +6,7 @@ from typing import Any
 from advgen_ray.analysis.rating_plan import CATCH
 from advgen_ray.config import MakeRatingPageConfig
 from advgen_ray.report.rating_page import RatedPair, rating_page
-from advgen_ray.stages.outcome import tracked_job
+from advgen_ray.stages.outcome import publish, tracked_job
 from advgen_ray.stages.rating_plan import RatingPlan, pair_images, plan_of
 from advgen_ray.storage.descriptions import read_description, refuse_another, write_description
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, write_atomic
@@ -30,6 +30,7 @@ def run(config: MakeRatingPageConfig) -> dict[str, Any]:
         write_atomic(join(config.output, CONFIG), config.model_dump_json(indent=1).encode())
         write_atomic(join(config.output, PAGE), html.encode())
         summary = _summary(config, plan)
+        publish(config.output, summary, tracked=tracked)
         tracked.log_metrics(summary)
     return summary
 

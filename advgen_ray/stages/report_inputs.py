@@ -182,6 +182,6 @@ def _set_record(stage: str, result_set: ResultSet) -> RunRecord:
         config=manifest["config"],
         config_digest=str(result_set.shard(0, ["config_digest"])["config_digest"][0].as_py()),
         digest=result_set.identity,
-        seconds=float(manifest["seconds"]),
+        seconds=result_set.seconds,
         versions=manifest["versions"],
     )

@@ -51,7 +51,7 @@ def run(config: RestoreImagesConfig) -> dict[str, Any]:
             "identity": result_set.identity,
             **{name: round(value, 6) for name, value in gains.items()},
             "chosen": [_rounded(one) for one in chosen],
-            "seconds": result_set.manifest["seconds"],
+            "seconds": result_set.seconds,
         }
         results = _results(config, result_set, rows, chosen)
         page = restoration_page(results, config.model_dump(mode="json"), version("advgen_ray"))

@@ -110,7 +110,7 @@ def _summary(
             {**row, "accuracy_after": round(row["accuracy_after"], 6)} for row in result.attacks.to_dict("records")
         ],
         "warnings": doubts,
-        "seconds": result_set.manifest["seconds"],
+        "seconds": result_set.seconds,
     }
 
 

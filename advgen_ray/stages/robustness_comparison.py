@@ -118,7 +118,7 @@ def _summary(
         "accuracies": _told(compared.accuracies),
         "differences": _told(compared.differences),
         "warnings": doubts,
-        "seconds": round(sum(made.manifest["seconds"] for made in sets), 3),
+        "seconds": round(sum(made.seconds for made in sets), 3),
     }
 
 

@@ -166,7 +166,7 @@ def _summary(config: SynthesizeConfig, sets: SynthesisSets, results: SynthesisRe
         },  # of the samples that the page shows
         "real_least_l2_to_training": round(float(results.real_distances.min()), 6),
         "identities": {f"{name}, {ascent.label}": one.identity for (name, ascent), one in sets.samples.items()},
-        "seconds": round(sum(one.manifest["seconds"] for one in sets.every()), 3),
+        "seconds": round(sum(one.seconds for one in sets.every()), 3),
     }
 
 

@@ -51,7 +51,7 @@ def results_of(config: SynthesizeConfig, sets: SynthesisSets) -> SynthesisResult
             ascent=ascent.label,
             rows=one.read(NUMBERS).to_pandas(),
             read=_read_images(one.read(READ)),
-            seconds=one.manifest["seconds"],
+            seconds=one.seconds,
         )
         for (name, ascent), one in sets.samples.items()
     ]

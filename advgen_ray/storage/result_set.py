@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -127,6 +128,12 @@ class ResultSet:
         """What a finished set says of itself: num_rows, shards with digests, inputs, versions, seconds."""
         return read_description(join(self.uri, MANIFEST))
 
+    @property
+    def seconds(self) -> float:
+        """How long a finished set took to make; nan where all of it was there before the job that finished it."""
+        told = self.manifest["seconds"]
+        return math.nan if told is None else float(told)
+
     def shard_uri(self, index: int) -> str:
         """Where a shard lies."""
         return join(self.uri, SHARDS, shard_name(index))
@@ -162,8 +169,8 @@ class ResultSet:
         write_atomic(join(where, str(number)), b"")
         return number
 
-    def commit(self, seconds: float) -> dict[str, Any]:
-        """Check every shard and write the manifest, which makes the set finished; returns the manifest."""
+    def commit(self, seconds: float | None) -> dict[str, Any]:
+        """Check every shard and write the manifest, which makes the set finished; None: nobody knows the seconds."""
         shards = []
         for index, data in enumerate(self._fetched(self.num_shards)):
             num_rows = decode(data, self._header(), self.shard_uri(index), ["item_id"]).num_rows
@@ -174,7 +181,7 @@ class ResultSet:
             "num_rows": sum(int(shard["num_rows"]) for shard in shards),
             "shards": shards,
             "versions": installed_versions(),
-            "seconds": round(seconds, 3),
+            "seconds": None if seconds is None else round(seconds, 3),
         }
         write_description(join(self.uri, MANIFEST), manifest)
         for name in (ATTEMPTS, FAILURES):

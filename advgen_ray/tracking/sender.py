@@ -76,7 +76,7 @@ class Sender:
         if entry["parent"]:
             tags["mlflow.parentRunId"] = self.ids[entry["parent"]]
         tags["run_key"] = entry["run"]
-        former = self._unfinished(entry["name"], tags)
+        former = self._unfinished(entry["name"], tags) or self._sent_before(entry)
         if not former and entry.get("unless_finished") and self._same_work(entry["name"], tags, "= 'FINISHED'"):
             return  # and what comes of this run is not sent
         if former:
@@ -99,6 +99,13 @@ class Sender:
         parent = tags.get("mlflow.parentRunId")
         found = self._same_work(name, tags, "!= 'FINISHED'")
         return next((run for run in found if run.data.tags.get("mlflow.parentRunId") == parent), None)
+
+    def _sent_before(self, entry: Entry) -> Any:
+        """The run of an entry that waited on disk, where who sent it was killed before it could say so there."""
+        if "provenance" not in entry:
+            return None
+        query = f"tags.run_key = {quoted(entry['run'])}"
+        return next(iter(self.client.search_runs([self.experiment_id], query, max_results=1)), None)
 
     def _same_work(self, name: str, tags: dict[str, str], status: str) -> Any:
         """The latest runs that computed the same into the same output."""

@@ -59,7 +59,7 @@ def test_the_worst_case_reaches_the_ball_and_never_scores_above_the_clean_image(
     x = torch.full((3, 1, 2, 2), 0.5)
     found = worst_case(_Reaches(), x, binary_logit, lambda start: APGD(L2(0.4), 20, start), [None])
     # The sum rises by eps times the root of the number of pixels.
-    torch.testing.assert_close(found.score, torch.full((3,), -(2.0 + 0.4 * 2)), atol=1e-4, rtol=0)
+    torch.testing.assert_close(found.detection_score, torch.full((3,), -(2.0 + 0.4 * 2)), atol=1e-4, rtol=0)
     assert found.start == ["image"] * 3
     flat = worst_case(
         nn.Flatten(), torch.zeros(2, 1, 1, 1), binary_logit, lambda start: APGD(L2(0.0), 2, start), [None]
@@ -77,7 +77,7 @@ def test_the_worst_case_is_taken_image_by_image_over_all_starts() -> None:
 
     starts: Any = [None, "noise"]
     found = worst_case(_Reaches(), x, binary_logit, attack, starts)
-    torch.testing.assert_close(found.score, torch.tensor([-0.7, -0.8]))
+    torch.testing.assert_close(found.detection_score, torch.tensor([-0.7, -0.8]))
     torch.testing.assert_close(found.x.flatten(), torch.tensor([0.7, 0.8]))
     assert found.start == ["image", "noise-1"]
     assert worst_case(_Reaches(), x, binary_logit, attack, starts[1:]).start == ["clean", "noise-0"]
@@ -89,4 +89,4 @@ def test_an_image_has_the_same_worst_case_alone_and_in_a_batch() -> None:
     x = torch.rand(8, 1, 4, 4)
     together = worst_case(model, x, energy, lambda start: APGD(L2(0.5), 15, start), [None])
     alone = worst_case(model, x[3:4], energy, lambda start: APGD(L2(0.5), 15, start), [None])
-    torch.testing.assert_close(together.score[3:4], alone.score, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(together.detection_score[3:4], alone.detection_score, atol=1e-4, rtol=1e-4)

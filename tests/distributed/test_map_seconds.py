@@ -1,5 +1,7 @@
 """What a set takes: as many seconds as its actors say, whatever else its pool makes at the same time."""
 
+import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,8 +55,18 @@ def test_a_set_made_in_this_process_says_what_its_shards_took(tmp_path: Path, mo
     slow.write_shard(0, _rows(0))
     with mapped_here(lambda _: None):
         run_maps("count", [Map(quick, load(0.5)), Map(slow, load(8.0))], PoolConfig())
-    assert ResultSet.open(quick.uri).manifest["seconds"] == 2.0
-    assert ResultSet.open(slow.uri).manifest["seconds"] == 32.0, "a quarter of it was there"
+    assert ResultSet.open(quick.uri).seconds == 2.0
+    assert ResultSet.open(slow.uri).seconds == 32.0, "a quarter of it was there"
+
+
+def test_of_a_set_that_lacks_only_its_manifest_nobody_knows_how_long_it_took(tmp_path: Path) -> None:
+    whole = _set(tmp_path)
+    for index in range(whole.num_shards):
+        whole.write_shard(index, _rows(index))  # and the job was killed before it could commit them
+    run_maps("count", [Map(whole, lambda _: _rows)], PoolConfig())
+    assert whole.finished()
+    assert math.isnan(whole.seconds)
+    assert json.loads(Path(whole.uri, "manifest.json").read_text())["seconds"] is None
 
 
 def test_an_actor_keeps_the_models_of_the_map_at_hand(tmp_path: Path) -> None:

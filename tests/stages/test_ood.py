@@ -62,8 +62,8 @@ def _config(models: Path, output: Path, **changes: Any) -> EvaluateOODConfig:
     names = ("energy", "mahalanobis", "msp")
     values: dict[str, Any] = {
         "detectors": (
-            OODDetectorConfig(name="binary", model=str(models / "binary"), score="binary_logit"),
-            *(OODDetectorConfig(name=name, model=str(models / "classifier"), score=name) for name in names),  # type: ignore[arg-type]
+            OODDetectorConfig(name="binary", model=str(models / "binary"), detection_score="binary_logit"),
+            *(OODDetectorConfig(name=name, model=str(models / "classifier"), detection_score=name) for name in names),  # type: ignore[arg-type]
         ),
         "sets": SETS,
         "attack": OODAttackConfig(eps=0.8, num_steps=8, num_restarts=2),
@@ -178,11 +178,15 @@ def test_a_missing_set_is_an_error_or_on_the_page(models: Path, tmp_path: Path) 
         ("classifier", "binary_logit", "is no binary model"),
         ("binary", "energy", "give a model of this data set"),
         ("nothing", "energy", "no model there"),
-        ("one_vs_rest", "mahalanobis", "detectors: 'one': .*one_vs_rest: the last linear layer gives .*; take score"),
+        (
+            "one_vs_rest",
+            "mahalanobis",
+            "detectors: 'one': .*one_vs_rest: the last linear layer gives .*; take detection_score",
+        ),
     ],
 )
 def test_a_score_that_a_model_lacks_is_named(models: Path, tmp_path: Path, model: str, score: Any, words: str) -> None:
-    detector = OODDetectorConfig(name="one", model=str(models / model), score=score)
+    detector = OODDetectorConfig(name="one", model=str(models / model), detection_score=score)
     with pytest.raises(UserError, match=words):
         prepare(_config(models, tmp_path, detectors=(detector,)))
 

@@ -86,7 +86,12 @@ def test_the_job_writes_the_page_and_what_its_answers_need(sets: list[ResultSet]
     summary = rating_page.run(config)
     assert (summary["trials"], summary["repeats"], summary["clean_images"]) == (29, 4, 5)
     assert (summary["pairs_per_class"], summary["pairs_per_set"]) == ("2 to 2", {"classifier": 10, "diffusion": 10})
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "page.json", "rate.html"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "config.json",
+        "page.json",
+        "rate.html",
+        "summary.json",
+    ]
     html = (tmp_path / "out" / "rate.html").read_text()
     assert html == rating_page.page_of(plan_of(config))
     with pytest.raises(UserError, match="seed is 0 there, 1 here"):

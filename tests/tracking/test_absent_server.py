@@ -1,5 +1,6 @@
 """A tracking server that is away costs neither work nor record: what it missed is sent when it is back."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,11 +73,17 @@ def test_a_server_that_is_away_to_the_end_gets_everything_from_the_next_job(
     assert "the next job that records there sends them" in lines[1]
     assert len(list((workplace / "runs/unsent").glob("*.json"))) == 1
 
+    waiting = workplace / "runs/unsent"
+    shutil.copytree(waiting, workplace / "copy")
     server.start()
     with tracked_run("next", {"seed": 9}):
         pass
+    assert list(waiting.iterdir()) == []
+    shutil.copytree(workplace / "copy", waiting, dirs_exist_ok=True)  # as if that job had been killed before its end
+    with tracked_run("next again", {"seed": 10}):
+        pass
     runs = _stored(server, workplace.name)
-    assert runs.keys() == {"outer", "inner", "next"}
+    assert runs.keys() == {"outer", "inner", "next", "next again"}
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     assert runs["inner"].data.tags["mlflow.parentRunId"] == runs["outer"].info.run_id
     assert runs["inner"].data.params == {"seed": "8"}
