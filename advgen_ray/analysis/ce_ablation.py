@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from advgen_ray.analysis.clustered import clustered_share
+from advgen_ray.analysis.estimate import standard_error
 from advgen_ray.analysis.pareto import on_front
 
 DISTANCES = ("l2", "l1", "linf", "l0")
@@ -49,7 +49,7 @@ def measures(rows: pd.DataFrame) -> dict[str, float]:
         of_source = values.groupby(different["source_id"]).mean()
         found |= {
             f"{name}_mean": float(values.mean()),
-            f"{name}_se": float(of_source.std() / np.sqrt(len(of_source))) if len(of_source) else math.nan,
+            f"{name}_se": standard_error(of_source),
             **{f"{name}_{at}": float(values.quantile(q)) for at, q in (("q25", 0.25), ("median", 0.5), ("q75", 0.75))},
         }
     return found

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from advgen_ray.analysis.clustered import Share, clustered_share
+from advgen_ray.analysis.estimate import mean_interval
 from advgen_ray.analysis.inputs import CounterfactualSet, eps_of, rows_of
-from advgen_ray.analysis.means import mean_interval
 from advgen_ray.analysis.proportion import Proportion, proportion
 
 

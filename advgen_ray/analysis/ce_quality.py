@@ -7,6 +7,7 @@ import pandas as pd
 
 from advgen_ray.analysis.ce_accuracy import judged
 from advgen_ray.analysis.clustered import Share, clustered_share
+from advgen_ray.analysis.estimate import standard_error
 from advgen_ray.analysis.inputs import CounterfactualSet
 from advgen_ray.analysis.proportion import Proportion, proportion
 
@@ -49,13 +50,14 @@ def quality_table(
     """One row a set: distances of its different-class CEs, and the accuracy of two standard models on them.
 
     Columns: name, label, count (different-class CEs), num_sources, mean_l2, median_l2, mean_l0 (share of elements
-    changed by more than 0.02), mean_l2_same_class; validity, validity_low, validity_high under the judge, and
-    standard_accuracy, standard_low, standard_high under the study's own standard classifier (nan where the energies do
-    not hold the set).
+    changed by more than 0.02), mean_l2_error and mean_l0_error (standard errors over sources), mean_l2_same_class;
+    validity, validity_low, validity_high under the judge, and standard_accuracy, standard_low, standard_high under the
+    study's own standard classifier (nan where the energies do not hold the set).
     """
     rows = []
     for one in sets:
         different = one.rows[one.different_class]
+        of_source = different.groupby("source_id")
         under_judge, under_standard = (_accuracy(energies, who, one) for who in (judge, standard))
         rows.append(
             {
@@ -66,6 +68,7 @@ def quality_table(
                 "mean_l2": float(different["l2"].mean()),
                 "median_l2": float(different["l2"].median()),
                 "mean_l0": float(different["l0"].mean()),
+                **{f"mean_{key}_error": standard_error(of_source[key].mean()) for key in ("l2", "l0")},
                 "mean_l2_same_class": float(one.rows.loc[~one.different_class, "l2"].mean()),
                 "validity": under_judge.value,
                 "validity_low": under_judge.interval[0],

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from advgen_ray.analysis.estimate import Estimate, mean_interval
 from advgen_ray.analysis.inputs import CounterfactualSet
-from advgen_ray.analysis.means import Mean, mean_interval
 
 OF_DATA = "of data"
 
@@ -53,7 +53,7 @@ def _image_means(one: CounterfactualSet) -> pd.Series:
     return different.groupby(different["source_id"].str.split("/").str[0])["l2"].mean().astype(float)
 
 
-def _ratio(means: pd.Series, base: pd.Series) -> Mean:
+def _ratio(means: pd.Series, base: pd.Series) -> Estimate:
     """``means.mean() / base.mean()``, linear in both to first order for its interval; both are of the same images."""
     ratio = means.mean() / base.mean()
     return mean_interval(ratio * (1 + means.reindex(base.index) / means.mean() - base / base.mean()))

@@ -1,10 +1,9 @@
 """Catalogue B10 and B6 (S001 A.7, S003 figure 4): images that classifiers find likely, and their input gradients."""
 
-import math
-
 import numpy as np
 import pandas as pd
 
+from advgen_ray.analysis.estimate import standard_error
 from advgen_ray.analysis.proportion import Proportion, proportion
 
 
@@ -54,7 +53,6 @@ def gradient_table(rows: pd.DataFrame) -> pd.DataFrame:
         }
         for key in ("alignment", "sparsity"):
             values = images[key].to_numpy(float)
-            error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-            row |= {key: float(values.mean()), f"{key}_error": float(error)}
+            row |= {key: float(values.mean()), f"{key}_error": standard_error(values)}
         table.append(row)
     return pd.DataFrame(table)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
+from advgen_ray.analysis.estimate import Estimate
 from advgen_ray.analysis.proportion import wilson
 
 
@@ -19,6 +20,11 @@ class Share:
     high: float
     count: int
     num_clusters: int
+
+    @property
+    def estimate(self) -> Estimate:
+        """Without its counts."""
+        return Estimate(self.value, self.low, self.high)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -67,11 +73,3 @@ def _effective_size(value: float, count: int, residuals: np.ndarray) -> float:
     effective = count * independent / between if between > 0 else float(count)
     points = stdtrit(count - 1, 0.975) / stdtrit(num_clusters - 1, 0.975)
     return min(float(count), effective * float(points) ** 2)
-
-
-def difference(one: Share, other: Share) -> tuple[float, float, float]:
-    """``one`` minus ``other`` and its 95% interval (Newcombe 1998, method 10), as if the two were independent."""
-    value = one.value - other.value
-    below = math.hypot(one.value - one.low, other.high - other.value)
-    above = math.hypot(one.high - one.value, other.value - other.low)
-    return value, value - below, value + above

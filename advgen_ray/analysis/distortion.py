@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from advgen_ray.analysis.estimate import standard_error
+
 DISSERTATION = "penalized_last"
 SEARCHES = {
     DISSERTATION: "penalized, last iterates",
@@ -38,9 +40,9 @@ def distances(rows: pd.DataFrame) -> dict[tuple[str, str], pd.Series]:
 def table(rows: pd.DataFrame, diagonal: float) -> pd.DataFrame:
     """A row for each method and search: how many were found to pass, and how far they had to go.
 
-    Columns: method, search, count, found (share; the false positive rate on these images), mean (over those found),
-    lower_quartile, median, upper_quartile (over all; not finite where too few were found), mean_bound (over all, those
-    not found at ``diagonal``, beyond which there is no image).
+    Columns: method, search, count, found (share; the false positive rate on these images), mean (over those found) with
+    mean_error, its standard error, lower_quartile, median, upper_quartile (over all; not finite where too few were
+    found), mean_bound (over all, those not found at ``diagonal``, beyond which there is no image).
     """
     found: list[dict[str, Any]] = []
     for (method, search), values in distances(rows).items():
@@ -52,6 +54,7 @@ def table(rows: pd.DataFrame, diagonal: float) -> pd.DataFrame:
                 "count": len(values),
                 "found": len(finite) / len(values),
                 "mean": float(finite.mean()) if len(finite) else float("nan"),
+                "mean_error": standard_error(finite),
                 **{name: _quantile(values, share) for name, share in QUANTILES.items()},
                 "mean_bound": float(values.replace(np.inf, diagonal).mean()),
             }

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from advgen_ray.analysis.means import mean_interval
+from advgen_ray.analysis.estimate import mean_interval
 
 
 def explanation_table(rows: pd.DataFrame) -> pd.DataFrame:

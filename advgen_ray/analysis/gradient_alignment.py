@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from advgen_ray.analysis.ce_proximity import correlation, r_squared, slope
+from advgen_ray.analysis.estimate import standard_error
 from advgen_ray.analysis.proportion import Z_95
 
 MEASURES = ("alignment", "class_alignment")
@@ -43,7 +44,7 @@ def alignment_table(points: pd.DataFrame) -> pd.DataFrame:
             r, (low, high) = correlation_interval(distance, values)
             row |= {
                 measure: float(values.mean()),
-                f"{measure}_error": float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan,
+                f"{measure}_error": standard_error(values),
                 f"{measure}_slope": slope(distance, values),
                 f"{measure}_r2": r_squared(distance, values),
                 f"{measure}_correlation": r,

@@ -5,11 +5,11 @@ AUROC one half. Where a metric is also read with the other class as the positive
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from advgen_ray.analysis.estimate import Estimate
 from advgen_ray.analysis.proportion import wilson
 
 Array = NDArray[np.float64]
@@ -25,15 +25,6 @@ METRICS = {
     "fpr95": "FPR95, positive OOD: images in distribution flagged where 95% of the OOD images are",
     "fpr95_in": "FPR95, positive in distribution: OOD images that pass where 95% in distribution do",
 }
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its 95% interval over images."""
-
-    value: float
-    low: float
-    high: float
 
 
 def ood_metrics(in_scores: ArrayLike, out_scores: ArrayLike) -> dict[str, float]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from advgen_ray.analysis.means import mean_interval
+from advgen_ray.analysis.estimate import mean_interval
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from advgen_ray.analysis.estimate import Estimate
 from advgen_ray.analysis.proportion import proportion
 
 
-def paired_difference(one: ArrayLike, other: ArrayLike) -> tuple[float, float, float]:
+def paired_difference(one: ArrayLike, other: ArrayLike) -> Estimate:
     """Share of ``one`` minus share of ``other`` and its 95% interval, both truth values ``[N]`` of the same samples.
 
     Newcombe (1998b), method 10: the Wilson intervals of both shares, added in squares with their correlation, which is
@@ -23,7 +24,7 @@ def paired_difference(one: ArrayLike, other: ArrayLike) -> tuple[float, float, f
     (p_low, p_high), (q_low, q_high) = share.interval, share_other.interval
     phi = _correlation(first, second)
     below, above = _added(p - p_low, q_high - q, phi), _added(p_high - p, q - q_low, phi)
-    return p - q, p - q - below, p - q + above
+    return Estimate(p - q, p - q - below, p - q + above)
 
 
 def _added(one: float, other: float, phi: float) -> float:

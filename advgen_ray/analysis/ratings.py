@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from advgen_ray.analysis.clustered import Share, clustered_share, difference
+from advgen_ray.analysis.clustered import Share, clustered_share
+from advgen_ray.analysis.estimate import less
 from advgen_ray.analysis.rater_reliability import reliability
 from advgen_ray.analysis.rating_plan import CATCH, COUNTERFACTUAL
 
@@ -108,8 +109,8 @@ def set_differences(judgements: pd.DataFrame) -> pd.DataFrame:
         row = {"one": one, "other": other}
         for name, hit in hits.items():
             places = (judgements["set"] == one, judgements["set"] == other)
-            shares = (clustered_share(hit[here], judgements.loc[here, "source_id"]) for here in places)
-            row |= dict(zip((name, f"{name}_low", f"{name}_high"), difference(*shares), strict=True))
+            shares = (clustered_share(hit[here], judgements.loc[here, "source_id"]).estimate for here in places)
+            row |= dict(zip((name, f"{name}_low", f"{name}_high"), less(*shares), strict=True))
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from advgen_ray.analysis.means import Mean, mean_interval
+from advgen_ray.analysis.estimate import Estimate, mean_interval
 
 DEGRADED = "degraded"
 MEASURES = ("ssim", "psnr")
@@ -20,8 +20,8 @@ class AtBest:
     measure: str
     strength: float
     has_dial: bool
-    mean: Mean
-    gain: Mean
+    mean: Estimate
+    gain: Estimate
     count: int
 
     def plain(self) -> dict[str, str | float | int | bool]:

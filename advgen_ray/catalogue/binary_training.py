@@ -3,6 +3,7 @@
 from functools import partial
 from statistics import mean
 
+from advgen_ray.analysis.estimate import alone
 from advgen_ray.analysis.published import S004_DENOISING, S004_INPAINTING
 from advgen_ray.analysis.published_synthesis import S004
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work, first
@@ -28,7 +29,7 @@ def _plane(found: Summaries) -> Reading:
     diverse, concentrated = (first(cases, problem="maximin", p0=p0) for p0 in ("diverse", "concentrated"))
     half = 0.05 - abs(diverse["mean_on_data"] - 0.5)
     as_told = diverse["num_spurious"] == 0 and concentrated["num_spurious"] > 0
-    return Reading(figures, half if as_told else -1.0)
+    return Reading(figures, alone(half if as_told else -1.0))
 
 
 def _stable(found: Summaries) -> Reading:
@@ -39,7 +40,7 @@ def _stable(found: Summaries) -> Reading:
         for what, key in (("data", "data_probability"), ("samples of p0", "out_probability"))
     ]
     apart = [one["data_probability"] - one["out_probability"] if not one["ended"] else 0.0 for one in (ours, theirs)]
-    return Reading(figures, apart[0] - apart[1])
+    return Reading(figures, alone(apart[0] - apart[1]))
 
 
 def sample_quality(found: Summaries, table: str) -> Reading:
@@ -55,7 +56,7 @@ def sample_quality(found: Summaries, table: str) -> Reading:
     (_, detectors), *others = best.items()
     figures = [Figure(name, value) for name, value in best.items()]
     figures += [Figure(f"FID, {one.what}, {one.ascent}", None, one.fid) for one in S004["cifar10"] if table in one.what]
-    return Reading(figures, min(value for _, value in others) - detectors)
+    return Reading(figures, alone(min(value for _, value in others) - detectors))
 
 
 def _restoration(found: Summaries) -> Reading:
@@ -69,13 +70,13 @@ def _restoration(found: Summaries) -> Reading:
             (S004_INPAINTING, "occluded", "recovered"),
         )
     ]
-    return Reading(figures, gains["SSIM"])
+    return Reading(figures, alone(gains["SSIM"]))
 
 
 def _neighbors(found: Summaries) -> Reading:
     nearest, real = found["synthesis"]["least_l2_to_training"], found["synthesis"]["real_least_l2_to_training"]
     figures = [Figure(f"{name}, L2 to the nearest training image", value) for name, value in nearest.items()]
-    return Reading([*figures, Figure("test images", real)], min(nearest.values()) / real - 0.5)
+    return Reading([*figures, Figure("test images", real)], alone(min(nearest.values()) / real - 0.5))
 
 
 ROWS: tuple[Row, ...] = (

@@ -1,7 +1,9 @@
 """Section C: counterfactual examples by diffusion (S000), and what is open in them (S002)."""
 
+from advgen_ray.analysis.estimate import alone, exact, less, times
 from advgen_ray.analysis.published import DISTANCE_ACCURACY, R2
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work, first
+from advgen_ray.catalogue.margins import least, mean_told, share, told
 from advgen_ray.catalogue.works import CIFAR10_STUDY, STUDY
 
 YEATS = "Yeats et al. 2024 (S000)"
@@ -11,7 +13,7 @@ SMALL, PAPER = {"study": STUDY}, {"study": CIFAR10_STUDY}
 def _score_model(found: Summaries) -> Reading:
     ces = found["study"]["counterfactuals"]
     figures = [Figure("CEs of another class that a judge takes for it", ces["validity_different_class"])]
-    return Reading(figures, ces["validity_low"] - 0.5)
+    return Reading(figures, less(told(ces, "validity_different_class", ends="validity_"), exact(0.5)))
 
 
 def _guidance(found: Summaries) -> Reading:
@@ -20,7 +22,7 @@ def _guidance(found: Summaries) -> Reading:
         Figure("validity, with each step of w", effect["validity"]["mean"]),
         Figure("mean L2, with each step of w", effect["l2_mean"]["mean"]),
     ]
-    return Reading(figures, min(effect["validity"]["low"], effect["l2_mean"]["low"]))
+    return Reading(figures, alone(min(effect["validity"]["low"], effect["l2_mean"]["low"])))
 
 
 def _whole_set(found: Summaries) -> Reading:
@@ -34,7 +36,7 @@ def _whole_set(found: Summaries) -> Reading:
         Figure("L2 to a class that the source is not of", ces["mean_l2_different_class"]),
         Figure("L2 to its own class", ces["mean_l2_same_class"]),
     ]
-    return Reading(figures, 0.5 - abs(ces["count"] - 2 * asked))
+    return Reading(figures, exact(0.5 - abs(ces["count"] - 2 * asked)))
 
 
 def _by_classifier(found: Summaries) -> Reading:
@@ -51,7 +53,8 @@ def _by_classifier(found: Summaries) -> Reading:
             ("distance of judge's logits to real images", realism[variant["name"]]["frechet_of_judge_logits"]),
         )
     ]
-    return Reading(figures, min(variant["mean_l2"] for variant in softmax) - ours["mean_l2"])
+    nearest = least(mean_told(one, "mean_l2", one["num_sources"]) for one in softmax)
+    return Reading(figures, less(nearest, mean_told(ours, "mean_l2", ours["num_sources"])))
 
 
 def _variants(found: Summaries) -> Reading:
@@ -62,14 +65,15 @@ def _variants(found: Summaries) -> Reading:
         for variant in sets.values()
         for what, key in (("mean L2", "mean_l2"), ("mean L0", "mean_l0"), ("validity", "validity"))
     ]
-    return Reading(figures, gaussian["mean_l0"] - boltzmann["mean_l0"])
+    return Reading(figures, less(*(mean_told(one, "mean_l0", one["num_sources"]) for one in (gaussian, boltzmann))))
 
 
 def _confidence(found: Summaries) -> Reading:
     models = found["study"]["confidence_vs_distance"]
     figures = [Figure(f"r2, eps {model['eps']:g}", model["r2"]) for model in models]
     figures += [Figure(f"r2 of robust classifiers, {data}", None, value) for data, value in R2.items()]
-    return Reading(figures, models[-1]["r2"] - models[0]["r2"])
+    of_standard, of_robust = (told(models[place], "r2", ends="r2_") for place in (0, -1))
+    return Reading(figures, less(of_robust, of_standard))
 
 
 def _on_counterfactuals(found: Summaries) -> Reading:
@@ -83,18 +87,20 @@ def _on_counterfactuals(found: Summaries) -> Reading:
             ("source's label seen", "source_label_rate"),
         )
     ]
-    return Reading(figures, found["study"]["effect"]["value"])
+    return Reading(figures, told(found["study"]["effect"], "value", ends=""))
 
 
 def _chains(found: Summaries) -> Reading:
     of_data, *of_robust = found["study"]["chains"]
     figures = [Figure(f"CEs {chain['label']}, mean L2", chain["mean_l2"]) for chain in (of_data, *of_robust)]
-    return Reading(figures, min(chain["mean_l2"] for chain in of_robust) - of_data["mean_l2"])
+    nearest = least(told(chain, "farther", ends="farther_") for chain in of_robust)
+    return Reading(figures, times(of_data["mean_l2"], less(nearest, exact(1.0))))
 
 
 def _by_distance(found: Summaries) -> Reading:
-    accuracy = found["distances"]["accuracy"]
-    return Reading([Figure("accuracy by the nearest CE", accuracy, DISTANCE_ACCURACY)], accuracy - DISTANCE_ACCURACY)
+    accuracy = share(found["distances"]["accuracy"], found["distances"]["count"])
+    figures = [Figure("accuracy by the nearest CE", accuracy.value, DISTANCE_ACCURACY)]
+    return Reading(figures, less(accuracy, exact(DISTANCE_ACCURACY)))
 
 
 def _grid(found: Summaries) -> Reading:
@@ -103,13 +109,14 @@ def _grid(found: Summaries) -> Reading:
         Figure("same class, mean L2", models["mean_l2_same_class"]),
         Figure("another class, mean L2", models["mean_l2_different_class"]),
     ]
-    return Reading(figures, models["mean_l2_different_class"] / models["mean_l2_same_class"] - 1)
+    return Reading(figures, alone(models["mean_l2_different_class"] / models["mean_l2_same_class"] - 1))
 
 
 def _alignment(found: Summaries) -> Reading:
     standard, *robust = found["alignment"]["classifiers"]
     figures = [Figure(f"{row['classifier']}, cosine", row["alignment"]) for row in (standard, *robust)]
-    return Reading(figures, min(row["alignment"] for row in robust) - standard["alignment"])
+    least_robust = least(mean_told(row, "alignment", row["count"]) for row in robust)
+    return Reading(figures, less(least_robust, mean_told(standard, "alignment", standard["count"])))
 
 
 ROWS: tuple[Row, ...] = (
@@ -117,7 +124,7 @@ ROWS: tuple[Row, ...] = (
         id="C1",
         source=f"{YEATS}, section 6",
         claim="A class-conditional score model is learnt: its counterfactuals show the class that they are asked for.",
-        margin="lower end of the validity's interval above a half",
+        margin="validity less a half",
         published_on="",
         small=SMALL,
         paper=PAPER,
@@ -127,7 +134,7 @@ ROWS: tuple[Row, ...] = (
         id="C2",
         source=f"{YEATS}, equations 3 to 6, 10 and 11",
         claim="More guidance makes counterfactuals more often valid, and moves them farther.",
-        margin="lower end of the change of validity between two w, all else equal",
+        margin="the least change of validity, or of mean L2, between two w, all else equal",
         published_on="",
         small={"search": Work("search", "digits_ce_ablation", after=(STUDY,))},
         paper={"search": Work("search", "cifar10_ce_ablation", after=(CIFAR10_STUDY,))},
@@ -182,7 +189,7 @@ ROWS: tuple[Row, ...] = (
         id="C7",
         source=f"{YEATS}, figure 4",
         claim="On counterfactuals of other classes a robust classifier loses more accuracy than a standard one.",
-        margin="the most robust one's loss less the standard one's",
+        margin="loss of accuracy from same-class to different-class CEs, most robust classifier less standard one",
         published_on="",
         small=SMALL,
         paper=PAPER,

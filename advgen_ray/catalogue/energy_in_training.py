@@ -1,5 +1,10 @@
 """Section B, second half: energies while a classifier is trained, and images out of them (S001's supplement)."""
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from advgen_ray.analysis.estimate import Estimate, alone, exact, less, mean_of
 from advgen_ray.catalogue.energy_views import MIRZA, STUDIES
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work
 
@@ -19,7 +24,7 @@ def _dynamics(found: Summaries) -> Reading:
         )
     ]
     falls = [epochs[0][key] - epochs[-1][key] for key in ("natural_energy_x", "natural_loss")]
-    return Reading(figures, min(falls))
+    return Reading(figures, alone(min(falls)))
 
 
 def _subsets(found: Summaries) -> Reading:
@@ -29,12 +34,17 @@ def _subsets(found: Summaries) -> Reading:
         for name, row in rates.items()
         for what, key in (("clean error", "clean_error"), ("adversarial error", "adversarial_error"))
     ]
-    return Reading(figures, rates["H"]["adversarial_error"] - rates["L"]["adversarial_error"])
+    return Reading(figures, less(_over_seeds(rates["H"]), _over_seeds(rates["L"])))
+
+
+def _over_seeds(row: Mapping[str, Any]) -> Estimate:
+    seeds, deviation = row["num_seeds"], row["adversarial_std"]
+    return mean_of(row["adversarial_error"], math.nan if deviation is None else deviation / math.sqrt(seeds), seeds)
 
 
 def _trades(found: Summaries) -> Reading:
     error = found["losses"]["largest_trades_identity_error"]
-    return Reading([Figure("largest error of the identity", error)], 1e-3 - error)
+    return Reading([Figure("largest error of the identity", error)], exact(1e-3 - error))
 
 
 def _images(found: Summaries) -> Reading:
@@ -47,7 +57,7 @@ def _images(found: Summaries) -> Reading:
     ]
     figures += [Figure(f"{row['classifier']}, seen as its class by a judge", row["judged"]) for row in rows]
     falls = min(row["start_energy_x"] - row["energy_x"] for row in robust)
-    return Reading(figures, falls if min(row["judged"] for row in robust) > 0.5 else -abs(falls))
+    return Reading(figures, alone(falls if min(row["judged"] for row in robust) > 0.5 else -abs(falls)))
 
 
 ROWS: tuple[Row, ...] = (

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from advgen_ray.analysis.estimate import Estimate, alone, less
 from advgen_ray.analysis.published_detection import ON_CIFAR10
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work, first
+from advgen_ray.catalogue.margins import largest, least, mean_told, share
 from advgen_ray.catalogue.works import CIFAR10_STUDY, STUDY, of_depths
 
 BEADINI, MIRZA = "Beadini and Masi 2023 (S003)", "Mirza et al. 2024 (S001)"
@@ -22,14 +24,18 @@ def _attacked(found: Summaries) -> Mapping[str, Mapping[str, Any]]:
     return {row["attack"]: row for row in groups if row["classifier"] == groups[0]["classifier"]}
 
 
+def _energy(row: Mapping[str, Any]) -> Estimate:
+    return mean_told(row, "mean_energy_x", row["count"])
+
+
 def _identity(found: Summaries) -> Reading:
     groups = [row for row in found["study"]["energies"]["groups"] if row["view"] == "clean"]
     figures, gaps = [], []
     for model in dict.fromkeys(row["classifier"] for row in groups):
-        train, test = (first(groups, classifier=model, image_set=name)["mean_energy_x"] for name in ("train", "test"))
-        figures += [Figure(f"{model}, E(x), trained on", train), Figure(f"{model}, E(x), new", test)]
-        gaps.append(test - train)
-    return Reading(figures, min(gaps))
+        train, test = (_energy(first(groups, classifier=model, image_set=name)) for name in ("train", "test"))
+        figures += [Figure(f"{model}, E(x), trained on", train.value), Figure(f"{model}, E(x), new", test.value)]
+        gaps.append(less(test, train))
+    return Reading(figures, least(gaps))
 
 
 def _by_steps(found: Summaries) -> Reading:
@@ -38,13 +44,13 @@ def _by_steps(found: Summaries) -> Reading:
     for model in dict.fromkeys(row["classifier"] for row in groups):
         for name, objective in LADDERS.items():
             rungs = [row for row in groups if row["classifier"] == model and _ladder(row["attack"]) == name]
-            few, many = rungs[0]["mean_energy_x"], rungs[-1]["mean_energy_x"]
+            few, many = _energy(rungs[0]), _energy(rungs[-1])
             figures += [
-                Figure(f"{model}, {objective}, E(x), {rung} steps", value)
-                for rung, value in (("fewest", few), ("most", many))
+                Figure(f"{model}, {objective}, E(x), {rung} steps", one.value)
+                for rung, one in (("fewest", few), ("most", many))
             ]
-            falls.append(few - many)
-    return Reading(figures, min(falls))
+            falls.append(less(few, many))
+    return Reading(figures, least(falls))
 
 
 def _ladder(attack: str) -> str:
@@ -55,10 +61,10 @@ def _ladder(attack: str) -> str:
 
 def _histograms(found: Summaries) -> Reading:
     rows = _attacked(found)
-    clean = rows[""]["mean_energy_x"]
-    shown = {name: rows[name]["mean_energy_x"] for name in ("pgd", "trades", "apgd", *OVERLAPPING)}
-    figures = [Figure(f"E(x), {name}", value) for name, value in {"natural": clean, **shown}.items()]
-    return Reading(figures, min(clean - shown["pgd"], *(shown[name] - clean for name in OVERLAPPING)))
+    clean = _energy(rows[""])
+    shown = {name: _energy(rows[name]) for name in ("pgd", "trades", "apgd", *OVERLAPPING)}
+    figures = [Figure(f"E(x), {name}", one.value) for name, one in {"natural": clean, **shown}.items()]
+    return Reading(figures, least((less(clean, shown["pgd"]), *(less(shown[name], clean) for name in OVERLAPPING))))
 
 
 def _detectors(found: Summaries) -> Reading:
@@ -70,8 +76,12 @@ def _detectors(found: Summaries) -> Reading:
         for name, row in own.items()
         for what, key in (("found", "detection_rate"), ("false alarms", "false_positive_rate"))
     ]
-    youden = {name: row["detection_rate"] - row["false_positive_rate"] for name, row in own.items()}
-    return Reading(figures, youden.pop("Energy") - max(youden.values()))
+    youden = {
+        name: less(*(share(row[key], row["num_test"]) for key in ("detection_rate", "false_positive_rate")))
+        for name, row in own.items()
+    }
+    energy = youden.pop("Energy")
+    return Reading(figures, less(energy, largest(youden.values())))
 
 
 def _evasion(found: Summaries) -> Reading:
@@ -81,14 +91,15 @@ def _evasion(found: Summaries) -> Reading:
     figures = [Figure("E(x), natural", clean["mean_energy_x"]), Figure("E(x), PGD", pgd["mean_energy_x"])]
     figures += [Figure(f"E(x), {name}", rows[name]["mean_energy_x"]) for name in steps]
     figures += [Figure("accuracy, PGD", pgd["accuracy"]), Figure(f"accuracy, {steps[-1]}", last["accuracy"])]
-    evades = last["mean_energy_x"] - clean["mean_energy_x"]
-    return Reading(figures, evades if last["accuracy"] <= pgd["accuracy"] + 0.05 else -abs(evades))
+    evades = less(_energy(last), _energy(clean))
+    return Reading(figures, evades if last["accuracy"] <= pgd["accuracy"] + 0.05 else alone(-abs(evades.value)))
 
 
 def _gradients(found: Summaries) -> Reading:
     standard, *robust = found["study"]["classifier_images"]["gradients"]
     figures = [Figure(f"{row['classifier']}, alignment", row["alignment"]) for row in (standard, *robust)]
-    return Reading(figures, min(row["alignment"] for row in robust) - standard["alignment"])
+    least_robust = least(mean_told(row, "alignment", row["count"]) for row in robust)
+    return Reading(figures, less(least_robust, mean_told(standard, "alignment", standard["count"])))
 
 
 ROWS: tuple[Row, ...] = (

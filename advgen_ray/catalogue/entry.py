@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from advgen_ray.analysis.estimate import Estimate
+
 Scale = Literal["small", "paper"]
 Unit = Literal["share", "number"]
 Summaries = Mapping[str, Any]
@@ -31,10 +33,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one seed's results say: the figures, and by how much the claim holds; below zero it does not."""
+    """What one seed's results say: the figures, and by how much the claim holds; below zero it does not.
+
+    The margin's interval is of other images, or of other trainings where a job repeats them; its ends are nan where the
+    results do not tell.
+    """
 
     figures: Sequence[Figure]
-    margin: float
+    margin: Estimate
 
 
 @dataclass(frozen=True)

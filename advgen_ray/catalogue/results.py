@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
+from advgen_ray.analysis.estimate import Estimate, mean_interval
 from advgen_ray.catalogue.entry import Reading, Row, Scale, in_order
 from advgen_ray.catalogue.placing import command
 
@@ -46,36 +47,26 @@ class RowResult:
     @property
     def margins(self) -> list[float]:
         """By how much the claim holds, seed by seed."""
-        return [reading.margin for reading in self.readings]
+        return [reading.margin.value for reading in self.readings]
 
     @property
-    def margin(self) -> float | None:
-        """Their mean."""
-        return mean(self.margins) if self.readings else None
+    def margin(self) -> Estimate | None:
+        """That of the one seed, over its images; of several their mean, over seeds; None where the row failed."""
+        if len(self.readings) == 1:
+            return self.readings[0].margin
+        return mean_interval(self.margins) if self.readings else None
 
     @property
     def holds(self) -> bool | None:
-        """Whether the mean margin is above zero; None where the row failed."""
-        return None if self.margin is None else math.isfinite(self.margin) and self.margin > 0
+        """Whether the margin is above zero; None where the row failed."""
+        return None if self.margin is None else math.isfinite(self.margin.value) and self.margin.value > 0
 
     @property
-    def verdict(self) -> str:
-        """In words; where there are several seeds, also in how many of them the claim holds."""
-        if self.holds is None:
-            return "failed"
-        word = "holds" if self.holds else "does not hold"
-        if len(self.margins) < 2:
-            return word
-        return f"{word} ({sum(margin > 0 for margin in self.margins)} of {len(self.margins)} seeds)"
-
-    @property
-    def told(self) -> str:
-        """One line."""
-        return (
-            f"failed: {self.mistake}"
-            if self.margin is None
-            else f"{self.verdict}: {self.row.margin} {self.margin:+.3g}"
-        )
+    def within_noise(self) -> bool | None:
+        """Whether the margin's interval has both signs; None where there is no interval."""
+        if self.margin is None or math.isnan(self.margin.low):
+            return None
+        return self.margin.low <= 0 < self.margin.high
 
     @property
     def commands(self) -> list[str]:
@@ -94,7 +85,9 @@ def as_json(result: RowResult) -> dict[str, Any]:
         "published": {one.name: one.published for one in result.figures if one.published is not None},
         "published_on": result.row.published_on,
         "holds": result.holds,
-        "margin": _rounded(result.margin),
+        "margin": _rounded(result.margin.value if result.margin else None),
+        "margin_interval": [_rounded(one) for one in result.margin[1:]] if result.margin else None,
+        "within_noise": result.within_noise,
         "margin_of": result.row.margin,
         "margins": [_rounded(one) for one in result.margins],
         "command": f"advgen reproduce --rows {result.row.id} --scale {result.scale}",
@@ -102,17 +95,6 @@ def as_json(result: RowResult) -> dict[str, Any]:
         "seconds": round(result.seconds, 1),
         "failed": result.mistake,
     }
-
-
-def markdown(results: Sequence[RowResult]) -> str:
-    """A table for a README."""
-    lines = ["| row | claim | here | by how much |", "|---|---|---|---|"]
-    for one in results:
-        number = "" if one.margin is None else f"{one.margin:+.3g}".replace("-", "−")
-        margin = f"{one.row.margin}: {number}" if number else ""
-        verdict = f"**{one.verdict}**" if one.holds is False else one.verdict
-        lines.append(f"| {one.row.id} | {one.row.claim} | {verdict} | {margin} |")
-    return "\n".join(lines)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -1,10 +1,15 @@
 """Section A: robust classifiers and attacks (S000 tables 1 and 2, S001 A.3, S003, S004 3.1)."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from advgen_ray.analysis.estimate import Estimate, exact, less
 from advgen_ray.analysis.published import LEADERBOARD, TABLE_1, TABLE_2, PublishedTable
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work
+from advgen_ray.catalogue.margins import largest, least, share, told
 from advgen_ray.catalogue.works import CIFAR10_STUDY, DEMO, STUDY, SVHN_STUDY
 
-HALF_A_POINT = 0.005
+HALF_A_POINT, FIVE_POINTS = 0.005, 0.05
 
 
 def _accuracies(found: Summaries, table: PublishedTable) -> list[Figure]:
@@ -19,16 +24,24 @@ def _accuracies(found: Summaries, table: PublishedTable) -> list[Figure]:
     ]
 
 
+def _clean(model: Mapping[str, Any]) -> Estimate:
+    return told(model, "clean_accuracy", ends="clean_")
+
+
+def _under_pgd(model: Mapping[str, Any]) -> Estimate:
+    return told(model, "pgd_accuracy", ends="pgd_")
+
+
 def _table_1(found: Summaries) -> Reading:
     standard, *robust = found["study"]["classifiers"]
-    gain = max(model["pgd_accuracy"] for model in robust) - standard["pgd_accuracy"]
-    return Reading(_accuracies(found, TABLE_1), min(gain, standard["clean_accuracy"] - robust[-1]["clean_accuracy"]))
+    gain = less(largest(_under_pgd(model) for model in robust), _under_pgd(standard))
+    return Reading(_accuracies(found, TABLE_1), least((gain, less(_clean(standard), _clean(robust[-1])))))
 
 
 def _table_2(found: Summaries) -> Reading:
     standard, smallest, *_ = found["study"]["classifiers"]
-    gain = smallest["pgd_accuracy"] - standard["pgd_accuracy"]
-    return Reading(_accuracies(found, TABLE_2), gain - (standard["clean_accuracy"] - smallest["clean_accuracy"]))
+    gain, cost = less(_under_pgd(smallest), _under_pgd(standard)), less(_clean(standard), _clean(smallest))
+    return Reading(_accuracies(found, TABLE_2), less(gain, cost))
 
 
 def _losses(found: Summaries) -> Reading:
@@ -38,23 +51,27 @@ def _losses(found: Summaries) -> Reading:
         for loss, row in losses.items()
         for what, key in (("clean", "clean_accuracy"), ("under PGD", "pgd_accuracy"))
     ]
-    best = max(row["pgd_accuracy_mean"] for loss, row in losses.items() if loss != "sat")
-    return Reading(figures, best - losses["sat"]["pgd_accuracy_mean"])
+    apart = [row for row in found["losses"]["differences"] if row["quantity"] == "pgd_accuracy"]
+    return Reading(figures, largest(told(row, "mean", ends="") for row in apart))
 
 
 def _suite(found: Summaries) -> Reading:
     summary = found["suite"]
     figures = [Figure("clean", summary["clean_accuracy"])]
     figures += [Figure(f"after {row['attack']}", row["accuracy_after"]) for row in summary["attacks"]]
-    fell_to_others = summary["attacks"][0]["accuracy_after"] - summary["robust_accuracy"]
-    return Reading(figures, fell_to_others - HALF_A_POINT)
+    return Reading(figures, less(_fell_to_others(summary), exact(HALF_A_POINT)))
 
 
 def _older(found: Summaries) -> Reading:
     summary = found["suite"]
     figures = [Figure("clean", summary["clean_accuracy"])]
     figures += [Figure(f"after {row['attack']}", row["accuracy_after"]) for row in summary["attacks"]]
-    return Reading(figures, 0.05 - (summary["attacks"][0]["accuracy_after"] - summary["robust_accuracy"]))
+    return Reading(figures, less(exact(FIVE_POINTS), _fell_to_others(summary)))
+
+
+def _fell_to_others(summary: Mapping[str, Any]) -> Estimate:
+    """The share of all images that stand the first attack and fall to a later one."""
+    return share(summary["attacks"][0]["accuracy_after"] - summary["robust_accuracy"], summary["count"])
 
 
 ROWS: tuple[Row, ...] = (

@@ -1,5 +1,6 @@
 """Section E: the service, by what a result must not depend on."""
 
+from advgen_ray.analysis.estimate import alone, exact
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work
 from advgen_ray.catalogue.works import CIFAR10_STUDY, STUDY
 
@@ -34,7 +35,7 @@ def _made(recipe: str, data: str, study: Work, place: str) -> dict[str, Work]:
 def _workers(found: Summaries) -> Reading:
     keys = {"clean": "clean_accuracy", "under PGD": "pgd_accuracy"}
     figures = [Figure(f"{name} worker(s), {what}", found[name][key]) for name in found for what, key in keys.items()]
-    return Reading(figures, 0.03 - max(abs(found["one"][key] - found["two"][key]) for key in keys.values()))
+    return Reading(figures, alone(0.03 - max(abs(found["one"][key] - found["two"][key]) for key in keys.values())))
 
 
 def _actors(found: Summaries) -> Reading:
@@ -42,19 +43,19 @@ def _actors(found: Summaries) -> Reading:
     figures = [Figure(f"{name} actor(s), {key}", found[name][key]) for name in found for key in keys]
     same_set = found["one"]["identity"] == found["two"]["identity"]
     difference = max(abs(found["one"][key] - found["two"][key]) for key in keys)
-    return Reading(figures, 1e-6 - difference if same_set else -1.0)
+    return Reading(figures, exact(1e-6 - difference if same_set else -1.0))
 
 
 def _search(found: Summaries) -> Reading:
     ended = found["search"]["trials"]
     figures = [Figure(f"trials {how}", number) for how, number in ended.items()]
-    return Reading(figures, ended.get("stopped", 0) / sum(ended.values()) if not ended.get("failed") else -1.0)
+    return Reading(figures, exact(ended.get("stopped", 0) / sum(ended.values()) if not ended.get("failed") else -1.0))
 
 
 def _kept(found: Summaries) -> Reading:
     kept = found["service"]["kept"]
     figures = [Figure(f"{kind} of the run", float(count)) for kind, count in kept.items()]
-    return Reading(figures, min(kept.values(), default=0) - 0.5)  # no run, nothing kept
+    return Reading(figures, exact(min(kept.values(), default=0) - 0.5))  # no run, nothing kept
 
 
 def _submitted(found: Summaries) -> Reading:
@@ -64,7 +65,7 @@ def _submitted(found: Summaries) -> Reading:
         Figure(f"{name}, {what}", service[name][key]) for name in ("submitted", "here") for what, key in keys.items()
     ]
     difference = max(abs(service["submitted"][key] - service["here"][key]) for key in keys.values())
-    return Reading(figures, 1e-6 - difference if service["same_weights"] else -1.0)
+    return Reading(figures, exact(1e-6 - difference if service["same_weights"] else -1.0))
 
 
 ROWS: tuple[Row, ...] = (

@@ -7,7 +7,7 @@ import pandas as pd
 import yaml
 
 from advgen_ray.analysis.ce_ablation import DISTANCES, dominating, nearest_valid, with_front
-from advgen_ray.analysis.means import half_width
+from advgen_ray.analysis.estimate import half_width
 from advgen_ray.report import numbers
 from advgen_ray.report.ablation_sections import floor_of, setting_sections
 from advgen_ray.report.ablation_words import by_kind, written_value

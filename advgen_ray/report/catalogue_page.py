@@ -8,16 +8,13 @@ import yaml
 from advgen_ray.catalogue import chosen
 from advgen_ray.catalogue.entry import Unit
 from advgen_ray.catalogue.results import RowResult, Spread
+from advgen_ray.report import catalogue_words as words
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_catalogue import ours_panel, published_panel, written
 
 VERDICTS = {True: "holds", False: "does not hold", None: "failed"}
-CAUTION = (
-    "A claim holds where its mean margin is above zero: of a small margin one seed does not tell whether it is luck, "
-    "which --seeds 3 shows."
-)
 
 
 def catalogue_page(results: Sequence[RowResult], config: Mapping[str, Any], version: str) -> Page:
@@ -34,8 +31,11 @@ def catalogue_page(results: Sequence[RowResult], config: Mapping[str, Any], vers
         f"{config['scale']} scale, {_counted(by_verdict[False], 'does not', 'do not')}, "
         f"{len(by_verdict[None])} could not be tested.",
         lead=f"{seeds} seed{'s' * (seeds > 1)} a row. Published figures stand on data and networks of their own, so "
-        f"what is compared is the trend, not the number. {CAUTION}",
-        key_figures=[_key(VERDICTS[verdict], ids) for verdict, ids in by_verdict.items()],
+        "what is compared is the trend, not the number.",
+        key_figures=[
+            *(_key(VERDICTS[verdict], ids) for verdict, ids in by_verdict.items()),
+            _key("within noise", [one.row.id for one in results if one.within_noise]),
+        ],
         sections=[
             Section("rows", "All rows", [], [_overview(results)]),
             *(_section(one) for one in results),
@@ -54,14 +54,17 @@ def _key(verdict: str, ids: Sequence[str]) -> KeyFigure:
 
 
 def _overview(results: Sequence[RowResult]) -> Table:
-    rows = [[one.row.id, one.row.claim, one.verdict, _margin(one), numbers.duration(one.seconds)] for one in results]
-    caption = f"By how much: the mean over seeds. {CAUTION} Time is that of all of a row's jobs."
+    rows = [
+        [one.row.id, one.row.claim, words.verdict(one), words.margin(one), numbers.duration(one.seconds)]
+        for one in results
+    ]
+    caption = f"{words.CAUTION} Time is that of all of a row's jobs."
     return Table("Claims", caption, ["Row", "claim", "here", "by how much", "time"], rows, prose=True)
 
 
 def _section(result: RowResult) -> Section:
     row = result.row
-    says = [row.claim, f"{row.source}. Here it {result.verdict}: {_margin(result) or result.mistake}."]
+    says = [row.claim, f"{row.source}. Here it {words.verdict(result)}; {words.margin(result)}."]
     if result.holds is None:
         says = [row.claim, f"{row.source}. It failed here: {result.mistake}"]
     blocks: list[Block] = []
@@ -75,18 +78,6 @@ def _section(result: RowResult) -> Section:
         caption = f"{'Left: here' if published else 'Here'}, {seeds}.{beside}"
         blocks = [Figure(f"{row.id} at a glance", caption, panels, size="wide"), _figures(result)]
     return Section(row.id, row.id, says, [*blocks, _commands(result)])
-
-
-def _margin(result: RowResult) -> str:
-    if result.margin is None:
-        return ""
-    in_points = result.row.unit == "share"
-    mean, low, high = (
-        f"{numbers.signed_points(value)} points" if in_points else numbers.signed(value, 3)
-        for value in (result.margin, min(result.margins), max(result.margins))
-    )
-    spread = f" ({low} to {high} over {len(result.margins)} seeds)" if len(result.margins) > 1 else ""
-    return f"{result.row.margin} {mean}{spread}"
 
 
 def _figures(result: RowResult) -> Table:

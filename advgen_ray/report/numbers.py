@@ -42,6 +42,11 @@ def signed(value: float, decimals: int = 2) -> str:
     return f"+{decimal(value, decimals)}" if _rounded(value, decimals) > 0 else decimal(value, decimals)
 
 
+def signed_short(value: float, digits: int = 3) -> str:
+    """As many digits as tell something, with the sign: ``"+0.00135"``."""
+    return MISSING if not math.isfinite(value) else f"{value:+.{digits}g}".replace("-", "−")
+
+
 def _rounded(value: float, decimals: int) -> float:
     """Rounded, and never minus zero."""
     return round(value, decimals) + 0.0

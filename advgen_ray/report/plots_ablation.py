@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from advgen_ray.analysis.means import half_width
+from advgen_ray.analysis.estimate import half_width
 from advgen_ray.report import numbers
 from advgen_ray.report.ablation_words import OBJECTIVES, by_kind, written_value
 from advgen_ray.report.blocks import Panel

@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 
 from advgen_ray.analysis import published
-from advgen_ray.analysis.means import Mean
+from advgen_ray.analysis.estimate import Estimate
 from advgen_ray.analysis.restoration import DEGRADED, AtBest
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
@@ -213,5 +213,5 @@ def _anchor(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def _interval(one: Mean, digits: int, written: Callable[[float, int], str]) -> str:
+def _interval(one: Estimate, digits: int, written: Callable[[float, int], str]) -> str:
     return f"{written(one.value, digits)} ({written(one.low, digits)} to {written(one.high, digits)})"

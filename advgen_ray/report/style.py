@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
@@ -31,6 +32,9 @@ LOOK: dict[Any, Any] = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.labelsize": 9.0,
+    "figure.facecolor": "none",  # the page's shows through
+    "figure.edgecolor": "none",
+    "axes.facecolor": "none",
     "axes.edgecolor": "#8b8f94",
     "axes.labelcolor": INK,
     "axes.titlecolor": INK,
@@ -59,10 +63,11 @@ def draw(name: str, alt: str, size: tuple[float, float], paint: Callable[[Axes],
 
     def svg() -> bytes:
         with mpl.rc_context(LOOK):
-            canvas = Canvas(figsize=size, layout="constrained")
+            canvas = Canvas(figsize=size, dpi=200, layout="constrained")
             paint(canvas.add_subplot())
             buffer = io.BytesIO()
-            canvas.savefig(buffer, format="svg", dpi=200, metadata={"Date": None, "Creator": None}, transparent=True)
+            # savefig would draw everything twice, the first time into nothing; the bytes are the same.
+            FigureCanvasSVG(canvas).print_svg(buffer, metadata={"Date": None, "Creator": None})
             return buffer.getvalue()
 
     return Panel(name, alt, svg)

@@ -143,7 +143,10 @@ def _summary(config: CompareDetectorsConfig, result_set: ResultSet, results: Det
         "clean_accuracy": _rounded(results.inputs.natural["correct"].mean()),
         "accuracy_under_attack": {name: _rounded(table["correct"].mean()) for name, table in attacked.items()},
         "detectors": [
-            {"detector": row["detector"], "attack": row["attack"], **{key: _rounded(row[key]) for key in RATES}}
+            {
+                **{key: row[key] for key in ("detector", "attack", "num_test")},
+                **{key: _rounded(row[key]) for key in RATES},
+            }
             for _, row in results.everything.table.iterrows()
         ],
         "warnings": list(results.warnings),

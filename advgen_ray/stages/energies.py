@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from advgen_ray.analysis.attacked_energies import AttackedEnergies, attacked_energies
+from advgen_ray.analysis.estimate import standard_error
 from advgen_ray.analysis.inputs import ENERGY_COLUMNS
 from advgen_ray.config import AttackConfig, ScoreEnergiesConfig
 from advgen_ray.distributed.actors import Map
@@ -120,6 +121,7 @@ def _summary(result_set: ResultSet) -> dict[str, Any]:
                 "count": len(group),
                 "accuracy": round(float(np.mean(group["correct"])), 6),
                 "mean_energy_x": round(float(np.mean(group["energy_x"])), 6),
+                "mean_energy_x_error": round(standard_error(group["energy_x"]), 6),
             }
             for (classifier, view, attack, attack_eps, image_set), group in by_group
         ],

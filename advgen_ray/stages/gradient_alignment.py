@@ -15,6 +15,7 @@ from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
 
+TOLD = ["classifier", "eps", "count", "alignment", "alignment_error", "alignment_correlation", "class_alignment"]
 READ = ["classifier", "classifier_eps", "source_id", "source_label", "y_target", "l2", "alignment", "class_alignment"]
 
 
@@ -30,10 +31,9 @@ def run(config: AlignGradientsConfig) -> dict[str, Any]:
         points = source_points(result_set.read(READ).to_pandas())
         table = alignment_table(points)
         page = alignment_page(table, points, config.model_dump(mode="json"), version("advgen_ray"))
-        kept = table[["classifier", "eps", "count", "alignment", "alignment_correlation", "class_alignment"]]
         summary: dict[str, Any] = {
             "report": join(config.output, PAGE),
-            "classifiers": kept.round(6).to_dict("records"),
+            "classifiers": table[TOLD].round(6).to_dict("records"),
         }
         publish(config.output, summary, page, tracked)
         tracked.log_metrics({f"{row['classifier']}/alignment": row["alignment"] for row in summary["classifiers"]})

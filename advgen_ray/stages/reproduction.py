@@ -11,11 +11,12 @@ from typing import Any
 from advgen_ray.catalogue import chosen
 from advgen_ray.catalogue.entry import Reading, Row, Work, in_order
 from advgen_ray.catalogue.placing import config_of
-from advgen_ray.catalogue.results import RowResult, as_json, markdown
+from advgen_ray.catalogue.results import RowResult, as_json
 from advgen_ray.config import ReproduceConfig
 from advgen_ray.distributed.cluster import connect
 from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.report.catalogue_page import catalogue_page
+from advgen_ray.report.catalogue_words import markdown, told
 from advgen_ray.stages.outcome import PAGE, SUMMARY, publish, tracked_job
 from advgen_ray.stages.programs import PROGRAMS
 from advgen_ray.stages.search_results import TRIALS
@@ -44,11 +45,11 @@ def run(config: ReproduceConfig) -> dict[str, Any]:
         for place, row in enumerate(rows, start=1):
             print(f"\n[{place}/{len(rows)}] {row.id}  {row.claim}", flush=True)
             results.append(_result(row, works, config))
-            print(f"{row.id}  {results[-1].told}", flush=True)
+            print(f"{row.id}  {told(results[-1])}", flush=True)
             _write(results, config, tracked if place == len(rows) else None)
         if config.readme:
             _into(config.readme, markdown(results))
-        tracked.log_metrics({f"margin/{one.row.id}": one.margin for one in results if one.margin is not None})
+        tracked.log_metrics({f"margin/{one.row.id}": one.margin.value for one in results if one.margin is not None})
     return {
         "rows": len(rows),
         "hold": [one.row.id for one in results if one.holds],

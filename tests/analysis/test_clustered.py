@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 
-from advgen_ray.analysis.clustered import Share, clustered_share, difference
+from advgen_ray.analysis.clustered import clustered_share
 from advgen_ray.analysis.proportion import Proportion, proportion, wilson
 
 HITS = [True] * 13 + [False] * 7
@@ -84,10 +84,3 @@ def test_neither_names_nor_order_of_clusters_matter() -> None:
     order = rng.permutation(40)
     renamed = np.array([f"source-{9 - c}" for c in clusters])
     assert clustered_share(hits, clusters) == clustered_share(hits[order], renamed[order])
-
-
-def test_a_difference_is_newcombes_published_one() -> None:
-    """Newcombe 1998, table II (a): 56/70 - 48/80, method 10."""
-    one, other = (Share(p.value, *p.interval, p.count, p.count) for p in (Proportion(56, 70), Proportion(48, 80)))
-    assert difference(one, other) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
-    assert difference(other, one) == pytest.approx((-0.2, -0.3339, -0.0524), abs=5e-5)

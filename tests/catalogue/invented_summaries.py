@@ -3,6 +3,7 @@
 from functools import singledispatch
 from typing import Any
 
+from advgen_ray.analysis.distortion import DISSERTATION
 from advgen_ray.config import (
     CheckServiceConfig,
     CompareDetectorsConfig,
@@ -32,6 +33,7 @@ from advgen_ray.stages.study import StudyPlan
 
 AUTOATTACK = ("apgd-ce", "apgd-t", "fab-t", "square")
 ACCURATE = {"clean_accuracy": 0.9, "pgd_accuracy": 0.5}
+ENDS = {"clean_low": 0.85, "clean_high": 0.93, "pgd_low": 0.4, "pgd_high": 0.6}
 ENERGIES = ("start_energy_x", "energy_x", "natural_energy_x", "attacked_energy_x", "natural_loss")
 
 
@@ -58,27 +60,30 @@ def _study(config: StudyConfig) -> dict[str, Any]:
     on_sets = ("clean_accuracy", "same_class_accuracy", "different_class_accuracy", "source_label_rate")
     compared = [name_of(f"{one.output}/model") for one in (plan.main, *plan.variants, *plan.by_classifiers.sets)]
     classes, main = CATALOG[config.data.name].num_classes, plan.main
+    farther = {"farther": 1.1, "farther_low": 1.05, "farther_high": 1.15}
     parts: dict[str, Config] = {}
     if view := plan.view:
         parts = {"attacked_energies": view.attacked, "detectors": view.detectors, "classifier_images": view.images}
     return {
-        "classifiers": [model | ACCURATE for model in models],
+        "classifiers": [model | ACCURATE | ENDS for model in models],
         "counterfactuals": {
             "count": main.num_sources * classes * main.replicates,
             "num_sources": main.num_sources,
             "asked": {"num_sources": main.num_sources, "num_classes": classes, "replicates": main.replicates},
-            **dict.fromkeys(("validity_different_class", "validity_low"), 0.9),
+            **dict.fromkeys(("validity_different_class", "validity_low", "validity_high"), 0.9),
             **dict.fromkeys(("mean_l2_different_class", "mean_l2_same_class"), 1.0),
         },
         "robust_on_counterfactuals": [model | dict.fromkeys(on_sets, 0.8) for model in models],
-        "effect": {"value": 0.1},
-        "confidence_vs_distance": [model | {"r2": 0.1} for model in models],
+        "effect": {"value": 0.1, "low": 0.05, "high": 0.15},
+        "confidence_vs_distance": [model | {"r2": 0.1, "r2_low": 0.0, "r2_high": 0.4} for model in models],
         "variants": [
-            {"name": name, "label": name, "mean_l2": 1.0, "mean_l0": 0.3, "validity": 0.9} for name in compared
+            {"name": name, "label": name, "mean_l2": 1.0, "mean_l0": 0.3, "validity": 0.9}
+            | {"mean_l2_error": 0.1, "mean_l0_error": 0.01, "num_sources": 20}
+            for name in compared
         ],
         "realism": {name: {"frechet_of_judge_logits": 4.0} for name in compared},
-        "chains": [{"label": "of data", "mean_l2": 1.0}]
-        + [{"label": f"of {one.output}", "mean_l2": 1.1} for one in plan.by_classifiers.chains],
+        "chains": [{"label": "of data", "mean_l2": 1.0, "farther": 1.0, "farther_low": 1.0, "farther_high": 1.0}]
+        + [{"label": f"of {one.output}", "mean_l2": 1.1, **farther} for one in plan.by_classifiers.chains],
         "energies": summary_of(plan.energies),
         **{name: summary_of(part) for name, part in parts.items()},
     }
@@ -91,7 +96,7 @@ def _energies(config: ScoreEnergiesConfig) -> dict[str, Any]:
     return {
         "groups": [
             {"classifier": name_of(model), "view": view, "attack": attack, "image_set": image_set}
-            | {"accuracy": 0.5, "mean_energy_x": -5.0}
+            | {"accuracy": 0.5, "mean_energy_x": -5.0, "mean_energy_x_error": 0.1, "count": 100}
             for model in config.classifiers
             for view, attack, image_set in seen
         ]
@@ -104,7 +109,7 @@ def _images(config: GenerateFromClassifierConfig) -> dict[str, Any]:
     made = [one for one in models if one["classifier"] in (config.generators or [m["classifier"] for m in models])]
     return {
         "generated": [one | dict.fromkeys(ENERGIES, -5.0) | {"judged": 0.9} for one in made],
-        "gradients": [one | {"alignment": 0.3} for one in models],
+        "gradients": [one | {"alignment": 0.3, "alignment_error": 0.01, "count": 100} for one in models],
     }
 
 
@@ -139,6 +144,11 @@ def _losses(config: CompareLossesConfig) -> dict[str, Any]:
     means = {f"{key}_mean": value for key, value in ACCURATE.items()}
     return {
         "losses": [{"loss": one.label} | means for one in config.losses],
+        "differences": [
+            {"quantity": quantity, "mean": 0.1, "low": -0.1, "high": 0.3}
+            for one in config.losses[1:]
+            for quantity in ACCURATE
+        ],
         "energy_dynamics": {one.label: epochs for one in config.losses},
         "largest_trades_identity_error": 1e-6,
     }
@@ -146,7 +156,7 @@ def _losses(config: CompareLossesConfig) -> dict[str, Any]:
 
 @summary_of.register
 def _subsets(config: CompareSubsetsConfig) -> dict[str, Any]:
-    errors = {"clean_error": 0.1, "adversarial_error": 0.5}
+    errors = {"clean_error": 0.1, "adversarial_error": 0.5, "adversarial_std": 0.02, "num_seeds": 3}
     return {"error_rates": [{"subset": name} | errors for name in ("full", "I", "C", "H", "L")]}
 
 
@@ -154,7 +164,7 @@ def _subsets(config: CompareSubsetsConfig) -> dict[str, Any]:
 def _robustness(config: EvaluateRobustnessConfig) -> dict[str, Any]:
     names = AUTOATTACK if config.attacks == "standard" else [one.label for one in config.attacks]
     after = [{"attack": name, "accuracy_after": 0.5} for name in names]
-    return {"clean_accuracy": 0.9, "robust_accuracy": 0.5, "attacks": after}
+    return {"clean_accuracy": 0.9, "robust_accuracy": 0.5, "attacks": after, "count": 400}
 
 
 @summary_of.register
@@ -164,14 +174,14 @@ def _by_radius(config: CompareRobustnessConfig) -> dict[str, Any]:
         for name in config.classifiers
         for eps in (0.0, *config.radii)
     ]
-    return {"accuracies": rows, "differences": [row | {"difference": 0.1} for row in rows]}
+    return {"accuracies": rows, "differences": [row | {"difference": 0.1, "low": 0.0, "high": 0.2} for row in rows]}
 
 
 @summary_of.register
 def _detectors(config: CompareDetectorsConfig) -> dict[str, Any]:
     names = {"energy": "Energy", "kd_bu": "KD+BU", "lid": "LID"}
     rows = [{"detector": names[one], "attack": attack.label} for one in config.detectors for attack in config.attacks]
-    return {"detectors": [row | {"detection_rate": 0.9, "false_positive_rate": 0.1} for row in rows]}
+    return {"detectors": [row | {"detection_rate": 0.9, "false_positive_rate": 0.1, "num_test": 120} for row in rows]}
 
 
 @summary_of.register
@@ -186,12 +196,12 @@ def _ood(config: EvaluateOODConfig) -> dict[str, Any]:
     names, sets = [one.name for one in config.detectors], [one.name for one in config.sets]
     return {
         "results": [
-            {"detector": name, "image_set": image_set, "case": case, "auroc": 0.9}
+            {"detector": name, "image_set": image_set, "case": case, "auroc": 0.9, "auroc_low": 0.8, "auroc_high": 1.0}
             for name in names
             for image_set in sets
             for case in ("standard", "worst")
         ],
-        **{f"worst_auroc/{name}": 0.9 for name in names},
+        "means_over": sets[:1],
     }
 
 
@@ -209,7 +219,15 @@ def _service(config: CheckServiceConfig) -> dict[str, Any]:
 
 @summary_of.register(AlignGradientsConfig)
 def _alignment(config: AlignGradientsConfig) -> dict[str, Any]:
-    return {"classifiers": [{"classifier": name_of(one), "alignment": 0.1} for one in config.classifiers]}
+    measured = {"alignment": 0.1, "alignment_error": 0.01, "count": 100}
+    return {"classifiers": [{"classifier": name_of(one)} | measured for one in config.classifiers]}
+
+
+@summary_of.register
+def _distortion(config: MeasureDistortionConfig) -> dict[str, Any]:
+    found = {"search": DISSERTATION, "count": 100, "found": 1.0, "mean": 0.5, "mean_error": 0.1}
+    means = {f"{method}_dissertation_mean": 0.5 for method in config.methods}
+    return means | {"searches": [{"method": method} | found for method in config.methods]}
 
 
 @summary_of.register(TrainClassifierConfig)
@@ -217,10 +235,8 @@ def _alignment(config: AlignGradientsConfig) -> dict[str, Any]:
 @summary_of.register(GenerateConfig)
 @summary_of.register(ClassifyByDistanceConfig)
 @summary_of.register(RestoreImagesConfig)
-@summary_of.register(MeasureDistortionConfig)
 def _flat(config: Config) -> dict[str, Any]:
     """Jobs whose numbers have names of their own, whatever the config."""
     numbers = ("data_probability", "out_probability", "accuracy", "mean_ssim_gain", "mean_psnr_gain", "count")
-    more = [f"{one}_dissertation_mean" for one in ("integrated", "generative")]
     sets = ("mean_l2_different_class", "mean_l2_same_class", "mean_l0")
-    return ACCURATE | dict.fromkeys((*numbers, *more, *sets), 0.5) | {"ended": "", "identity": "0"}
+    return ACCURATE | dict.fromkeys((*numbers, *sets), 0.5) | {"ended": "", "identity": "0"}

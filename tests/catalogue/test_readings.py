@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from advgen_ray.analysis.proportion import wilson
 from advgen_ray.catalogue import ROWS, chosen
 from advgen_ray.catalogue.entry import Row, Scale, Summaries
 from advgen_ray.catalogue.placing import config_of
@@ -24,14 +25,17 @@ def _margin(row_id: str, change: Callable[[Any], None]) -> float:
     (row,) = chosen([row_id])
     found = _invented(row, "small")
     change(found)
-    return row.read(found).margin
+    return row.read(found).margin.value
 
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_a_row_reads_what_its_jobs_say(row: Row, scale: Scale) -> None:
     reading = row.read(_invented(row, scale))
-    assert math.isfinite(reading.margin)
+    value, low, high = reading.margin
+    assert math.isfinite(value)
+    assert math.isnan(low) == math.isnan(high)
+    assert math.isnan(low) or low <= value <= high
     names = [figure.name for figure in reading.figures]
     assert len(set(names)) == len(names), "figures are known by their names over seeds"
     assert any(figure.ours is not None for figure in reading.figures)
@@ -48,6 +52,36 @@ def test_a_counterfactual_that_was_never_made_is_missed() -> None:
 
     assert _margin("C3", lambda found: None) == 0.5
     assert _margin("C3", without_a_source) == -19.5
+
+
+def test_a_gain_is_as_sure_as_the_shares_that_it_is_of() -> None:
+    """Newcombe 1998, table II (a): 56/70 - 48/80, as the gain under PGD; clean accuracy falls by more."""
+    shares = {"low": {"pgd_accuracy": 0.6}, "high": {"pgd_accuracy": 0.8}}
+    for name, count in (("low", 80), ("high", 70)):
+        ends = wilson(shares[name]["pgd_accuracy"], count)
+        shares[name] |= dict(zip(("pgd_low", "pgd_high"), ends, strict=True))
+
+    def gains(found: Any) -> None:
+        standard, *robust = found["study"]["classifiers"]
+        standard |= shares["low"]
+        for model in robust:
+            model |= shares["high"] | {"clean_accuracy": 0.1, "clean_low": 0.1, "clean_high": 0.1}
+
+    (row,) = chosen(["A1"])
+    found: Any = _invented(row, "small")
+    gains(found)
+    assert row.read(found).margin == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+
+
+def test_what_a_summary_does_not_know_leaves_the_margin_without_an_interval() -> None:
+    (row,) = chosen(["B8"])
+    found: Any = _invented(row, "small")
+    for rates in found["subsets"]["error_rates"]:
+        rates |= {"num_seeds": 1, "adversarial_std": None}
+    value, low, high = row.read(found).margin
+    assert value == 0.0
+    assert math.isnan(low)
+    assert math.isnan(high)
 
 
 def test_energy_that_rises_with_the_steps_of_one_ladder_fails_the_row() -> None:
@@ -88,4 +122,4 @@ def test_an_ablation_is_measured_by_its_own_luck(scale: Scale) -> None:
         trial["test_attacked_auc"] = 0.8 if trial["seed"] else 0.6 if trial["descent"] else 0.9
     names = [figure.name for figure in row.read(found).figures]
     assert [name for name in names if name.startswith("seed")] == ["seed 1, AUC", "seed 2, AUC"]
-    assert row.read(found).margin == pytest.approx(0.3 - 0.1)
+    assert row.read(found).margin.value == pytest.approx(0.3 - 0.1)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from advgen_ray import catalogue
+from advgen_ray.analysis.estimate import alone
 from advgen_ray.catalogue import chosen
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Work
 from advgen_ray.config import ReproduceConfig
@@ -28,7 +29,9 @@ def _row(name: str, work: Work, margin: float = 1.0) -> Row:
         unit="number",
         small={"it": work},
         paper={"it": work},
-        read=lambda found: Reading([Figure("value", found["it"]["value"], 2.0)], margin * found["it"]["value"] - 1),
+        read=lambda found: Reading(
+            [Figure("value", found["it"]["value"], 2.0)], alone(margin * found["it"]["value"] - 1)
+        ),
     )
 
 
@@ -85,8 +88,11 @@ def test_seeds_give_a_spread(asked: list[tuple[str, Any]], tmp_path: Path) -> No
     assert row["spread"]["value"] == [2.0, 4.0]
     assert row["margins"] == [1.0, 2.0, 3.0]
     page = (tmp_path / "report.html").read_text()
-    assert "over 3 seeds" in page
-    assert "holds (3 of 3 seeds)" in page
+    assert ">over seeds<" in page
+    assert "holds in 3 of 3 seeds, within noise" in page
+    assert "how much: +2 (−0.484 to +4.48)" in page
+    assert (row["margin"], row["within_noise"]) == (2.0, True)
+    assert row["margin_interval"] == pytest.approx([2 - 4.30265 / 3**0.5, 2 + 4.30265 / 3**0.5], abs=1e-4)
 
 
 def test_what_a_command_took_the_first_time_is_kept(asked: list[tuple[str, Any]], tmp_path: Path) -> None:

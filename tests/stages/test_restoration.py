@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 from scipy.stats import ttest_1samp
 
-from advgen_ray.analysis.means import mean_interval
+from advgen_ray.analysis.estimate import mean_interval
 from advgen_ray.analysis.restoration import at_chosen_strength, by_strength
 from advgen_ray.config import (
     AddedNoiseConfig,

@@ -1,0 +1,52 @@
+"""How a row of the catalogue came out, in words: on its page, in a README, on the command line."""
+
+import math
+from collections.abc import Sequence
+
+from advgen_ray.catalogue.entry import Unit
+from advgen_ray.catalogue.results import RowResult
+from advgen_ray.report import numbers
+
+CAUTION = (
+    "A claim holds where its margin is above zero. In brackets is the margin's 95% interval: of one seed over the "
+    "images, sources or repeated trainings that its jobs measured, of several seeds over these. Where it has both "
+    "signs the claim is within noise. A margin without one is exact, or hangs on one training: --seeds 3 tells of it."
+)
+
+
+def verdict(result: RowResult) -> str:
+    """Whether the claim holds, in how many seeds where there are several, and whether that may be luck."""
+    if result.holds is None:
+        return "failed"
+    several = len(result.margins) > 1
+    seeds = f" in {sum(margin > 0 for margin in result.margins)} of {len(result.margins)} seeds" if several else ""
+    noise = ", within noise" if result.within_noise else ""
+    return f"{'holds' if result.holds else 'does not hold'}{seeds}{noise}"
+
+
+def margin(result: RowResult) -> str:
+    """``the best less the other: +1.2 points (−1.0 to +3.4)``; "" where the row failed."""
+    found, unit = result.margin, result.row.unit
+    if found is None:
+        return ""
+    value, low, high = (_written(one, unit) for one in found)
+    interval = f" ({low} to {high})" if math.isfinite(found.low) and found.low < found.high else ""
+    return f"{result.row.margin}: {value}{' points' if unit == 'share' else ''}{interval}"
+
+
+def told(result: RowResult) -> str:
+    """One line."""
+    return f"failed: {result.mistake}" if result.margin is None else f"{verdict(result)}; {margin(result)}"
+
+
+def markdown(results: Sequence[RowResult]) -> str:
+    """A table for a README."""
+    lines = ["| row | claim | here | by how much |", "|---|---|---|---|"]
+    for one in results:
+        said = f"**{verdict(one)}**" if one.holds is False else verdict(one)
+        lines.append(f"| {one.row.id} | {one.row.claim} | {said} | {margin(one)} |")
+    return "\n".join(lines)
+
+
+def _written(value: float, unit: Unit) -> str:
+    return numbers.signed_points(value) if unit == "share" else numbers.signed_short(value)
