@@ -1,12 +1,9 @@
 """Section B, second half: energies while a classifier is trained, and images out of them (S001's supplement)."""
 
-import math
-from collections.abc import Mapping
-from typing import Any
-
-from advgen_ray.analysis.estimate import Estimate, alone, exact, less, mean_of
+from advgen_ray.analysis.estimate import alone, exact
 from advgen_ray.catalogue.energy_views import MIRZA, STUDIES
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work
+from advgen_ray.catalogue.margins import seed_by_seed
 
 LOSSES = {"small": {"losses": Work("compare_losses", "digits_losses")},
           "paper": {"losses": Work("compare_losses", "cifar10_losses")}}  # fmt: skip
@@ -34,12 +31,7 @@ def _subsets(found: Summaries) -> Reading:
         for name, row in rates.items()
         for what, key in (("clean error", "clean_error"), ("adversarial error", "adversarial_error"))
     ]
-    return Reading(figures, less(_over_seeds(rates["H"]), _over_seeds(rates["L"])))
-
-
-def _over_seeds(row: Mapping[str, Any]) -> Estimate:
-    seeds, deviation = row["num_seeds"], row["adversarial_std"]
-    return mean_of(row["adversarial_error"], math.nan if deviation is None else deviation / math.sqrt(seeds), seeds)
+    return Reading(figures, seed_by_seed(found["subsets"]["trainings"], "subset", "H", "L", "adversarial_error"))
 
 
 def _trades(found: Summaries) -> Reading:

@@ -1,10 +1,10 @@
 """Numbers of jobs' summaries with what tells how sure they are, for the margins of claims."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from advgen_ray.analysis.estimate import Estimate, alone, mean_of
+from advgen_ray.analysis.estimate import Estimate, alone, mean_interval, mean_of
 from advgen_ray.analysis.proportion import wilson
 
 
@@ -26,6 +26,16 @@ def mean_told(row: Mapping[str, Any], key: str, count: int) -> Estimate:
     """A mean of a summary's row over so many of something, with its standard error ``{key}_error`` beside it."""
     error = row[f"{key}_error"]
     return alone(row[key]) if error is None else mean_of(row[key], error, count)
+
+
+def seed_by_seed(trainings: Sequence[Mapping[str, Any]], by: str, one: str, other: str, quantity: str) -> Estimate:
+    """How much a quantity of ``one`` exceeds that of ``other`` on average, over the seeds of both, 95% by Student's t.
+
+    ``trainings`` are a summary's: a row each, of which the column ``by`` says what was trained.
+    """
+    found = {(row[by], row["seed"]): row[quantity] for row in trainings}
+    seeds = [seed for name, seed in found if name == one and (other, seed) in found]
+    return mean_interval([found[one, seed] - found[other, seed] for seed in seeds])
 
 
 def least(margins: Iterable[Estimate]) -> Estimate:

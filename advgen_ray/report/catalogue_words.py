@@ -49,4 +49,6 @@ def markdown(results: Sequence[RowResult]) -> str:
 
 
 def _written(value: float, unit: Unit) -> str:
-    return numbers.signed_points(value) if unit == "share" else numbers.signed_short(value)
+    """In points with one decimal, where that says anything of a share; else with as many digits as it takes."""
+    size = 100 * value if unit == "share" else value
+    return numbers.signed(size, 1) if unit == "share" and abs(size) >= 0.05 else numbers.signed_short(size)

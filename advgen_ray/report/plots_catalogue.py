@@ -1,5 +1,6 @@
 """Pictures of a catalogue row: our figures with their spread over seeds, the published ones on a scale of theirs."""
 
+import textwrap
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -10,7 +11,8 @@ from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Panel
 from advgen_ray.report.style import BLUE, ORANGE, draw, in_percent
 
-INCHES_OF_A_FIGURE = 0.26
+NAME_CHARACTERS = 44  # a longer name goes on in the next line: it would leave no room for the dots
+INCHES_OF_A_GAP, INCHES_OF_A_LINE = 0.1, 0.16
 
 
 def written(value: float | None, unit: Unit) -> str:
@@ -49,7 +51,7 @@ def published_panel(row_id: str, figures: Sequence[Spread], unit: Unit) -> Panel
 
 
 def _label(axes: Axes, names: Sequence[str], unit: Unit) -> None:
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [textwrap.fill(name, NAME_CHARACTERS) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)  # the first on top
     axes.margins(x=0.08)
     if unit == "share":  # ours and the published ones side by side: the same place means the same share
@@ -59,4 +61,5 @@ def _label(axes: Axes, names: Sequence[str], unit: Unit) -> None:
 
 
 def _size(figures: Sequence[Spread]) -> tuple[float, float]:
-    return 4.9, 0.7 + INCHES_OF_A_FIGURE * max(len(figures), 2)
+    lines = max(len(textwrap.wrap(one.name, NAME_CHARACTERS)) for one in figures)
+    return 4.9, 0.7 + (INCHES_OF_A_GAP + lines * INCHES_OF_A_LINE) * max(len(figures), 2)

@@ -144,11 +144,7 @@ def _losses(config: CompareLossesConfig) -> dict[str, Any]:
     means = {f"{key}_mean": value for key, value in ACCURATE.items()}
     return {
         "losses": [{"loss": one.label} | means for one in config.losses],
-        "differences": [
-            {"quantity": quantity, "mean": 0.1, "low": -0.1, "high": 0.3}
-            for one in config.losses[1:]
-            for quantity in ACCURATE
-        ],
+        "trainings": [{"loss": one.label, "seed": seed} | ACCURATE for one in config.losses for seed in config.seeds],
         "energy_dynamics": {one.label: epochs for one in config.losses},
         "largest_trades_identity_error": 1e-6,
     }
@@ -156,8 +152,11 @@ def _losses(config: CompareLossesConfig) -> dict[str, Any]:
 
 @summary_of.register
 def _subsets(config: CompareSubsetsConfig) -> dict[str, Any]:
-    errors = {"clean_error": 0.1, "adversarial_error": 0.5, "adversarial_std": 0.02, "num_seeds": 3}
-    return {"error_rates": [{"subset": name} | errors for name in ("full", "I", "C", "H", "L")]}
+    errors, names = {"clean_error": 0.1, "adversarial_error": 0.5}, ("full", "I", "C", "H", "L")
+    return {
+        "error_rates": [{"subset": name} | errors for name in names],
+        "trainings": [{"subset": name, "seed": seed} | errors for name in names for seed in config.seeds],
+    }
 
 
 @summary_of.register

@@ -26,6 +26,7 @@ def _result(*margins: Estimate, unit: Unit = "share", mistake: str = "") -> RowR
         (_result(Estimate(-1.25, -2.0, -0.5), unit="number"), "does not hold", "gain: −1.25 (−2 to −0.5)"),
         (_result(alone(0.00135), unit="number"), "holds", "gain: +0.00135"),
         (_result(exact(1e-6), unit="number"), "holds", "gain: +1e−06"),
+        (_result(exact(1e-6)), "holds", "gain: +0.0001 points"),
         (
             _result(alone(0.1), alone(0.3)),
             "holds in 2 of 2 seeds, within noise",
