@@ -17,8 +17,10 @@ from advgen_ray.report.plots_catalogue import ours_panel, published_panel, writt
 VERDICTS = {True: "holds", False: "does not hold", None: "failed"}
 
 
-def catalogue_page(results: Sequence[RowResult], config: Mapping[str, Any], version: str) -> Page:
-    """``config`` is the reproduction's."""
+def catalogue_page(
+    results: Sequence[RowResult], sections: Sequence[Section], config: Mapping[str, Any], version: str
+) -> Page:
+    """``sections`` are those of ``row_section``, ``config`` is the reproduction's."""
     by_verdict = {verdict: [one.row.id for one in results if one.holds is verdict] for verdict in VERDICTS}
     seeds, num_rows = config["num_seeds"], len(chosen(config["rows"]))
     begun = "Of" if len(results) == num_rows else f"{len(results)} of {num_rows} rows are done so far: of"
@@ -38,7 +40,7 @@ def catalogue_page(results: Sequence[RowResult], config: Mapping[str, Any], vers
         ],
         sections=[
             Section("rows", "All rows", [], [_overview(results)]),
-            *(_section(one) for one in results),
+            *sections,
             Section("run", "What was run", [], [_settings(config)]),
         ],
     )
@@ -62,7 +64,8 @@ def _overview(results: Sequence[RowResult]) -> Table:
     return Table("Claims", caption, ["Row", "claim", "here", "by how much", "time"], rows, prose=True)
 
 
-def _section(result: RowResult) -> Section:
+def row_section(result: RowResult) -> Section:
+    """What the page says of one row; its pictures are drawn once, however often the page is written."""
     row = result.row
     says = [row.claim, f"{row.source}. Here it {words.verdict(result)}; {words.margin(result)}."]
     if result.holds is None:

@@ -15,13 +15,13 @@ from advgen_ray.catalogue.results import RowResult, as_json
 from advgen_ray.config import ReproduceConfig
 from advgen_ray.distributed.cluster import connect
 from advgen_ray.errors import IncompleteError, UserError
-from advgen_ray.report.catalogue_page import catalogue_page
+from advgen_ray.report.blocks import Section
+from advgen_ray.report.catalogue_page import catalogue_page, row_section
 from advgen_ray.report.catalogue_words import markdown, told
 from advgen_ray.stages.outcome import PAGE, SUMMARY, publish, tracked_job
 from advgen_ray.stages.programs import PROGRAMS
 from advgen_ray.stages.search_results import TRIALS
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
-from advgen_ray.tracking import Run
 
 SECONDS = "seconds.json"
 BEGIN, END = "<!-- results of advgen reproduce -->", "<!-- end of results -->"
@@ -40,13 +40,16 @@ def run(config: ReproduceConfig) -> dict[str, Any]:
         _check_readme(config.readme, config.rows)
     works = _Works(config)
     results: list[RowResult] = []
+    sections: list[Section] = []
     with tracked_job("reproduction", config) as tracked:
         connect()
         for place, row in enumerate(rows, start=1):
             print(f"\n[{place}/{len(rows)}] {row.id}  {row.claim}", flush=True)
             results.append(_result(row, works, config))
+            sections.append(row_section(results[-1]))
             print(f"{row.id}  {told(results[-1])}", flush=True)
-            _write(results, config, tracked if place == len(rows) else None)
+            page = catalogue_page(results, sections, config.model_dump(mode="json"), version("advgen_ray"))
+            publish(config.output, [as_json(one) for one in results], page, tracked if place == len(rows) else None)
         if config.readme:
             _into(config.readme, markdown(results))
         tracked.log_metrics({f"margin/{one.row.id}": one.margin.value for one in results if one.margin is not None})
@@ -149,8 +152,3 @@ def _into(place: str, table: str) -> None:
     before, _, rest = Path(place).read_text().partition(BEGIN)
     after = rest.partition(END)[2]
     write_atomic(place, f"{before}{BEGIN}\n{table}\n{END}{after}".encode())
-
-
-def _write(results: Sequence[RowResult], config: ReproduceConfig, tracked: Run | None) -> None:
-    page = catalogue_page(results, config.model_dump(mode="json"), version("advgen_ray"))
-    publish(config.output, [as_json(one) for one in results], page, tracked)
