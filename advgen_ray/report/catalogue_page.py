@@ -23,6 +23,7 @@ def catalogue_page(
     """``sections`` are those of ``row_section``, ``config`` is the reproduction's."""
     by_verdict = {verdict: [one.row.id for one in results if one.holds is verdict] for verdict in VERDICTS}
     seeds, num_rows = config["num_seeds"], len(chosen(config["rows"]))
+    within_noise = [one.row.id for one in results if one.within_noise]
     begun = "Of" if len(results) == num_rows else f"{len(results)} of {num_rows} rows are done so far: of"
     return Page(
         title="advgen_ray: the five documents, row by row",
@@ -31,12 +32,13 @@ def catalogue_page(
         version=version,
         answer=f"{begun} {len(results)} published claims, {_counted(by_verdict[True], 'holds', 'hold')} here at "
         f"{config['scale']} scale, {_counted(by_verdict[False], 'does not', 'do not')}, "
-        f"{len(by_verdict[None])} could not be tested.",
+        f"{len(by_verdict[None])} could not be tested; {_counted(within_noise, 'verdict is', 'verdicts are')} within "
+        "noise.",
         lead=f"{seeds} seed{'s' * (seeds > 1)} a row. Published figures stand on data and networks of their own, so "
         "what is compared is the trend, not the number.",
         key_figures=[
             *(_key(VERDICTS[verdict], ids) for verdict, ids in by_verdict.items()),
-            _key("within noise", [one.row.id for one in results if one.within_noise]),
+            _key("within noise", within_noise),
         ],
         sections=[
             Section("rows", "All rows", [], [_overview(results)]),
