@@ -75,7 +75,7 @@ def test_a_work_runs_once_after_those_it_reads_and_a_failed_row_leaves_the_other
     assert (rows["A2"]["holds"], rows["B1"]["holds"]) == (False, None)
     assert rows["B1"]["failed"].endswith("detectors: none")
     page = (tmp_path / "all" / "report.html").read_text()
-    assert "Of 4 published claims, 2 hold here at small scale, 1 does not, 1 could not be tested; 0 verdicts are" in page
+    assert "Of 4 published claims, 2 hold here at small scale, 1 does not, 1 could not be tested; 0 verdicts" in page
     for row in rows:
         assert f'<section id="{row}">' in page
 
