@@ -76,7 +76,7 @@ class Sender:
         if entry["parent"]:
             tags["mlflow.parentRunId"] = self.ids[entry["parent"]]
         tags["run_key"] = entry["run"]
-        former = self._unfinished(entry["name"], tags) or self._sent_before(entry)
+        former = self._sent_before(entry) or self._unfinished(entry["name"], tags)
         if not former and entry.get("unless_finished") and self._same_work(entry["name"], tags, "= 'FINISHED'"):
             return  # and what comes of this run is not sent
         if former:
