@@ -1,6 +1,7 @@
 """The stage that makes a set of counterfactuals: checks, Ray Data map, summary."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -60,8 +61,7 @@ def run_all(configs: Sequence[CounterfactualsConfig]) -> list[dict[str, Any]]:
         if one.uri not in found or not is_tracked(one.uri)
     ]
     if left:
-        outputs = [config.output for config in configs]
-        with tracked_run("counterfactuals", {"output": common_parent(outputs), "outputs": outputs}):
+        with _parent(configs):
             try:
                 run_maps("counterfactuals", [_made(config, one) for config, one in left], configs[0].pool)
             except IncompleteError:
@@ -69,6 +69,21 @@ def run_all(configs: Sequence[CounterfactualsConfig]) -> list[dict[str, Any]]:
                 raise
             _record(left, found)
     return [_publish(one) for one in sets]
+
+
+@contextmanager
+def recorded_if_incomplete(configs: Sequence[CounterfactualsConfig]) -> Iterator[None]:
+    """Around what makes these sets among others: where it raises IncompleteError, those that are whole get their runs.
+
+    They are the runs that ``run_all`` would open, which has only the others left to make when it comes to be called.
+    """
+    try:
+        yield
+    except IncompleteError:
+        sets = [(config, prepare(config)) for config in configs]
+        with _parent(configs):
+            _record([(config, one) for config, one in sets if not is_tracked(one.uri)], {one.uri for _, one in sets})
+            raise
 
 
 def map_of(config: CounterfactualsConfig) -> Map:
@@ -132,6 +147,12 @@ def _models(config: CounterfactualsConfig) -> dict[str, str]:
         if config.method.cone_classifier:
             found["cone_classifier"] = load_classifier(config.method.cone_classifier, config.data).digest
     return found
+
+
+def _parent(configs: Sequence[CounterfactualsConfig]) -> AbstractContextManager[Run]:
+    """The run above those of several sets."""
+    outputs = [config.output for config in configs]
+    return tracked_run("counterfactuals", {"output": common_parent(outputs), "outputs": outputs})
 
 
 def _made(config: CounterfactualsConfig, result_set: ResultSet, judge: Judge | None = None) -> Map:

@@ -61,11 +61,12 @@ def run(config: StudyConfig) -> dict[str, Any]:
         clock.run("trainings", plan.train)
         if plan.binary:
             one_vs_rest.together(plan.binary.detectors)  # which makes counterfactuals as the classifiers do
-        clock.run("what models make", lambda: _make(plan.made_by_models()))
-        clock.run("what is made of that", lambda: _make(plan.made_of_sets()))
+        clock.run("what models make", lambda: _make(plan.made_by_models(), plan.counterfactuals))
         clock.run("counterfactuals", lambda: counterfactuals.run_all(plan.counterfactuals))
-        if plan.by_classifiers.chains:  # whose sources the stage before has made
-            clock.run("chains", lambda: counterfactuals.run_all(plan.by_classifiers.chains))
+        chains = plan.by_classifiers.chains  # whose sources are made now
+        clock.run("what is made of that", lambda: _make(plan.made_of_sets(), chains))
+        if chains:
+            clock.run("chains", lambda: counterfactuals.run_all(chains))
         clock.run("energies", lambda: energies.run(plan.energies))
         for name, stage in view:
             clock.run(name, stage)
@@ -180,10 +181,14 @@ class StudyPlan:
         return [self.main, *self.variants, self.held_out, *self.by_classifiers.sets]
 
 
-def _make(maps: Sequence[tuple[PoolConfig, Map]]) -> None:
-    """All sets, those that ask for the same pool in one: a pool takes seconds to start."""
-    for pool in dict.fromkeys(pool for pool, _ in maps):
-        run_maps("study", [one for asked, one in maps if asked == pool], pool)
+def _make(maps: Sequence[tuple[PoolConfig, Map]], recorded: Sequence[CounterfactualsConfig]) -> None:
+    """All sets, those that ask for the same pool in one: a pool takes seconds to start.
+
+    Where rows could not be made the study ends here, with a run for each of ``recorded`` that is whole.
+    """
+    with counterfactuals.recorded_if_incomplete(recorded):
+        for pool in dict.fromkeys(pool for pool, _ in maps):
+            run_maps("study", [one for asked, one in maps if asked == pool], pool)
 
 
 def _describe(config: Config, record: Record) -> str:

@@ -1,11 +1,14 @@
 """The study's plan: every stage has its own place, one data set, and the judge takes part in nothing."""
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import pytest
 
 from advgen_ray import recipes
 from advgen_ray.config import PoolConfig, StudyConfig, resolve
-from advgen_ray.errors import UserError
-from advgen_ray.stages import study
+from advgen_ray.errors import IncompleteError, UserError
+from advgen_ray.stages import counterfactuals, study
 from advgen_ray.stages.stage_clock import StageClock
 from advgen_ray.stages.study import StudyPlan
 
@@ -121,8 +124,24 @@ def test_sets_that_ask_for_the_same_pool_share_one(monkeypatch: pytest.MonkeyPat
     made = []
     monkeypatch.setattr(study, "run_maps", lambda name, maps, pool: made.append((pool.max_actors, maps)))
     two, four = (PoolConfig(min_actors=1, max_actors=number) for number in (2, 4))
-    study._make([(two, "a"), (four, "b"), (PoolConfig(min_actors=1, max_actors=2), "c")])
+    study._make([(two, "a"), (four, "b"), (PoolConfig(min_actors=1, max_actors=2), "c")], [])
     assert made == [(2, ["a", "c"]), (4, ["b"])]
+
+
+def test_where_a_shared_pool_leaves_rows_out_the_whole_sets_are_recorded(
+    plan: StudyPlan, monkeypatch: pytest.MonkeyPatch
+):
+    def incomplete(*_: object) -> None:
+        raise IncompleteError("failed rows: 1")
+
+    recorded = []
+    monkeypatch.setattr(study, "run_maps", incomplete)
+    monkeypatch.setattr(counterfactuals, "prepare", lambda config: SimpleNamespace(uri=config.output))
+    monkeypatch.setattr(counterfactuals, "_parent", lambda _: nullcontext())
+    monkeypatch.setattr(counterfactuals, "_record", lambda sets, _: recorded.extend(one.uri for _, one in sets))
+    with pytest.raises(IncompleteError):
+        study._make([(PoolConfig(), "a")], plan.counterfactuals)
+    assert recorded == [one.output for one in plan.counterfactuals]
 
 
 def test_eps_must_rise_from_zero():

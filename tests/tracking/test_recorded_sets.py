@@ -97,6 +97,19 @@ def test_a_set_is_recorded_though_another_has_rows_that_cannot_be_made(place: Wo
     assert place.ends() == BOTH
 
 
+def test_so_it_is_where_sets_are_made_among_others(place: Workplace) -> None:
+    place.a.made = True
+    for _ in range(2):
+        with pytest.raises(IncompleteError), counterfactuals.recorded_if_incomplete(place.configs):
+            raise IncompleteError("failed rows: 1")
+        assert place.ends() == Counter({("counterfactuals", "FAILED"): 1, ("counterfactual set", "FINISHED"): 1})
+    with counterfactuals.recorded_if_incomplete(place.configs):
+        place.b.made = True
+    place.make(lambda: None)
+    counterfactuals.run_all(place.configs)
+    assert place.ends() == BOTH
+
+
 def test_the_run_of_one_set_is_completed_after_a_kill_between_its_last_shard_and_its_end(place: Workplace) -> None:
     place.make(lambda: _killed(place.a))
     with pytest.raises(KeyboardInterrupt):
