@@ -79,7 +79,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     from advgen_ray.stages import study
 
     settings = [word for assignment in arguments.set for word in ("--set", assignment)]
-    return run_job(StudyConfig, study.run, ["--recipe", "digits_study", *settings])
+    return run_job(StudyConfig, study.run, ["--recipe", "digits_demo", *settings])
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:

@@ -72,7 +72,7 @@ def test_every_program_of_jobs_can_be_submitted() -> None:
     assert found == {job: config_type.__name__ for job, config_type in JOBS.items()}
 
 
-def test_demo_is_the_digits_study_with_the_settings_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_is_its_recipe_with_the_settings_given(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[StudyConfig] = []
 
     def run(config: StudyConfig) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def test_demo_is_the_digits_study_with_the_settings_given(monkeypatch: pytest.Mo
 
     monkeypatch.setattr("advgen_ray.stages.study.run", run)
     assert cli.main(["demo", "--set", "judge_seed=5"]) == 0
-    expected = recipes.find("digits_study", StudyConfig).override(["judge_seed=5"])
+    expected = recipes.find("digits_demo", StudyConfig).override(["judge_seed=5"])
     assert asked == [expected]
     assert expected.output == "runs/demo"
 

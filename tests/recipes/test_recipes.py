@@ -55,8 +55,9 @@ def test_default_is_the_digits_recipe():
     assert recipes.find(None, StudyConfig).data.name == "digits"
 
 
-def test_the_report_from_stored_results_reads_all_that_the_study_leaves():
-    assert recipes.find(None, ReportConfig) == StudyPlan(recipes.find("digits_study", StudyConfig)).report
+@pytest.mark.parametrize("name", ["digits_demo", "digits_study"])
+def test_the_report_from_stored_results_reads_all_that_the_study_leaves(name: str):
+    assert recipes.find(None, ReportConfig) == StudyPlan(recipes.find(name, StudyConfig)).report
 
 
 def test_a_recipe_of_another_job_is_refused_with_a_hint():
