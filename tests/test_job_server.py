@@ -197,6 +197,7 @@ def test_rays_own_command_runs_a_training(head: Head, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "classifier" / "model" / "model.json").read_text())["num_steps"] == 2
 
 
+@pytest.mark.long
 @pytest.mark.ray
 def test_a_job_that_fails_on_the_cluster_fails_here(head: Head, tmp_path: Path) -> None:
     done = advgen(head, "generate_counterfactuals", "--set", "score_model=/nowhere", "--set", f"output={tmp_path}/set")

@@ -21,7 +21,6 @@ def digits_demo() -> StudyConfig:
             "classifier.eps_warmup_epochs=7",
             "score_model.num_steps=900",
             "score_model.optimizer.warmup_steps=90",
-            "score_model.checkpoint_every_steps=300",
             "classifier_view.dvce.replicates=1",
             "energy_view.attacked.num_images=60",
             "energy_view.recorded.num_epochs=8",
@@ -29,7 +28,6 @@ def digits_demo() -> StudyConfig:
             "energy_view.recorded.record_energies_at_epochs=[1, 4, 8]",
             "binary_view.detectors.training.num_steps=120",
             "binary_view.detectors.training.validation.every_steps=120",
-            "binary_view.detectors.training.checkpoint_every_steps=120",
         ]
     )
     assert study.binary_view

@@ -99,7 +99,10 @@ def digits_energies_by_steps() -> ScoreEnergiesConfig:
 
 
 def digits_study() -> StudyConfig:
-    """S000 on digits, and the energy view of S001 and S003: standard model, eps 1.0, and TRADES recorded by epoch."""
+    """S000 on digits, and the energy view of S001 and S003: standard model, eps 1.0, and TRADES recorded by epoch.
+
+    In the place of digits_demo, which has less of everything, as other recipes look for models there.
+    """
     # Two models at a time, a core each: two workers of one so small spend a third of a step on averaging gradients.
     side_by_side = ["workers.num_workers=1", "workers.num_groups=2"]
     classifier = digits_classifier().override(side_by_side)

@@ -68,6 +68,7 @@ def _make_once_another_is_there(index: int, folder: Path) -> pa.Table:
     return _rows(index)
 
 
+@pytest.mark.long
 def test_a_pool_grows_while_its_actors_are_busy(tmp_path: Path) -> None:
     actors = tmp_path / "actors"
     actors.mkdir()

@@ -44,6 +44,7 @@ def test_counterfactuals_do_not_depend_on_actors_or_batches(score_model: str, tm
     np.testing.assert_allclose(stored.images("x_ce"), expected.images("x_ce"), atol=1e-5, rtol=0)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_energies_do_not_depend_on_actors(classifiers: tuple[str, str], tmp_path: Path) -> None:
     config = energies_config(classifiers, tmp_path / "loop")

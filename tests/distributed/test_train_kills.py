@@ -66,6 +66,7 @@ def _train_and_die(config: TrainScoreModelConfig, session: Session) -> None:
     score_model.train(config, _Dying(session.task, session.worker, session.resume))
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.timeout(900)
 def test_a_killed_worker_costs_no_more_than_the_steps_since_the_checkpoint(ray_session: None, tmp_path: Path) -> None:

@@ -60,6 +60,23 @@ def test_the_report_from_stored_results_reads_all_that_the_study_leaves(name: st
     assert recipes.find(None, ReportConfig) == StudyPlan(recipes.find(name, StudyConfig)).report
 
 
+def _leaves(value: object, key: str = "") -> dict[str, object]:
+    if not isinstance(value, dict | list):
+        return {key: value}
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    return {name: leaf for at, inner in pairs for name, leaf in _leaves(inner, f"{key}.{at}").items()}
+
+
+def test_the_demo_is_the_study_with_less_of_it():
+    """And its attacks of fewer steps take longer ones."""
+    study, demo = (_leaves(recipes.find(f"digits_{name}", StudyConfig).model_dump(mode="json")) for name in (
+        "study", "demo"
+    ))  # fmt: skip
+    changed = {key for key in study | demo if study.get(key) != demo.get(key) and not key.endswith("step_size")}
+    assert len(changed) > 10
+    assert all(demo[key] < study[key] for key in changed), changed
+
+
 def test_a_recipe_of_another_job_is_refused_with_a_hint():
     with pytest.raises(UserError, match=r"no such recipe .*did you mean 'digits_score_model'"):
         recipes.find("digits_scoremodel", TrainScoreModelConfig)

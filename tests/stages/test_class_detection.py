@@ -210,6 +210,7 @@ def test_attacks_must_differ() -> None:
         EvaluateDetectionConfig(attacks=(ATTACKS[0], ATTACKS[0]))
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.timeout(300)
 def test_through_ray_it_ends_in_a_page_and_a_summary(ray_session: None, models: Path, tmp_path: Path) -> None:

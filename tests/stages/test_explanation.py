@@ -97,6 +97,7 @@ def test_mistakes_are_named(models: Path, tmp_path: Path) -> None:
         ExplainPredictionsConfig(baselines=("black", "black"))
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.timeout(300)
 def test_through_ray_it_ends_in_a_page_and_a_summary(ray_session: None, models: Path, tmp_path: Path) -> None:
