@@ -1,6 +1,8 @@
 """The frame of every job: a command line becomes one validated config, runs, and ends in an exit code."""
 
 import argparse
+import atexit
+import gc
 import inspect
 import os
 import signal
@@ -35,6 +37,7 @@ def run_job(
     Returns 0 on success; 2 for a user's mistake and 3 where some rows could not be made and may be tried again, one
     line on stderr each; anything else is a defect of ours and keeps its traceback.
     """
+    atexit.register(gc.freeze)  # Python's last collection walks all of torch and Ray, for a second
     arguments = _parser(config_type).parse_args(argv)
     try:
         config = resolve(recipes.find(arguments.recipe, config_type), arguments.config, arguments.set)

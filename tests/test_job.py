@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -78,3 +80,17 @@ def test_sigterm_unwinds_like_an_interrupt(capsys):
     assert run_job(GenerateConfig, run, []) == 130
     assert "the same command continues" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) == former
+
+
+LAST = """
+import atexit, gc
+atexit.register(lambda: print(gc.get_freeze_count() > 10_000))  # after what is registered later
+from advgen_ray.config import GenerateConfig
+from advgen_ray.job import run_job
+run_job(GenerateConfig, lambda _: {}, ["--dry-run"])
+"""
+
+
+def test_a_job_ends_without_looking_through_all_that_it_imported() -> None:
+    ended = subprocess.run([sys.executable, "-c", LAST], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "True"

@@ -113,6 +113,15 @@ def test_a_pattern_is_two_opposite_pyramids() -> None:
     assert torch.allclose(lower[1], torch.tensor([1 / 9, 1 / 4 + 1 / 9, top, 1 / 4 + 1 / 9, 1 / 9]) / top)
 
 
+def test_a_pattern_in_l1_has_the_levels_of_its_norm() -> None:
+    """They fall with the fourth power where those of L2 fall with the square."""
+    pattern = Patterns(L1(0.1), (1, 5, 5))._patterns(5, torch.tensor([[0.9, 0.9]]), _grey(1, 1, 5, 5))[0, 0]
+    assert torch.allclose(pattern.abs().sum(), torch.tensor(1.0))
+    top = 1 + 1 / 16 + 1 / 81
+    levels = torch.tensor([1 / 81, 1 / 16 + 1 / 81, top, 1 / 16 + 1 / 81, 1 / 81])
+    assert torch.allclose(pattern[3] / pattern[3, 2], levels / top)
+
+
 def test_windows_shrink_on_the_paper_s_schedule() -> None:
     attack = Square(Linf(0.1), 10_000, _Draws(1))
     halvings = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000]

@@ -81,6 +81,15 @@ def bright_or_dark(num_samples: int, wrong: Sequence[int] = ()) -> tuple[Tensor,
     return x, y
 
 
+def test_a_copy_of_a_state_is_its_own() -> None:
+    state = SuiteState(("pgd",), torch.full((2,), STANDING), torch.zeros(2, 1, 1, 1))
+    copy = state.copy()
+    copy.fallen_by[0] = 0
+    copy.x_adv[0] = 1.0
+    assert state.fallen_by.tolist() == [STANDING, STANDING]
+    assert state.x_adv.sum() == 0
+
+
 def test_each_sample_falls_once_and_is_attacked_no_more() -> None:
     x, y = bright_or_dark(20, wrong=[3, 4])
     first, second, third = Scripted([3, 5, 6, 11]), Scripted([5, 7]), Scripted([])

@@ -111,6 +111,15 @@ def test_bounded_score_is_the_convolutions_to_1e_4(t: float, sigma: float) -> No
     torch.testing.assert_close(_score(bounded, y, t, sigma), expected, rtol=1e-4, atol=scale)
 
 
+def test_bounded_score_of_a_box_just_too_narrow_to_be_told_from_a_gaussian() -> None:
+    t, time = 0.8, torch.tensor([0.8])
+    sigma_t = float(SDE.sigma(time))
+    sigma = 0.049 * sigma_t / (math.sqrt(3) * float(SDE.alpha(time)))
+    y = torch.tensor([0.2, 1.0, 3.0]) * sigma_t
+    expected = torch.tensor([_convolved_box_score(float(value), t, sigma) for value in y])
+    torch.testing.assert_close(_score(bounded, y, t, sigma), expected, rtol=2e-5, atol=0)
+
+
 def test_bounded_score_is_a_wall_without_noise_and_a_gaussian_in_much() -> None:
     time = torch.tensor([1e-5])
     h, sigma_t = math.sqrt(3) * float(SDE.alpha(time)) * SIGMA, float(SDE.sigma(time))
