@@ -55,8 +55,6 @@ class MomentumAscent(_Ascent):
         self.record_best(values, gradient)
         self.num_improved += values > self.value
         self.value = values
-        if step == 0:
-            self.best_before = self.best
         if (window := self.checkpoints.get(step)) is None:
             return
         stalled = self.num_improved <= 0.75 * window

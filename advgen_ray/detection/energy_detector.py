@@ -52,13 +52,13 @@ def fit_threshold(natural_scores: ArrayLike, adversarial_scores: ArrayLike) -> f
 
 def rates(natural_scores: ArrayLike, adversarial_scores: ArrayLike, threshold: float) -> Rates:
     """Detection and false positive rate where scores ``>= threshold`` are flagged (S003 equation 9)."""
-    natural, adversarial = _checked(natural_scores, "natural"), _checked(adversarial_scores, "adversarial")
+    natural, adversarial = _both(natural_scores, adversarial_scores)
     return Rates(float(np.mean(adversarial >= threshold)), float(np.mean(natural >= threshold)))
 
 
 def roc(natural_scores: ArrayLike, adversarial_scores: ArrayLike) -> Roc:
     """Every operating point: threshold infinity, then each distinct score from the highest to the lowest."""
-    natural, adversarial = _checked(natural_scores, "natural"), _checked(adversarial_scores, "adversarial")
+    natural, adversarial = _both(natural_scores, adversarial_scores)
     thresholds = np.unique(np.concatenate([natural, adversarial]))[::-1]
     return Roc(
         np.concatenate([[0.0], _share_at_or_above(natural, thresholds)]),
@@ -69,13 +69,17 @@ def roc(natural_scores: ArrayLike, adversarial_scores: ArrayLike) -> Roc:
 
 def auroc(natural_scores: ArrayLike, adversarial_scores: ArrayLike) -> float:
     """Chance that an adversarial image scores above a natural one, ties counting one half."""
-    natural, adversarial = _checked(natural_scores, "natural"), _checked(adversarial_scores, "adversarial")
+    natural, adversarial = _both(natural_scores, adversarial_scores)
     return chance_above(torch.from_numpy(adversarial), torch.from_numpy(natural))
 
 
 def _share_at_or_above(scores: Scores, thresholds: Scores) -> Scores:
     below = np.searchsorted(np.sort(scores), thresholds, side="left")
     return (len(scores) - below) / len(scores)
+
+
+def _both(natural_scores: ArrayLike, adversarial_scores: ArrayLike) -> tuple[Scores, Scores]:
+    return _checked(natural_scores, "natural"), _checked(adversarial_scores, "adversarial")
 
 
 def _checked(scores: ArrayLike, name: str) -> Scores:

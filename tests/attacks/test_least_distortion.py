@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from advgen_ray.attacks import least_distortion
 from advgen_ray.attacks.least_distortion import (
     Found,
     PenalizedDescents,
@@ -18,6 +19,8 @@ from advgen_ray.attacks.least_distortion import (
     nearest_passing,
 )
 from advgen_ray.attacks.passing import Passing, TwoClasses, any_but, leads, only, threshold_at
+from advgen_ray.attacks.pgd import PGD
+from advgen_ray.attacks.threat_model import L2
 
 RADII = tuple(0.02 * 1.25**i for i in range(24))
 
@@ -86,6 +89,41 @@ def test_any_class_but_the_label_is_the_nearest_of_its_targets() -> None:
         growing_radii(model, x, passing.margin, passing.passes, radii=RADII),
     ):
         assert ((found.distance / exact > 1 - 1e-4) & (found.distance / exact < 1.05)).all()
+
+
+class _Counted(_Planes):
+    """Remembers how many rows each pass had."""
+
+    def __init__(self) -> None:
+        super().__init__(False)
+        self.rows: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.rows.append(len(x))
+        return super().forward(x)
+
+
+def test_growing_radii_take_steps_of_their_radius_and_none_for_a_sample_that_has_passed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    balls: list[tuple[float, int, float]] = []
+
+    class Seen(PGD):
+        def __init__(self, ball: L2, num_steps: int, step_size: float) -> None:
+            balls.append((ball.eps, num_steps, step_size))
+            super().__init__(ball, num_steps, step_size)
+
+    monkeypatch.setattr(least_distortion, "PGD", Seen)
+    model, x = _Counted(), _grey(2)
+    thresholds = torch.tensor([-100.0, 100.0])  # the first passes as it is, the second never
+    weight = torch.tensor([[0.0, 1.0, 0.0]])
+
+    def passes(outputs: Tensor) -> Tensor:
+        return outputs[:, 1] > thresholds
+
+    growing_radii(model, x, lambda z: (z * weight).sum(1), passes, radii=(0.5, 1.0), num_steps=8, num_halvings=1)
+    assert balls == [(0.5, 8, 0.15625), (1.0, 8, 0.3125)]
+    assert model.rows.count(2) < model.rows.count(1)
 
 
 @pytest.mark.parametrize("name", SEARCHES)
