@@ -222,3 +222,16 @@ def test_denoisers_of_other_levels_or_shapes_are_refused() -> None:
     x_t, t, y = _batch()
     with pytest.raises(ValueError, match=r"gives \[9, 1, 3, 3\] for images \[9, 2, 3, 3\]"):
         score_fn(x_t, t, y)
+
+
+def test_a_denoiser_is_asked_in_the_precision_of_the_images() -> None:
+    asked: list[tuple[torch.dtype, ...]] = []
+
+    def denoiser(x: Tensor, level: Tensor, class_labels: Tensor | None) -> Tensor:
+        assert class_labels is not None
+        asked.append((x.dtype, level.dtype, class_labels.dtype))
+        return x
+
+    times = torch.tensor([0.5, 0.2], dtype=torch.float64)
+    denoiser_score(denoiser, SDE, num_classes=3)(torch.zeros(2, 1, 2, 2), times, torch.tensor([0, 1]))
+    assert set(asked) == {(torch.float32,) * 3}
