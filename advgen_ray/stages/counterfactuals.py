@@ -1,7 +1,7 @@
 """The stage that makes a set of counterfactuals: checks, Ray Data map, summary."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -80,9 +80,9 @@ def recorded_if_incomplete(configs: Sequence[CounterfactualsConfig]) -> Iterator
     try:
         yield
     except IncompleteError:
-        sets = [(config, prepare(config)) for config in configs]
-        with _parent(configs):
-            _record([(config, one) for config, one in sets if not is_tracked(one.uri)], {one.uri for _, one in sets})
+        left = [(config, one) for config in configs if not is_tracked((one := prepare(config)).uri)]
+        with _parent(configs) if left else nullcontext():
+            _record(left, {one.uri for _, one in left})
             raise
 
 

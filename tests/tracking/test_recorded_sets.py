@@ -103,6 +103,8 @@ def test_so_it_is_where_sets_are_made_among_others(place: Workplace) -> None:
         with pytest.raises(IncompleteError), counterfactuals.recorded_if_incomplete(place.configs):
             raise IncompleteError("failed rows: 1")
         assert place.ends() == Counter({("counterfactuals", "FAILED"): 1, ("counterfactual set", "FINISHED"): 1})
+    with pytest.raises(IncompleteError), counterfactuals.recorded_if_incomplete([]):
+        raise IncompleteError("failed rows: 1")
     with counterfactuals.recorded_if_incomplete(place.configs):
         place.b.made = True
     place.make(lambda: None)
