@@ -1,5 +1,11 @@
 """The exceptions that end in one line: a user's mistake, and work of which a part is left undone."""
 
+import zipfile
+import zlib
+
+# What reading a damaged zip file raises, by where the damage is, beside OSError and the ValueErrors of its content.
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+
 
 class UserError(ValueError):
     """A user's mistake: names the value, what was expected and the usual fix; a job exits with code 2."""

@@ -1,6 +1,5 @@
 """Users' own images from ``train.npz`` and ``test.npz``: every value checked once, here, with one line per mistake."""
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from advgen_ray.data.catalog import DatasetInfo
-from advgen_ray.errors import UserError
+from advgen_ray.errors import DAMAGED_ZIP, UserError
 
 ARRAYS = ("images", "labels", "class_names")
 IMAGES_AT_ONCE = 1000
@@ -65,7 +64,7 @@ def _read(path: Path, needed: Sequence[str] = ("images", "labels")) -> dict[str,
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays: dict[str, Any] = {name: file[name] for name in ARRAYS if name in file}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, *DAMAGED_ZIP) as error:
         reason = "it holds Python objects" if "allow_pickle" in str(error) else "not a complete .npz file"
         raise UserError(f"{path}: cannot be read ({reason}); write it again with numpy.savez") from None
     for name in needed:

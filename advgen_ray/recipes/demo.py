@@ -17,12 +17,14 @@ def digits_demo() -> StudyConfig:
     """digits_study in five minutes on two cores: shorter trainings, fewer images under the dearest attacks."""
     study = digits_study().override(
         [
+            "classifier.attack.num_steps=6",
             "classifier.num_epochs=12",
             "classifier.eps_warmup_epochs=7",
-            "score_model.num_steps=900",
-            "score_model.optimizer.warmup_steps=90",
+            "score_model.num_steps=850",
+            "score_model.optimizer.warmup_steps=85",
             "classifier_view.dvce.replicates=1",
             "energy_view.attacked.num_images=60",
+            "energy_view.recorded.attack.num_steps=6",
             "energy_view.recorded.num_epochs=8",
             "energy_view.recorded.eps_warmup_epochs=5",
             "energy_view.recorded.record_energies_at_epochs=[1, 4, 8]",

@@ -2,7 +2,6 @@
 
 import io
 import time
-import zipfile
 from importlib.metadata import version
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from advgen_ray.analysis.binary_simulation import Case, Claim, Measures, claims, energy_distance, measure
 from advgen_ray.config import SimulateBinaryTrainingConfig
-from advgen_ray.errors import UserError
+from advgen_ray.errors import DAMAGED_ZIP, UserError
 from advgen_ray.report.binary_simulation_page import binary_simulation_page
 from advgen_ray.stages.claims import claim
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
@@ -61,7 +60,7 @@ def _stored(config: SimulateBinaryTrainingConfig, case: Case) -> dict[str, np.nd
     try:
         with np.load(io.BytesIO(read_bytes(file))) as arrays:
             return dict(arrays)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, *DAMAGED_ZIP) as error:
         raise UserError(f"{file}: unreadable ({error}); remove it and rerun the command") from None
 
 

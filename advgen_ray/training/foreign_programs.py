@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.export.passes import move_to_device_pass
 
-from advgen_ray.errors import UserError
+from advgen_ray.errors import DAMAGED_ZIP, UserError
 
 # An operation of torch's tensor library, arithmetic on sizes, or one of the regions in which a graph runs.
 HARMLESS_TARGET = re.compile(
@@ -157,7 +157,7 @@ def _checked_archive(path: Path, checked: Callable[[str, bytes], bytes]) -> io.B
         with zipfile.ZipFile(path) as archive, zipfile.ZipFile(harmless, "w") as copy:
             for name in dict.fromkeys(archive.namelist()):
                 copy.writestr(name, checked(name.partition("/")[2], archive.read(name)))
-    except zipfile.BadZipFile as error:
+    except DAMAGED_ZIP as error:
         raise UserError(f"{path}: damaged: {error}") from None
     harmless.seek(0)
     return harmless

@@ -1,6 +1,8 @@
 """Users' own arrays: three layouts, two types, and one clear line for everything that images cannot be."""
 
 import pickle
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,19 @@ def test_missing_incomplete_and_foreign_files(tmp_path: Path) -> None:
         load("npz", str(tmp_path), "train")
     _write(tmp_path)
     path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(UserError, match="not a complete"):
+        load("npz", str(tmp_path), "train")
+
+
+def test_damage_within_what_is_compressed_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "train.npz"
+    np.savez_compressed(path, images=np.zeros((3, 8, 8), np.uint8), labels=np.arange(3))
+    with zipfile.ZipFile(path) as archive:
+        images = archive.getinfo("images.npy")
+    content = bytearray(path.read_bytes())
+    name, more = struct.unpack_from("<HH", content, images.header_offset + 26)  # lengths of what stands before it
+    content[images.header_offset + 30 + name + more] ^= 0b110  # the kind of the first block
+    path.write_bytes(content)
     with pytest.raises(UserError, match="not a complete"):
         load("npz", str(tmp_path), "train")
 

@@ -233,10 +233,27 @@ def test_damaged_programs_are_one_line(exported: Path, script: Path, tmp_path: P
     assert "no exported program this torch can load: " in _refusal(unknown)
     other = _altered(script, tmp_path / "other", _in_script("torch.flatten", "torch.no_such_thing"))
     assert "no TorchScript this torch can load: " in _refusal(other)
-    for source in (exported, script):
-        content = bytearray(source.read_bytes())
-        with zipfile.ZipFile(source) as archive:  # the largest member: weights, stored as they are
-            largest = max(archive.infolist(), key=lambda member: member.file_size)
-        content[largest.header_offset + largest.file_size // 2 + 200] ^= 1
-        (tmp_path / "flipped").write_bytes(content)
-        assert "damaged: Bad CRC-32" in _refusal(tmp_path / "flipped")
+
+
+@pytest.mark.parametrize("form", ["exported", "script"])
+@pytest.mark.parametrize(
+    ("compression", "said"),
+    [(zipfile.ZIP_STORED, "Bad CRC-32"), (zipfile.ZIP_DEFLATED, "Error -3 while decompressing")],
+)
+def test_a_flipped_bit_is_one_line(
+    form: str, compression: int, said: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """In weights, which are stored as they are, and in what may be compressed, where zlib finds it first."""
+    content = bytes(range(256)) * 40
+    with zipfile.ZipFile(request.getfixturevalue(form)) as archive, zipfile.ZipFile(tmp_path / "x", "w") as copy:
+        for name in archive.namelist():
+            copy.writestr(name, archive.read(name))
+        folder = archive.namelist()[0].partition("/")[0]
+        copy.writestr(f"{folder}/more", content, compress_type=compression)
+        member = copy.getinfo(f"{folder}/more")
+    damaged = bytearray((tmp_path / "x").read_bytes())
+    damaged[member.header_offset + 30 + len(member.filename)] ^= 0b110  # the first byte; of deflate the kind of block
+    (tmp_path / "x").write_bytes(damaged)
+    refusal = _refusal(tmp_path / "x")
+    assert "damaged: " in refusal
+    assert said in refusal
