@@ -74,7 +74,7 @@ def classifier_names(energies: pd.DataFrame, judge: str) -> list[str]:
 def attack_radii(energies: pd.DataFrame) -> list[float]:
     """The radii at which PGD attacked, rising: the first is that of the accuracy tables, as in the papers."""
     radii = energies.loc[energies["attack"] == PGD, "attack_eps"].unique()
-    return sorted(round(float(radius), 6) for radius in radii)
+    return sorted(map(as_given, radii))
 
 
 def attacked_rows(energies: pd.DataFrame, classifier: str, radius: float, attack: str = PGD) -> pd.DataFrame:
@@ -102,5 +102,10 @@ def rows_of(energies: pd.DataFrame, classifier: str, view: str, image_set: str |
 
 
 def eps_of(rows: pd.DataFrame) -> float:
-    """The training radius of the one classifier of ``rows``, free of float32's tail (0.3, not 0.300000012)."""
-    return round(float(rows["classifier_eps"].iloc[0]), 6)
+    """The training radius of the one classifier of ``rows``."""
+    return as_given(rows["classifier_eps"].iloc[0])
+
+
+def as_given(radius: float) -> float:
+    """A radius stored as float32 without its tail, 0.3 rather than 0.300000012: the shortest of the same float32."""
+    return float(str(np.float32(radius)))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from advgen_ray.analysis.inputs import as_given
+
 OPINION_COLUMNS = (
     "classifier", "classifier_eps", "classifier_seed", "view", "image_set", "image_id", "predicted", "confidence",
 )  # fmt: skip
@@ -60,7 +62,7 @@ def read_opinions(
 def _unasked(name: str, row: pd.Series, num_ces: int, num_sources: int) -> Opinion:
     return Opinion(
         name,
-        round(float(row["classifier_eps"]), 6),  # free of float32's tail
+        as_given(row["classifier_eps"]),
         int(row["classifier_seed"]),
         *_nothing(num_ces),
         *_nothing(num_sources),

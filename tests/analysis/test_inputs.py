@@ -1,8 +1,9 @@
 """Which classifiers a study compares, and what is said when rows are missing."""
 
+import numpy as np
 import pytest
 
-from advgen_ray.analysis.inputs import classifier_names, eps_of, rows_of
+from advgen_ray.analysis.inputs import attack_radii, attacked_rows, classifier_names, eps_of, rows_of
 from advgen_ray.errors import UserError
 
 LADDER = [
@@ -33,3 +34,14 @@ def test_missing_rows_are_named(energies):
 
 def test_eps_has_no_float32_tail(energies):
     assert eps_of(rows_of(energies(LADDER), "a", "clean")) == 0.3
+
+
+def test_rows_are_found_by_the_radii_read_from_them(energies):
+    """Those of k/255 are no short decimals, and the rows hold them as float32."""
+    given = [k / 255 for k in (1, 2, 3, 4, 6, 8, 16)]
+    attacked = [{"view": "attacked", "attack_eps": eps} for eps in given]
+    table = energies(attacked).astype({"attack_eps": "float32"})
+    radii = attack_radii(table)
+    assert radii == pytest.approx(given, rel=1e-7)
+    for radius in [*radii, *given]:
+        assert attacked_rows(table, "standard", radius)["attack_eps"].tolist() == [np.float32(radius)]
