@@ -54,6 +54,19 @@ class EnergyViewConfig(Config):
     images: GenerateFromClassifierConfig = GenerateFromClassifierConfig()
     recorded: TrainClassifierConfig = TrainClassifierConfig(loss="trades", record_energies_at_epochs=(1, 50, 100))
 
+    @model_validator(mode="after")
+    def _page_has_its_rows(self) -> Self:
+        if "test" not in self.attacked.splits:
+            raise ValueError(
+                f"attacked.splits={list(self.attacked.splits)}: images of the test split are attacked; take [test]"
+            )
+        if not self.recorded.record_energies_at_epochs:
+            raise ValueError(
+                "recorded.record_energies_at_epochs=[]: this training is for its energies; expected epochs such as "
+                f"[1,{self.recorded.num_epochs}], or energy_view=null for no view"
+            )
+        return self
+
 
 class ClassifierViewConfig(Config):
     """Counterfactuals that the study's classifiers make, of the variants' sources (S000 figures 2, 5, 6, 10 and 11).
@@ -162,5 +175,21 @@ class StudyConfig(Config):
             raise ValueError(
                 f"counterfactuals.sources={self.counterfactuals.sources}: those of a study are made of its images; "
                 "leave it empty, classifier_view makes counterfactuals of counterfactuals"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _scores_what_the_report_needs(self) -> Self:
+        labels = [attack.label for attack in self.energies.attacks]
+        if "pgd" not in labels:
+            raise ValueError(
+                f"energies.attacks: got {labels}, but the report rests on one called 'pgd'; add one of kind pgd on "
+                "cross_entropy, or give one of them the name pgd"
+            )
+        needed = sorted({"test", self.counterfactuals.split})
+        if not set(needed) <= set(self.energies.splits):
+            raise ValueError(
+                f"energies.splits={list(self.energies.splits)}: the report needs those of the test split, and of the "
+                f"sources of counterfactuals; take energies.splits=[{','.join(needed)}]"
             )
         return self

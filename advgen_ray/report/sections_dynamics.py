@@ -16,6 +16,7 @@ TRADES_TERMS = {
     "kl_marginal": "marginal term",
     "kl": "their sum: KL",
 }
+IDENTITY_TARGET = 1e-5
 
 
 def dynamics_section(rows: pd.DataFrame, class_names: Sequence[str]) -> Section:
@@ -50,9 +51,11 @@ def dynamics_section(rows: pd.DataFrame, class_names: Sequence[str]) -> Section:
     return Section("dynamics", "Energies while a model is trained", sentences, [scatter, drift, means])
 
 
-def trades_section(card: Mapping[str, Any]) -> Section:
-    """Catalogue B9, from the history in a model's card."""
+def trades_section(card: Mapping[str, Any]) -> Section | None:
+    """Catalogue B9, from the history in a model's card; None for a loss without TRADES' divergence."""
     history = [row for row in card["history"] if "kl" in row]
+    if not history:
+        return None
     error = max(float(row["trades_identity_error"]) for row in history)
     last = history[-1]
     figure = Figure(
@@ -65,6 +68,12 @@ def trades_section(card: Mapping[str, Any]) -> Section:
     sentences = [
         "The divergence that TRADES adds to the cross-entropy is a conditional term plus a marginal one, E(x) − E(x*): "
         f"at the end {numbers.decimal(last['kl_conditional'], 3)} and {numbers.decimal(last['kl_marginal'], 3)}.",
-        f"The identity held in every epoch to a relative {error:.1e}.",
+        f"The identity {identity_words(error)}.",
     ]
     return Section("trades", "TRADES read as energies", sentences, [figure])
+
+
+def identity_words(error: float) -> str:
+    """Whether TRADES equals its energies; ``error`` is the largest mean relative error of an epoch."""
+    held = "held" if error <= IDENTITY_TARGET else "did not hold"
+    return f"{held} to {IDENTITY_TARGET:g} in every epoch, the largest mean relative error being {error:.1e}"

@@ -19,6 +19,7 @@ from advgen_ray.config.base import ConfigT
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.distributed.actors import Map
+from advgen_ray.errors import UserError
 from advgen_ray.report.blocks import Section
 from advgen_ray.report.page import own_results
 from advgen_ray.report.sections_attacks import attack_sections
@@ -90,12 +91,20 @@ def sections(config: ReportConfig) -> list[Section]:
     if config.recorded:
         rows, card = read_recorded(config.recorded)
         class_names = dataset_info(config.data.name, config.data.root).class_names
-        found += [dynamics_section(rows, class_names), trades_section(card)]
+        of_training = (dynamics_section(rows, class_names), trades_section(card))
+        found += [section for section in of_training if section]
     return found
 
 
 def read_recorded(output: str) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The energies that a training recorded, one row an image and epoch, and its card."""
+    """The energies that a training recorded, one row an image and epoch, and its card.
+
+    Raises UserError where it recorded none.
+    """
     folder = join(output, "energies")
     tables = [pd.read_parquet(io.BytesIO(read_bytes(join(folder, name)))) for name in list_names(folder)]
+    if not tables:
+        raise UserError(
+            f"{output}: this training recorded no energies; expected one with record_energies_at_epochs=[...]"
+        )
     return pd.concat(tables, ignore_index=True), read_card(local_copy(join(output, "model")))

@@ -26,6 +26,13 @@ from advgen_ray.stages.study import StudyPlan, planned
             ["counterfactuals.sources=runs/another"],
             "counterfactuals.sources=runs/another: those of a study are made of",
         ),
+        (["energy_view.recorded.record_energies_at_epochs=[]"], "recorded.record_energies_at_epochs=[]: this training"),
+        (["energy_view.attacked.splits=[train]"], "attacked.splits=['train']: images of the test split are attacked"),
+        (["energies.attacks=[]"], "energies.attacks: got [], but the report rests on one called 'pgd'"),
+        (["energies.attacks=[{kind: apgd}]"], "energies.attacks: got ['apgd'], but the report rests on"),
+        (["energies.attacks=[{name: PGD-20}]"], "energies.attacks: got ['PGD-20'], but the report rests on"),
+        (["energies.splits=[train]"], "energies.splits=['train']: the report needs those of the test split"),
+        (["energies.splits=[test]"], "take energies.splits=[test,train]"),
     ],
 )
 def test_parts_that_do_not_go_together_are_one_line_of_the_dry_run(
@@ -38,6 +45,11 @@ def test_parts_that_do_not_go_together_are_one_line_of_the_dry_run(
     assert told.startswith("error: ")
     assert told.count("\n") == 1, told
     assert message in told
+
+
+def test_test_images_are_enough_where_counterfactuals_are_of_them() -> None:
+    study = recipes.find("digits_study", StudyConfig)
+    assert study.override(["energies.splits=[test]", "counterfactuals.split=test"]).energies.splits == ("test",)
 
 
 def test_a_network_without_dropout_is_trained_as_it_is() -> None:

@@ -37,14 +37,27 @@ def test_dynamics_by_hand(rows: pd.DataFrame) -> None:
     assert table.rows[1][-1] == f"{np.hypot(1, 3):.2f}"
 
 
-def test_trades_terms_and_the_worst_identity_error() -> None:
+@pytest.mark.parametrize(
+    ("worst", "told"),
+    [
+        (3e-6, "The identity held to 1e-05 in every epoch, the largest mean relative error being 3.0e-06."),
+        (3e-2, "The identity did not hold to 1e-05 in every epoch, the largest mean relative error being 3.0e-02."),
+    ],
+)
+def test_trades_terms_and_whether_the_identity_held(worst: float, told: str) -> None:
     history: list[dict[str, Any]] = [
         {"epoch": epoch, "natural_loss": 1.0 / epoch, "kl": 0.3, "kl_conditional": 0.5, "kl_marginal": -0.2,
          "trades_identity_error": error}
-        for epoch, error in ((1, 1e-7), (2, 3e-6))
+        for epoch, error in ((1, worst), (2, 1e-7))
     ]  # fmt: skip
     card = {"history": [{"epoch": 0}, *history], "training": {"loss": "trades", "beta": 6.0}}
     section = trades_section(card)
+    assert section is not None
     assert "0.500 and −0.200" in section.sentences[0]
-    assert "3.0e-06" in section.sentences[1]
+    assert section.sentences[1] == told
     assert len(panels_of([section])) == 1
+
+
+def test_a_loss_without_the_divergence_has_no_terms() -> None:
+    card = {"history": [{"epoch": 1, "train_accuracy": 0.5}], "training": {"loss": "sat", "beta": 6.0}}
+    assert trades_section(card) is None

@@ -62,12 +62,14 @@ def test_a_recorded_training_is_read_back(tmp_path: Path) -> None:
     rows, card = energy_view.read_recorded(str(tmp_path))
     assert rows["epoch"].tolist() == [1] * 6 + [10] * 6
     assert card["kind"] == "wide_resnet"
-    history = [{"epoch": 1, "kl": 0.1, "natural_loss": 1.0, "kl_conditional": 0.2, "kl_marginal": -0.1,
-                "trades_identity_error": 1e-7}]  # fmt: skip
-    save_model(
-        tmp_path / "model",
-        torch.nn.Linear(1, 1),
-        card | {"history": history, "training": {"loss": "trades", "beta": 6.0}},
-    )
+    terms = {"kl": 0.1, "natural_loss": 1.0, "kl_conditional": 0.2, "kl_marginal": -0.1, "trades_identity_error": 1e-7}
     config = ReportConfig(data=DataConfig(name="digits"), recorded=str(tmp_path))
-    assert [section.anchor for section in energy_view.sections(config)] == ["dynamics", "trades"]
+    for loss, measured, anchors in (("trades", terms, ["dynamics", "trades"]), ("sat", {}, ["dynamics"])):
+        told = {"history": [{"epoch": 1, **measured}], "training": {"loss": loss, "beta": 6.0}}
+        save_model(tmp_path / "model", torch.nn.Linear(1, 1), card | told)
+        assert [section.anchor for section in energy_view.sections(config)] == anchors
+
+
+def test_a_training_that_recorded_none_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"{tmp_path}: this training recorded no energies; expected one with"):
+        energy_view.read_recorded(str(tmp_path))
