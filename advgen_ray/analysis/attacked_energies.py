@@ -18,6 +18,7 @@ from advgen_ray.analysis.inputs import attacked_rows, rows_of
 
 Attack = Mapping[str, Any]
 MIN_MEMBERS = 3  # of a ladder or a sweep: two points are no curve
+ASIDE = ("name", "label", "step_size")  # settings that may differ within a ladder or a sweep
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def families(attacks: Sequence[Attack], key: str) -> list[list[Attack]]:
     for attack in attacks:
         if key == "energy_weight" and attack["objective"] != "high_energy":
             continue
-        rest = {name: value for name, value in attack.items() if name not in (key, "name", "label", "step_size")}
+        rest = {name: value for name, value in attack.items() if name not in (key, *ASIDE)}
         groups.setdefault(str(sorted(rest.items())), {}).setdefault(attack[key], attack)
     return [[group[value] for value in sorted(group)] for group in groups.values() if len(group) >= MIN_MEMBERS]
 
@@ -108,10 +109,18 @@ def _name(attack: Attack, among: Sequence[Attack]) -> str:
 
 
 def _ladder_name(ladder: Sequence[Attack], among: Sequence[Sequence[Attack]]) -> str:
-    """What it ascends, with the radius where several ascend the same."""
-    name = objective_name(ladder[0])
-    alike = [one for one in among if objective_name(one[0]) == name]
-    return name if len(alike) == 1 else f"{name} at {ladder[0]['eps']:g}"
+    """What it ascends, with the settings in which others that ascend the same differ: ``PGD at 2, start image``."""
+    attack, name = ladder[0], objective_name(ladder[0])
+    alike = [one[0] for one in among if objective_name(one[0]) == name]
+    apart = [key for key in attack if key not in ("num_steps", *ASIDE) and len({one[key] for one in alike}) > 1]
+    radius = f" at {attack['eps']:g}" if "eps" in apart else ""
+    return ", ".join([name + radius, *(_setting(key, attack[key]) for key in apart if key != "eps")])
+
+
+def _setting(key: str, value: Any) -> str:
+    """A setting as a name tells it: ``targeted``, ``start image``, ``restarts 5``."""
+    words = key.removeprefix("num_").replace("_", " ")
+    return f"{words} {value}" if not isinstance(value, bool) else words if value else f"not {words}"
 
 
 def objective_name(attack: Attack) -> str:

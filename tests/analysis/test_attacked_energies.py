@@ -111,6 +111,30 @@ def test_ladders_of_one_objective_are_told_apart_by_radius(energies: pd.DataFram
     assert set(found["count"]) == {NUM_IMAGES}
 
 
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"start": "image"}, {"PGD, start uniform", "PGD, start image"}),
+        ({"targeted": True}, {"PGD, not targeted", "PGD, targeted"}),
+        ({"eps": 3.0, "num_restarts": 2}, {"PGD at 2, restarts 1", "PGD at 3, restarts 2"}),
+    ],
+)
+def test_ladders_of_one_objective_are_told_apart_by_what_differs(
+    energies: pd.DataFrame, changes: dict[str, Any], names: set[str]
+) -> None:
+    """A line for each, of its own images alone."""
+    eps = changes.get("eps", 2.0)
+    other = [one.changed(name=f"other-{one.num_steps}", **changes) for one in ladder("l2", 2.0, 0.25)]
+    rows = energies[energies["attack"] == "pgd"].assign(energy_x=-1.0, attack_eps=np.float32(eps))
+    of_other = [rows.assign(attack=one.label) for one in other]
+    found = attacked_energies(pd.concat([energies, *of_other]), [*ATTACKS, *_told(*other)]).by_steps["standard"]
+    assert set(found["series"]) == {*names, "HE-PGD lambda 1.2"}
+    assert set(found["count"]) == {NUM_IMAGES}
+    means = found[found["num_steps"] == 40].set_index("series")["mean_energy_x"]
+    assert means[max(names, key=lambda name: means[name])] == -1.0
+    assert means[min(names, key=lambda name: means[name])] == pytest.approx(-8.0 + 0.35 - 4.0)
+
+
 def test_two_attacks_are_no_ladder_but_still_compared(energies: pd.DataFrame) -> None:
     few = [attack for attack in ATTACKS if attack["label"] in ("pgd", "square")]
     found = attacked_energies(energies, few)
