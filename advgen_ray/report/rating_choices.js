@@ -43,7 +43,7 @@ function clearFilter() {
   active = 0;
 }
 
-// A key while a class is asked for and names are typed.
+// A key where names are typed: in the filter, or anywhere while a class is asked for.
 function filterKey(event) {
   const typed = element("filter").value.trim() !== "";
   if (event.key === "Enter" && typed && event.target === element("filter")) {
@@ -88,6 +88,7 @@ function buildChoices() {
   element("rate").classList.toggle("short", byKey() && page.classNames.every((name) => name.length <= 3));
   element("filter").addEventListener("input", () => {
     active = 0;
-    drawChoices(null);
+    if (element("filter").value.trim() === "") drawChoices(current().seen);
+    else choose(null); // another name asks anew
   });
 }

@@ -58,7 +58,7 @@ function choose(seen) {
   if (current().seen !== seen) Object.assign(current(), { seen, plausible: null });
   keep();
   draw();
-  element("filter").blur(); // y and n are answers now
+  if (seen !== null) element("filter").blur(); // y and n are answers now
 }
 
 function judge(plausible) {
@@ -184,7 +184,7 @@ function onKey(event) {
     event.preventDefault();
     if (!event.repeat) back();
   } else if (at < total && !event.repeat) {
-    rateKey(event);
+    (event.target === element("filter") ? filterKey : rateKey)(event);
   }
 }
 
@@ -200,9 +200,20 @@ function begin(event) {
   event.preventDefault();
   rater = element("rater").value.trim();
   if (rater === "") return;
-  answers = recall(rater);
+  resume(recall(rater));
+}
+
+function resume(kept) {
+  answers = kept;
   const open = page.order.findIndex((_, trial) => !answered(answers[trial]));
   go(open < 0 ? total : open);
+}
+
+// Another tab keeps answers of this rater: they are the newer ones, and the time was spent there.
+function follow(event) {
+  if (rater === "" || event.key !== placeOf(rater) || event.newValue === null) return;
+  since = null;
+  resume(JSON.parse(event.newValue));
 }
 
 function someoneElse() {
@@ -221,6 +232,7 @@ element("no").addEventListener("click", () => judge(false));
 element("save").addEventListener("click", save);
 element("another").addEventListener("click", someoneElse);
 document.addEventListener("keydown", onKey);
+window.addEventListener("storage", follow);
 document.addEventListener("visibilitychange", () => (document.hidden ? stopClock() : startClock()));
 
 element("rater").value = lasting?.getItem(lastRater) ?? passing?.getItem(lastRater) ?? "";

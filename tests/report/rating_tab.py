@@ -6,6 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+CLIPPED = """[...document.querySelectorAll('main:not([hidden]) :is(h1, h2, p, button, li, figcaption)')]
+    .filter(e => e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > innerWidth + 1)
+    .map(e => e.outerHTML.slice(0, 80))"""
+
 
 @contextmanager
 def tab_of(browser: Any, file: Path, script: str = "", **settings: Any) -> Iterator[Any]:

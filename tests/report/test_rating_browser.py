@@ -4,30 +4,21 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from advgen_ray.config import ReadRatingsConfig
-from advgen_ray.report.rating_page import RatedPair, rating_page
 from advgen_ray.stages import ratings
 from advgen_ray.stages.rating_page import CONFIG, PAGE, PLAN, page_of
 from advgen_ray.stages.rating_plan import RatingPlan, plan_of
 from tests.chromium import barriers
 from tests.rated_sets import page_config, store_counterfactuals
-from tests.report.rating_tab import place, press, pressed, saved, tab_of
+from tests.report.rating_tab import CLIPPED, place, press, pressed, saved, tab_of
 
 pytestmark = pytest.mark.browser
 
 FORBIDDEN = "Object.defineProperty(window, '{name}', {{ get() {{ throw new Error('forbidden'); }} }});"
 NO_LOCAL = FORBIDDEN.format(name="localStorage")
 NO_STORAGE = NO_LOCAL + FORBIDDEN.format(name="sessionStorage")
-CLIPPED = """[...document.querySelectorAll('main:not([hidden]) :is(h1, h2, p, button, li, figcaption)')]
-    .filter(e => e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > innerWidth + 1)
-    .map(e => e.outerHTML.slice(0, 80))"""
-NAMES = (
-    "red fox", "red panda", "arctic fox", "foxglove", "truck", "fire truck", "tree", "lake",
-    "hill", "road", "sea", "sky",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -215,34 +206,19 @@ def test_time_counts_while_a_pair_is_in_sight(browser: Any, made: tuple[Path, Ra
         assert tab.evaluate("answers.slice(0, 2).map((answer) => answer.milliseconds)") == [6000, 500]
 
 
-def test_many_classes_are_found_by_a_part_of_their_name(browser: Any, tmp_path: Path) -> None:
-    images = np.random.default_rng(0).random((2, 3, 32, 32))
-    file = tmp_path / "many.html"
-    file.write_text(rating_page("a" * 16, NAMES, [RatedPair("p", *images)], ["p"] * 3))
-    with tab_of(browser, file, viewport={"width": 1280, "height": 800}) as tab:
-
-        def offered() -> list[str]:
-            found = tab.evaluate(
-                "[...document.querySelectorAll('#choices button:not([hidden])')]"
-                ".sort((a, b) => a.style.order - b.style.order).map(b => b.textContent)"
-            )
-            return [str(name) for name in found]
-
-        press(tab, *"Ada", "Enter")
-        assert len(offered()) == 12
-        press(tab, *"fox")
-        assert offered() == ["red fox", "arctic fox", "foxglove"], "whole words first, then beginnings"
-        press(tab, "ArrowDown", "Enter")
-        assert pressed(tab) == ["arctic fox"]
-        press(tab, "n")
-        assert place(tab) == "Pair 2 of 3"
-        press(tab, *"truk")
-        assert (offered(), tab.is_visible("#nothing")) == ([], True)
-        press(tab, "Enter", "Backspace", "Backspace")
-        assert (offered(), place(tab)) == (["truck", "tree", "fire truck"], "Pair 2 of 3")
-        press(tab, "Enter", "Backspace")
-        assert (pressed(tab), len(offered())) == ([], 12), "the choice is taken back and the text with it"
-        tab.click("#choices >> text=lake")
-        press(tab, "y", *"sky", "Enter", "y")
-        assert [answer["seen"] for answer in saved(tab)["answers"]] == [2, 7, 11]
-        assert tab.evaluate(CLIPPED) == []
+def test_two_tabs_of_one_rater_keep_one_list_of_answers(browser: Any, made: tuple[Path, RatingPlan]) -> None:
+    with tab_of(browser, made[0] / PAGE) as tab:
+        other = tab.context.new_page()
+        other.goto((made[0] / PAGE).as_uri())
+        for one in (tab, other):
+            one.fill("#rater", "Ada")
+            press(one, "Enter")
+        for first, second, pair in ((tab, other, 1), (other, tab, 3)):
+            press(first, "1", "y", "2", "n")
+            second.wait_for_selector(f"#place:text-is('Pair {pair + 2} of 12')")
+        press(tab, "5")
+        other.wait_for_selector("#chosen:text-is('“5”')")
+        press(other, "y")
+        tab.wait_for_selector("#place:text-is('Pair 6 of 12')")
+        for one in (tab, other):
+            assert one.evaluate("answers.filter(answered).map((answer) => answer.seen)") == [1, 2, 1, 2, 5]
