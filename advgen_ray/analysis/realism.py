@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from advgen_ray.analysis.inputs import CounterfactualSet
-from advgen_ray.synthesis.frechet import Moments, frechet_distance, moments
+from advgen_ray.synthesis.frechet import Moments, frechet_distance, moments, moments_without
 
 REAL = "real images held out"
 
@@ -95,16 +95,16 @@ def _alike(sample: _Sample, real: pd.DataFrame) -> _Sample | None:
 
 def _realism(sample: _Sample, train: Moments) -> Realism:
     """Leaving out one source at a time; a set of a single source has no standard error."""
-    logits, groups = sample.logits, sample.groups
-    names = np.unique(groups)
-    without = [
-        frechet_distance(moments(logits[torch.from_numpy(groups != name)]), train)
-        for name in names
-        if len(names) > 1 and (groups != name).sum() > 1
-    ]
+    count = len(sample.logits)
+    if count < 2:
+        return Realism(math.nan, math.nan, count)
+    whole = moments(sample.logits)
+    _, places, sizes = np.unique(sample.groups, return_inverse=True, return_counts=True)
+    by_source = sample.logits[torch.from_numpy(np.argsort(places, kind="stable"))].split(sizes.tolist())
+    without = [frechet_distance(moments_without(whole, own), train) for own in by_source if count - len(own) > 1]
     spread = float(np.sum((np.array(without) - np.mean(without)) ** 2)) if without else math.nan
     error = math.sqrt((len(without) - 1) / len(without) * spread) if len(without) > 1 else math.nan
-    return Realism(frechet_distance(moments(logits), train) if len(logits) > 1 else math.nan, error, len(logits))
+    return Realism(frechet_distance(whole, train), error, count)
 
 
 def _stacked(logits: pd.Series) -> torch.Tensor:

@@ -30,6 +30,20 @@ def moments(features: Tensor) -> Moments:
     return Moments(mean, centered.T @ centered / (len(values) - 1), len(values))
 
 
+def moments_without(whole: Moments, features: Tensor) -> Moments:
+    """Of the samples that are left of ``whole`` without ``features [M, D]``, which are among them.
+
+    Costs as much as M samples, however many are left. Raises ValueError where fewer than two are.
+    """
+    count = whole.count - len(features)
+    if count < 2:
+        raise ValueError(f"expected at least two samples left, got {count}")
+    centered = features.double() - whole.mean
+    total = centered.sum(dim=0)
+    scatter = whole.covariance * (whole.count - 1) - centered.T @ centered - total.outer(total) / count
+    return Moments(whole.mean - total / count, scatter / (count - 1), count)
+
+
 def frechet_distance(one: Moments, other: Moments) -> float:
     """``|m_1 - m_2|^2 + tr(C_1 + C_2 - 2 (C_1 C_2)^(1/2))``, not negative.
 

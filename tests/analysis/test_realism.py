@@ -1,13 +1,16 @@
 """Realism by the judge's logits: Gaussians of known distance, equal counts, and the error over sources."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from advgen_ray.analysis import realism as module
 from advgen_ray.analysis.inputs import CounterfactualSet
 from advgen_ray.analysis.realism import REAL, class_weights, realism, weighted_moments
-from advgen_ray.synthesis.frechet import frechet_distance, moments
+from advgen_ray.synthesis.frechet import Moments, frechet_distance, moments
 
 
 def _set(name: str, num_sources: int, replicates: int = 1) -> CounterfactualSet:
@@ -66,6 +69,27 @@ def test_the_error_is_of_sources_not_of_counterfactuals() -> None:
     copied = apart.assign(logits=[apart["logits"].iloc[10 * (i // 10)] for i in range(len(apart))])
     small, large = (realism(pd.concat([train, rows]), (one,))["one"].error for rows in (apart, copied))
     assert large > 2 * small
+
+
+def test_a_source_is_left_out_at_the_cost_of_its_own_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is that of distances of all the others, each computed anew; yet no image is read more than twice."""
+    one = _set("one", 12)
+    train = _logits("train", [f"train-{i}" for i in range(900)], 0, 0)
+    rows = _logits("one", list(one.rows["item_id"]), 1, 1)
+    kept = one.rows[one.rows["y_target"] != 0].merge(rows, left_on="item_id", right_on="image_id")
+    logits, sources = np.stack(list(kept["logits"])), kept["source_id"].to_numpy()
+    real = moments(torch.from_numpy(np.stack(list(train["logits"]))))
+    direct = [frechet_distance(moments(torch.from_numpy(logits[sources != s])), real) for s in sorted(set(sources))]
+    read: list[int] = []
+
+    def counted(function: Callable[..., Moments]) -> Callable[..., Moments]:
+        return lambda *inputs: (read.append(len(inputs[-1])), function(*inputs))[1]
+
+    for name in ("moments", "moments_without"):
+        monkeypatch.setattr(module, name, counted(getattr(module, name)))
+    found = realism(pd.concat([train, rows]), (one,))["one"]
+    assert found.error == pytest.approx(np.sqrt(11 / 12 * np.sum((direct - np.mean(direct)) ** 2)), rel=1e-9)
+    assert sum(read) <= 2 * found.count
 
 
 def test_other_class_proportions_are_no_distance() -> None:

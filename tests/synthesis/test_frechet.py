@@ -5,7 +5,7 @@ import pytest
 import torch
 from pytorch_fid.fid_score import calculate_frechet_distance
 
-from advgen_ray.synthesis.frechet import Moments, frechet_distance, moments
+from advgen_ray.synthesis.frechet import Moments, frechet_distance, moments, moments_without
 
 
 def _features(count: int, dimensions: int, seed: int) -> torch.Tensor:
@@ -53,6 +53,20 @@ def test_sums_do_not_lose_what_float32_would() -> None:
     """Features far from zero: a covariance by float32 squares would be noise."""
     features = (torch.randn(2000, 4, generator=torch.Generator().manual_seed(5)) + 4096).float()
     assert moments(features).covariance.diagonal().mean() == pytest.approx(1, abs=0.1)
+
+
+def test_moments_of_what_is_left() -> None:
+    """Far from zero too, where sums of squares would be all there is."""
+    features = _features(60, 5, 5) + 1e5
+    chosen = torch.tensor([3, 4, 40])
+    left = torch.ones(60, dtype=torch.bool)
+    left[chosen] = False
+    found, expected = moments_without(moments(features), features[chosen]), moments(features[left])
+    torch.testing.assert_close(found.mean, expected.mean, rtol=1e-12, atol=0)
+    torch.testing.assert_close(found.covariance, expected.covariance, rtol=1e-8, atol=1e-8)
+    assert found.count == 57
+    with pytest.raises(ValueError, match="at least two samples left, got 1"):
+        moments_without(moments(features[:3]), features[:2])
 
 
 def test_what_has_no_distance_is_refused() -> None:
