@@ -4,7 +4,9 @@
 from which counterfactuals were made. The *judge* is a standard classifier that took no part in anything else.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,6 +42,7 @@ class CounterfactualSet:
 class StudyInputs:
     """Everything the tables are computed from; ``energies`` has the columns ``ENERGY_COLUMNS``.
 
+    ``attacks`` are the settings of those in the energies, each with its ``label``, under which the rows know it.
     ``judge_logits`` has image_set, image_id, label and logits: what the judge makes of clean images and of
     counterfactuals.
     """
@@ -53,6 +56,7 @@ class StudyInputs:
     held_out: CounterfactualSet | None = None
     chains: tuple[CounterfactualSet, ...] = ()  # counterfactuals whose sources are counterfactuals
     judge_logits: pd.DataFrame | None = None
+    attacks: tuple[Mapping[str, Any], ...] = ()
 
 
 def classifier_names(energies: pd.DataFrame, judge: str) -> list[str]:

@@ -57,7 +57,7 @@ def _confidence_key(study: Study) -> KeyFigure:
     low, high = (numbers.decimal(last[f"r2_{end}"]) for end in ("low", "high"))
     detail = (
         f"95% interval {low} to {high}; under {eps_labels(table)[-1]}, over {numbers.count(int(last['count']))} "
-        "training images"
+        f"{study.source_images}"
     )
     r2 = numbers.decimal(last["r2"])
     return KeyFigure("Confidence explained by distance", r2, "r²", detail, "", None, published.R_SQUARED)
@@ -97,13 +97,14 @@ def what_was_run(study: Study) -> str:
     tables = study.tables
     main = tables.inputs.main.rows
     radii = [numbers.eps(eps) for eps in tables.robustness["eps"]]
+    norms = "".join(f"{norm.capitalize()} " for norm in sorted(study.training_norms))
     parts = [
-        f"Classifiers adversarially trained at L2 radius {', '.join(radii[:-1])} and {radii[-1]}"
+        f"Classifiers adversarially trained at {norms}radius {', '.join(radii[:-1])} and {radii[-1]}"
         if len(radii) > 1
         else "A standard classifier",
         f"a diffusion model{_score_words(study)}",
         f"{numbers.count(len(main))} counterfactuals of {numbers.count(main['source_id'].nunique())} "
-        f"training images{_ce_words(study)}",
+        f"{study.source_images}{_ce_words(study)}",
         "energies of every image under every classifier",
     ]
     total = sum(study.elapsed_seconds.values())

@@ -17,7 +17,7 @@ from advgen_ray.report.plots_pareto import norm_of
 from advgen_ray.report.search_words import KIND, KINDS, setting_name, setting_text
 from advgen_ray.report.style import DASHES, INK, MARKERS, SERIES, SMALL, WIDE, draw, in_percent, legend_above
 
-AXES = {"validity": "validity", "l2_mean": "mean L2", "l0_mean": "mean L0 (share of pixels changed)"}
+AXES = {"validity": "validity", "l2_mean": "mean L2", "l0_mean": "mean L0 (share of values changed)"}
 FRACTIONS = ("validity", "l0_mean")
 COLORS, FAINT = "cividis", "#8b8f94"
 MAX_TICKS = 7

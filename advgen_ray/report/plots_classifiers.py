@@ -69,7 +69,7 @@ def _lines(axes: Axes, table: pd.DataFrame, series: Sequence[tuple[str, str, str
             elinewidth=1.0,
             label=label,
         )
-    axes.set(xlabel="L2 radius eps of adversarial training (pixels in [0, 1])", ylabel=name)
+    axes.set(xlabel="radius eps of adversarial training (pixels in [0, 1])", ylabel=name)
     in_percent(axes.yaxis)
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.set_xticks(eps, [numbers.eps(radius) for radius in eps])

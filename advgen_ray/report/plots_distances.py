@@ -13,7 +13,7 @@ from advgen_ray.report.plots_confusion import name_classes
 from advgen_ray.report.style import DASHES, INK, SERIES, WIDE, draw, in_percent, legend_above
 
 NUM_BINS = 30
-AXIS_NAMES = {"l2": "L2 distance to the source (pixels in [0, 1])", "l0": "L0: share of pixels changed by > 0.02"}
+AXIS_NAMES = {"l2": "L2 distance to the source (pixels in [0, 1])", "l0": "L0: share of values changed by > 0.02"}
 
 
 def distance_distributions(sets: Sequence[CounterfactualSet], column: str, name: str = "distance") -> Panel:
@@ -56,7 +56,7 @@ def _outlines(axes: Axes, values: Sequence[np.ndarray], labels: Sequence[str], c
 def bin_edges(values: np.ndarray) -> np.ndarray:
     """About ``NUM_BINS`` bins over the values, each as wide as a whole number of their smallest steps.
 
-    L0 distances are multiples of one pixel's share: bins of any other width hold now three, now four of them and
+    L0 distances are multiples of one value's share: bins of any other width hold now three, now four of them and
     draw a comb that is not in the data.
     """
     distinct = np.unique(values)

@@ -3,8 +3,10 @@
 import pandas as pd
 
 from advgen_ray.analysis import published
+from advgen_ray.analysis.inputs import PGD
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Figure, Section, Table
+from advgen_ray.report.compared import attack_words
 from advgen_ray.report.plots_classifiers import confidence_panels
 from advgen_ray.report.plots_training import training_panel
 from advgen_ray.report.study import Study, eps_labels
@@ -13,13 +15,13 @@ CURVES = (("loss", "training loss", False), ("train_accuracy", "accuracy in trai
 
 
 def confidence_section(study: Study) -> Section:
-    """Confidence on clean training images against the distance of their CEs (C6)."""
+    """Confidence on clean sources against the distance of their CEs (C6)."""
     table = study.tables.confidence
     figure = Figure(
         "Confidence against distance of counterfactuals",
-        f"Each point is one of {numbers.count(int(table['count'].max()))} clean training images: the mean L2 distance "
-        f"of its different-class counterfactuals, and the largest softmax output. Line: least squares. As figure 3 of "
-        f"Yeats et al. (CIFAR-10, SVHN).",
+        f"Each point is one of {numbers.count(int(table['count'].max()))} clean {study.source_images}: the mean L2 "
+        f"distance of its different-class counterfactuals, and the largest softmax output. Line: least squares. As "
+        f"figure 3 of Yeats et al. (CIFAR-10, SVHN).",
         confidence_panels(study.tables.points, [float(eps) for eps in table["eps"]]),
     )
     rows = [
@@ -69,11 +71,11 @@ def _confidence_sentences(study: Study) -> list[str]:
     if last["num_incorrect"] and last["num_incorrect"] < last["count"]:
         gap = last["mean_distance_correct"] - last["mean_distance_incorrect"]
         sentences.append(
-            f"The {numbers.count(int(last['num_incorrect']))} training images that it gets wrong have counterfactuals "
+            f"The {numbers.count(int(last['num_incorrect']))} of these images that it gets wrong have counterfactuals "
             f"{numbers.decimal(abs(gap))} {'nearer' if gap > 0 else 'farther'} on average than the others."
         )
     else:
-        sentences.append(f"It gets {'none' if not last['num_incorrect'] else 'all'} of these training images wrong.")
+        sentences.append(f"It gets {'none' if not last['num_incorrect'] else 'all'} of these images wrong.")
     return sentences
 
 
@@ -138,12 +140,9 @@ def _training_figure(study: Study) -> Figure | None:
 
 
 def _attack_words(study: Study) -> str:
-    energies = study.first("energies")
-    attacks = energies.setting("attacks") if energies else None
-    if not attacks:
-        return "PGD as configured"
-    weakest = min(attacks, key=lambda attack: float(attack["eps"]))
-    return f"PGD({weakest['num_steps']}) in {str(weakest['norm']).upper()} at radius {weakest['eps']:g}"
+    """The attack of the accuracies: of those called PGD the one of the smallest radius."""
+    attacks = [attack for attack in study.tables.inputs.attacks if attack["label"] == PGD]
+    return attack_words(min(attacks, key=lambda attack: float(attack["eps"]))) if attacks else "PGD as configured"
 
 
 def _robustness_sentences(study: Study) -> list[str]:

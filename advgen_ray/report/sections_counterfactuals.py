@@ -17,7 +17,7 @@ def grid_section(study: Study) -> Section:
     sentences = [
         f"A counterfactual answers: if this image were of another class, and as little changed as possible, how would "
         f"it look? The set holds {numbers.count(len(main.rows))} of them, "
-        f"made from {numbers.count(main.rows['source_id'].nunique())} training images.",
+        f"made from {numbers.count(main.rows['source_id'].nunique())} {study.source_images}.",
         f"A standard classifier that took no part in anything else, the judge, sees the target class in "
         f"{numbers.with_interval(rate.value, low, high)} of the {numbers.count(rate.count)} whose target is not the "
         f"source's class.",
@@ -104,7 +104,7 @@ def _quality(study: Study) -> Table:
     return Table(
         "Quality by the way they are made",
         "Different-class counterfactuals of the sources that all kinds share. Validity: the judge predicts the target "
-        "(95% interval over sources). L0 counts pixels changed by more than 0.02. " + _realism_words(study),
+        "(95% interval over sources). L0: share of values changed by more than 0.02. " + _realism_words(study),
         ["Kind", "n", "mean L2", "median L2", "mean L0", "mean L2, same class", "validity (judge)", "standard model",
          "Fréchet (judge's logits)"],
         rows,

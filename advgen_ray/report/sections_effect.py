@@ -34,7 +34,7 @@ def effect_section(study: Study) -> Section:
 
 def _trained_in_l2(study: Study) -> bool:
     """Whether the training radii and the distances of counterfactuals are in one norm."""
-    return all(record.setting("attack.norm") in ("l2", None) for record in study.records_of("classifier"))
+    return study.training_norms <= {"l2"}
 
 
 def _accuracy_table(study: Study, num_same: int, num_different: int) -> Table:
@@ -70,7 +70,8 @@ def _accuracy_table(study: Study, num_same: int, num_different: int) -> Table:
         f"n = {numbers.count(num_same)} same-class and {numbers.count(num_different)} different-class counterfactuals; "
         "their 95% intervals count sources. Effect: accuracy lost from same-class to different-class ones beyond the "
         "standard model's loss. n: those whose source was classified correctly, on which the source label's rate rests."
-        " Last: sources of which a different-class CE that convinces the judge lies within the model's own L2 radius."
+        " Last: sources of which a different-class CE that convinces the judge lies within the model's own radius, "
+        "if that is in L2."
     )
     return Table("Accuracy on counterfactuals", caption, columns, rows)
 

@@ -76,7 +76,7 @@ def _plain(value: object) -> object:
 def words_section() -> Section:
     """The vocabulary, for a reader who starts here."""
     words = [
-        ["eps", "L2 radius of the attack during adversarial training, pixels in [0, 1]; 0 is standard training."],
+        ["eps", "Radius of the attack during adversarial training, pixels in [0, 1]; 0 is standard training."],
         ["source", "A clean image from which counterfactuals are made."],
         ["counterfactual (CE)", "The source, changed by a diffusion model or by a classifier's gradients, as little as "
          "possible, so that it shows a target class."],
@@ -88,10 +88,11 @@ def words_section() -> Section:
         ["w, sigma_CE", "How strongly the diffusion model is guided to the target class (0: not beyond it), and how "
          "wide the neighborhood of the source is that counterfactuals are drawn from."],
         ["Gaussian, Boltzmann, bounded", "The shape of that neighborhood: by squared distance, by absolute distance "
-         "(which changes fewer pixels), or everything within a radius alike."],
+         "(which changes fewer values), or everything within a radius alike."],
         ["DVCE", "Augustin et al.'s counterfactuals: a diffusion model steered by a classifier's gradients."],
         ["one vs rest", "Ten detectors, one a class, each trained by binary adversarial training (Yin 2022)."],
-        ["L2, L0", "Distance to the source: Euclidean, and the share of pixels that changed by more than .02."],
+        ["L2, L0", "Distance to the source: Euclidean, and the share of values (one a pixel and channel) changed by "
+         "more than .02."],
         ["E(x), E(x, y)", "Energies of a classifier: minus logsumexp of its logits, and minus the logit of class y; "
          "low where it finds an image, or an image of that class, likely."],
         ["PGD, APGD, FAB, Square, CW", "Attacks. Projected gradient ascent inside a ball around the image; with steps "

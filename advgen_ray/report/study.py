@@ -57,6 +57,18 @@ class Study:
         """The first record of a stage."""
         return next(iter(self.records_of(stage)), None)
 
+    @property
+    def training_norms(self) -> set[str]:
+        """Of the balls in which the classifiers were trained: ``{"l2"}``; those from elsewhere tell none."""
+        found = {record.setting("attack.norm") for record in self.records_of("classifier")}
+        return {str(norm) for norm in found if norm}
+
+    @property
+    def source_images(self) -> str:
+        """What the main counterfactuals were made of: ``"training images"``."""
+        made = self.first("counterfactuals")
+        return {"train": "training images", "test": "test images"}.get(made.setting("split") if made else "", "images")
+
 
 def eps_labels(table: pd.DataFrame) -> list[str]:
     """``"eps 0.25"`` for each row; where several share a radius, the classifier's name is added."""

@@ -15,6 +15,7 @@ from advgen_ray.data.datasets import dataset_info
 from advgen_ray.errors import UserError
 from advgen_ray.report.study import RunRecord
 from advgen_ray.stages.classifier_images import GENERATED, GRADIENTS
+from advgen_ray.stages.energies import attacks_of
 from advgen_ray.stages.inputs import check_scored, open_counterfactuals, open_energies, set_name, unique_names
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, local_copy
@@ -69,6 +70,7 @@ def read_stored(config: ReportConfig) -> Stored:
         held_out=sets[held_out.uri] if held_out else None,
         judge_logits=_judge_logits(energies, names[-1]),
         chains=tuple(_chained(sets[one.uri], one, {c.identity: sets[c.uri].label for c in compared}) for one in chains),
+        attacks=tuple(attacks_of(energies)),
     )
     records = [_model_record("judge" if name == names[-1] else "classifier", name, cards[name]) for name in names]
     if config.score_model:

@@ -58,7 +58,8 @@ def invent_study(num_sources: int = 40, num_test: int = 360, num_variant: int = 
     names = tuple(str(d) for d in range(10))
     meant = energies[(energies["classifier"] == JUDGE) & (energies["view"] != "attacked")]
     logits = meant[["image_set", "image_id", "label"]].assign(logits=invent_logits(meant))
-    inputs = StudyInputs("digits", names, energies, JUDGE, main, sets, held_out, (chain,), logits)
+    attacks = tuple({**one.model_dump(), "label": one.label} for one in recipes.digits_energies().attacks)
+    inputs = StudyInputs("digits", names, energies, JUDGE, main, sets, held_out, (chain,), logits, attacks)
     return InventedStudy(inputs, images, x_ce, pushed)
 
 
