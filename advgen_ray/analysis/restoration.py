@@ -13,13 +13,17 @@ MEASURES = ("ssim", "psnr")
 
 @dataclass(frozen=True)
 class AtBest:
-    """A method at its strength: ``mean`` over ``count`` test images, ``gain`` over the degraded ones, paired."""
+    """A method at its strength: ``mean`` over ``count`` test images, ``gain`` over the degraded ones, paired.
+
+    ``validation`` is the mean over the images that chose the strength, by which methods are chosen as well.
+    """
 
     degradation: str
     method: str
     measure: str
     strength: float
     has_dial: bool
+    validation: float
     mean: Estimate
     gain: Estimate
     count: int
@@ -84,6 +88,7 @@ def _chosen(whole: pd.DataFrame, measure: str) -> Iterator[AtBest]:
             measure=measure,
             strength=strength,
             has_dial=len(means) > 1,
+            validation=float(means.max()),
             mean=mean_interval(values),
             gain=mean_interval(values - before),
             count=len(values),

@@ -31,7 +31,6 @@ def distance_classifier_page(
     version: str,
 ) -> Page:
     """``table``: of ``accuracy_by_cost``; ``best``: by the most accurate set; ``config``: the job's."""
-    low, high = best.accuracy.interval
     first, last = (table.iloc[int(place)] for place in (table["evaluations"].argmin(), table["accuracy"].argmax()))
     images = numbers.count(best.accuracy.count)
     generation = config["generation"]
@@ -42,11 +41,12 @@ def distance_classifier_page(
         data_name=generation["data"]["name"],
         version=version,
         answer=f"Naming an image after the class whose counterfactuals lie nearest is right for "
-        f"{numbers.with_interval(best.accuracy.value, low, high)} of {images} images; the score model never sees them.",
+        f"{_told(best, table['sampler'].nunique())} of {images} images of the {generation['split']} split"
+        f"{', on which score models are trained' if generation['split'] == 'train' else ''}.",
         lead=f"The cheapest point takes {numbers.count(int(first['evaluations']))} evaluations an image and is right "
         f"for {numbers.percent(first['accuracy'])}.",
         key_figures=[
-            _key("Most accurate", last, published.DISTANCE_CLASSIFIER),
+            _key(f"Most accurate of {len(table)} points", last, published.DISTANCE_CLASSIFIER),
             _key(
                 "Cheapest",
                 first,
@@ -58,6 +58,13 @@ def distance_classifier_page(
             Section("run", "What was run", [], [settings]),
         ],
     )
+
+
+def _told(best: DistanceClassification, num_samplers: int) -> str:
+    """With its interval, which would be too narrow for the best of several on the images that chose it."""
+    if num_samplers > 1:
+        return f"{numbers.percent(best.accuracy.value)} (the best of {num_samplers} samplers on these images)"
+    return numbers.with_interval(best.accuracy.value, *best.accuracy.interval)
 
 
 def _blocks(

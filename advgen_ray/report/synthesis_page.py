@@ -75,6 +75,7 @@ def synthesis_page(results: SynthesisResults, config: Mapping[str, Any], version
         f"{row['model']} {numbers.decimal(row['frechet'])} ({row['ascent']})" for _, row in best.iterrows()
     )
     data_name, count = config["data"]["name"], numbers.count(int(models["count"].iloc[0]))
+    num_ascents = models["ascent"].nunique()
     sections = [
         Section("samples", "Samples", [], [_sample_figure(results, config)]),
         Section("quality", "How like the data", _quality_sentences(table, measure), _quality_blocks(results, config)),
@@ -88,11 +89,11 @@ def synthesis_page(results: SynthesisResults, config: Mapping[str, Any], version
         heading="What does a logit ascend to?",
         data_name=data_name,
         version=version,
-        answer=f"Lowest {measure.fid} of {count} samples: {told}; of as many starts "
+        answer=f"{measure.fid} of {count} samples{_lowest_of(num_ascents)}: {told}; of as many starts "
         f"{numbers.decimal(_row(table, 'starts')['frechet'])}.",
         lead=f"PGD on the logit of a class, from starts that are {STARTS[config['start']['kind']]}, the same for every "
         "model.",
-        key_figures=[_key_figure(row, measure) for _, row in best.iterrows()],
+        key_figures=[_key_figure(row, measure, num_ascents) for _, row in best.iterrows()],
         sections=[*sections, Section("run", "What was run", [], [settings])],
     )
 
@@ -216,8 +217,13 @@ def _interpolation_figure(results: SynthesisResults) -> Figure:
     )
 
 
-def _key_figure(row: pd.Series, measure: Measure) -> KeyFigure:
-    detail = f"{measure.features}, {numbers.count(int(row['count']))} samples, {row['ascent']}"
+def _lowest_of(num_ascents: int) -> str:
+    """That the number is the least of several, so that it flatters; nothing of a single one."""
+    return f", the lowest of {num_ascents} ascents, chosen on these samples" if num_ascents > 1 else ""
+
+
+def _key_figure(row: pd.Series, measure: Measure, num_ascents: int) -> KeyFigure:
+    detail = f"{measure.features}, {numbers.count(int(row['count']))} samples, {row['ascent']}{_lowest_of(num_ascents)}"
     if row["judged"].count:
         detail += f"; the judge sees the class in {numbers.percent(row['judged'].value)}"
     title, distance = f"Samples of {row['model']}", numbers.decimal(row["frechet"])

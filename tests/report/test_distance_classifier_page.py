@@ -6,6 +6,7 @@ import pytest
 
 from advgen_ray.analysis.distance_classification import TimedSet, accuracy_by_cost, classify_by_distance
 from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
+from advgen_ray.report import numbers
 from advgen_ray.report.distance_classifier_page import distance_classifier_page
 from advgen_ray.report.page import panels_of, render
 
@@ -46,7 +47,14 @@ def test_the_page_says_best_and_cheapest(sets: list[TimedSet]) -> None:
     table, best = accuracy_by_cost(sets), classify_by_distance(sets[0].rows)
     config = ClassifyByDistanceConfig().model_dump(mode="json")
     page = distance_classifier_page(table, best, ("a", "b", "c"), config, "1")
-    assert f"{100 * best.accuracy.value:.1f}%" in page.answer
+    assert f"{100 * best.accuracy.value:.1f}% (the best of 2 samplers on these images)" in page.answer
+    alone = distance_classifier_page(accuracy_by_cost(sets[:1]), best, ("a", "b", "c"), config, "1").answer
+    assert numbers.with_interval(best.accuracy.value, *best.accuracy.interval) in alone, "of one nothing is chosen"
+    assert page.key_figures[0].title == "Most accurate of 8 points"
+    assert page.answer.endswith("30 images of the test split.")
+    of_train = config | {"generation": config["generation"] | {"split": "train"}}
+    told = distance_classifier_page(table, best, ("a", "b", "c"), of_train, "1").answer
+    assert told.endswith("of the train split, on which score models are trained.")
     assert page.lead.startswith("The cheapest point takes 120 evaluations an image")
     html = render(page)
     assert "about 85% of 1,000 CIFAR-10 test images" in html

@@ -49,11 +49,11 @@ def _table(sets: list[SampleSet], num_test: int = 25) -> pd.DataFrame:
     return quality_table(sets, _read(200, 0.0), _read(num_test, 0.1), _read(COUNT, 3.0))
 
 
-def _page(prefix: str) -> Page:
+def _page(prefix: str, sets: list[SampleSet] = SETS) -> Page:
     pictures = np.random.default_rng(0).random((12, 3, 8, 8), dtype=np.float32)
     beside = np.stack([pictures[:3]] * 4)
     results = SynthesisResults(
-        table=_table(SETS),
+        table=_table(sets),
         measure=Measure(prefix, "features of judge" if prefix else "Inception features"),
         starts=pictures,
         class_names=[f"class {k % 10}" for k in range(12)],
@@ -115,6 +115,14 @@ def test_a_proxy_is_called_one_and_stands_beside_nothing_published() -> None:
         assert figure not in proxy
         assert figure in real
     assert "proxy" not in real
+
+
+def test_the_least_of_several_ascents_is_called_one() -> None:
+    several, single = _page("proxy_"), _page("proxy_", SETS[::2])
+    chosen = ", the lowest of 2 ascents, chosen on these samples"
+    assert f"40 samples{chosen}: rest" in several.answer
+    assert all(chosen in key.detail for key in several.key_figures)
+    assert not any("lowest" in told for told in (single.answer, *(key.detail for key in single.key_figures)))
 
 
 def test_the_tables_hold_every_model_and_ascent() -> None:
