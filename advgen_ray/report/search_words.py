@@ -7,7 +7,7 @@ from typing import Any
 
 from advgen_ray.report import numbers
 
-SHARES = ("accuracy", "validity", "rate", "share", "l0_")  # parts of names whose values are fractions of one
+SHARES = {"accuracy", "validity", "rate", "share", "l0", "fpr", "recognized", "judged"}  # words of fractions of one
 TERMS = {"guidance_scale": "w", "sigma_ce": "sigma_CE"}
 KIND = "neighborhood.kind"  # its values say what they are
 NAMES = {
@@ -51,7 +51,8 @@ class Objective:
     @property
     def is_share(self) -> bool:
         """Whether it is written in percent."""
-        return any(part in self.metric for part in SHARES)
+        parts = self.metric.split(".")
+        return any(part != "rate" and not SHARES.isdisjoint(part.split("_")) for part in (parts[0], parts[-1]))
 
     def written(self, value: float) -> str:
         """A value of it."""
