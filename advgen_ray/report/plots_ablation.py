@@ -15,7 +15,7 @@ from advgen_ray.report.ablation_words import OBJECTIVES, by_kind, written_value
 from advgen_ray.report.blocks import Panel
 from advgen_ray.report.plots_pareto import norm_of
 from advgen_ray.report.search_words import KIND, KINDS, setting_name, setting_text
-from advgen_ray.report.style import DASHES, INK, MARKERS, SERIES, SMALL, WIDE, draw, in_percent, legend_above
+from advgen_ray.report.style import DASHES, INK, MARKERS, SERIES, SMALL, WIDE, draw, file_name, in_percent, legend_above
 
 AXES = {"validity": "validity", "l2_mean": "mean L2", "l0_mean": "mean L0 (share of values changed)"}
 FRACTIONS = ("validity", "l0_mean")
@@ -69,7 +69,7 @@ def front_panel(trials: pd.DataFrame, distance: str, color_by: str) -> Panel:
         for _, trial in front.iterrows()
     )
     alt = f"{len(trials)} trials, {len(front)} of them on the front of validity, L2 and L0. {told}."
-    return draw(_file_name("front", distance.partition("_")[0], "by", color_by), alt, WIDE, paint)
+    return draw(file_name(f"front {distance.partition('_')[0]} by {color_by.rpartition('.')[2]}"), alt, WIDE, paint)
 
 
 def slice_panels(trials: pd.DataFrame, key: str, reference: Any, joined: bool) -> list[Panel]:
@@ -110,7 +110,7 @@ def _slice(trials: pd.DataFrame, key: str, reference: Any, name: str, joined: bo
         for label, line in lines.items()
     )
     alt = f"{OBJECTIVES[name]} by {setting_name(key)}. {told}."
-    return draw(_file_name("slice", key, name.partition("_")[0]), alt, SMALL, paint)
+    return draw(file_name(f"slice {key.rpartition('.')[2]} {name.partition('_')[0]}"), alt, SMALL, paint)
 
 
 def _stretch(axes: Axes, lowest: float) -> None:
@@ -167,7 +167,3 @@ def _half_widths(line: pd.DataFrame, name: str) -> np.ndarray:
 
 def _marker(label: str) -> str:
     return MARKERS[list(KINDS.values()).index(label)]
-
-
-def _file_name(*parts: str) -> str:
-    return "-".join(part.rpartition(".")[2].replace("_", "-") for part in parts)

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from advgen_ray.analysis.detector_scores import Comparison
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Panel
-from advgen_ray.report.style import DASHES, MARKERS, SERIES, WIDE, draw, in_percent, legend_above
+from advgen_ray.report.style import DASHES, MARKERS, SERIES, WIDE, draw, file_name, in_percent, legend_above
 
 
 def detector_roc_panels(comparison: Comparison) -> list[Panel]:
@@ -35,5 +35,5 @@ def _panel(comparison: Comparison, attack: str) -> Panel:
         legend_above(axes, num_columns=3)
 
     told = ", ".join(f"{one} {numbers.decimal(comparison.row(one, attack)['auroc'])}" for one in detectors)
-    name = "-".join("".join(c if c.isalnum() else " " for c in attack.lower()).split())
-    return draw(f"roc-{name}", f"Receiver operating curves against {attack}; areas: {told}.", WIDE, paint)
+    alt = f"Receiver operating curves against {attack}; areas: {told}."
+    return draw(f"roc-{file_name(attack)}", alt, WIDE, paint)

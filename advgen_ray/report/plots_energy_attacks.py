@@ -18,6 +18,7 @@ from advgen_ray.report.style import (
     SMALL,
     WIDE,
     draw,
+    file_name,
     in_percent,
     legend_above,
 )
@@ -53,7 +54,7 @@ def energy_by_steps_panel(table: pd.DataFrame, name: str, energy: str = "energy_
         axes.margins(x=0.06, y=0.1)
         legend_above(axes, num_columns=2)
 
-    file = f"{energy.replace('_', '-')}-by-steps-{_file_name(name)}"
+    file = f"{energy.replace('_', '-')}-by-steps-{file_name(name)}"
     return draw(file, f"{name}: {_told_by_steps(table, energy)}", WIDE, paint)
 
 
@@ -99,8 +100,4 @@ def _histogram(
         f"Histograms of {AXIS_NAMES[energy]}: mean {numbers.decimal(float(natural.mean()))} for {len(natural)} natural "
         f"images, {numbers.decimal(float(attacked.mean()))} under {attack}; area under ROC {numbers.decimal(auroc)}."
     )
-    return draw(f"{energy.replace('_', '-')}-under-{_file_name(attack)}", alt, SMALL, paint)
-
-
-def _file_name(name: str) -> str:
-    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
+    return draw(f"{energy.replace('_', '-')}-under-{file_name(attack)}", alt, SMALL, paint)

@@ -8,14 +8,9 @@ from matplotlib.axes import Axes
 
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Panel
+from advgen_ray.report.search_words import KINDS
 from advgen_ray.report.style import DASHES, INK, MARKERS, SERIES, WIDE, draw, in_percent, legend_above
 
-KIND_NAMES = {
-    "gaussian": "Gaussian",
-    "boltzmann_exact": "Boltzmann, exact",
-    "boltzmann_hardtanh": "Boltzmann, hardtanh",
-    "bounded": "bounded",
-}
 WHO = {"validity": "judge", "standard": "standard model of the study"}
 
 
@@ -73,18 +68,18 @@ def hardtanh_panel(curves: pd.DataFrame) -> Panel:
 def kinds_panel(curves: pd.DataFrame, time: float) -> Panel:
     """The score of every kind of neighborhood at one time."""
     at = curves[np.isclose(curves["time"], time)]
-    kinds: Sequence[str] = [kind for kind in KIND_NAMES if (at["kind"] == kind).any()]
+    kinds: Sequence[str] = [kind for kind in KINDS if (at["kind"] == kind).any()]
 
     def paint(axes: Axes) -> None:
         for index, kind in enumerate(kinds):
             one = at[at["kind"] == kind]
-            axes.plot(one["offset"], one["score"], color=SERIES[index], linestyle=DASHES[index], label=KIND_NAMES[kind])
+            axes.plot(one["offset"], one["score"], color=SERIES[index], linestyle=DASHES[index], label=KINDS[kind])
         axes.set_title(f"t = {time:g}", pad=30)
         _score_axes(axes)
         axes.set_ylim(-2.2, 2.2)  # a bounded one pulls without limit beyond its wall
         legend_above(axes, num_columns=2, handlelength=1.8)
 
-    names = ", ".join(KIND_NAMES[kind] for kind in kinds)
+    names = ", ".join(KINDS[kind] for kind in kinds)
     return draw("neighborhood-kinds", f"Scores of the neighborhoods {names} at time {time:g}.", WIDE, paint)
 
 

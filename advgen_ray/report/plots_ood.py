@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,8 @@ from matplotlib.axes import Axes
 from advgen_ray.analysis.ood import IN
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Panel
-from advgen_ray.report.style import ATTACKED, GREEN, INK, NATURAL, WIDE, draw, legend_above
+from advgen_ray.report.plots_generation import colored
+from advgen_ray.report.style import ATTACKED, GREEN, INK, NATURAL, WIDE, draw, file_name, legend_above
 
 NUM_BINS = 40
 TAIL = 0.005  # of all scores at either end, drawn in the outermost bin
@@ -53,7 +53,7 @@ def score_panel(rows: pd.DataFrame, detector: str) -> Panel:
         legend_above(axes, num_columns=3, handlelength=1.6)
 
     told = ", ".join(f"{name} {np.median(values):.3g}" for name, values, *_ in sides)
-    return draw(f"ood-scores-{_plain(detector)}", f"Scores of {detector}; medians: {told}.", WIDE, paint)
+    return draw(f"ood-scores-{file_name(detector)}", f"Scores of {detector}; medians: {told}.", WIDE, paint)
 
 
 def auroc_panel(table: pd.DataFrame, detectors: Sequence[str], sets: Sequence[str], case: str, title: str) -> Panel:
@@ -85,7 +85,7 @@ def harmless_panel(pictures: Mapping[str, Sequence[Picture]]) -> Panel:
         for i, row in enumerate(pictures.values()):
             for j, one in enumerate(row):
                 extent = (j, j + 1 - GAP, 1.5 * i + 1 - GAP, 1.5 * i)
-                axes.imshow(_coloured(one.image), extent=extent, interpolation="none")
+                axes.imshow(colored(one.image[None])[0], extent=extent, interpolation="none")
                 told = f"{one.image_set}\n{_short(one.score)}"
                 middle = j + (1 - GAP) / 2
                 axes.text(middle, 1.5 * i + 0.93, told, ha="center", va="top", fontsize=5, color=INK)
@@ -118,12 +118,3 @@ def _edges(values: np.ndarray) -> np.ndarray:
 
 def _short(score: float) -> str:
     return numbers.decimal(score) if abs(score) >= 0.01 or score == 0 else f"{score:.0e}".replace("-", "−")
-
-
-def _plain(name: str) -> str:
-    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
-
-
-def _coloured(image: np.ndarray) -> Any:
-    channels = np.moveaxis(np.asarray(image, dtype=float).clip(0, 1), 0, -1)
-    return channels if channels.shape[-1] == 3 else np.repeat(channels, 3, axis=-1)

@@ -1,6 +1,5 @@
 """The page of a restoration: what each method makes of degraded images, how strong it is best, and what that gains."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_restoration import NAMES, dial_panel, rows_panel
+from advgen_ray.report.style import file_name
 
 DIGITS = {"ssim": 3, "psnr": 2}
 ORACLES = ("nearest by true patch", "nearest by original")
@@ -99,7 +99,7 @@ def _key_figure(results: Restorations, degradation: str) -> KeyFigure:
 
 
 def _section(results: Restorations, degradation: str, config: Mapping[str, Any]) -> Section:
-    anchor, methods = _anchor(degradation), _by_models(results, degradation)
+    anchor, methods = file_name(degradation), _by_models(results, degradation)
     curves = results.curves
     on_test = curves[(curves["half"] == "test") & (curves["degradation"] == degradation)]
     ascent = config["ascent"]
@@ -140,12 +140,12 @@ def _pictures(results: Restorations, degradation: str, methods: Sequence[str]) -
     panels = []
     for method in methods:
         rows = {f"{steps:g} step{'' if steps == 1 else 's'}": images for steps, images in shown[method].items()}
-        panels.append(rows_panel(f"{_anchor(degradation)}-{_anchor(method)}", method, top | rows))
+        panels.append(rows_panel(f"{file_name(degradation)}-{file_name(method)}", method, top | rows))
     others = {
         method: shown[method].get(table[method].strength, shown[DEGRADED][0.0])
         for method in _by_others(results, degradation)
     }
-    panels.append(rows_panel(f"{_anchor(degradation)}-others", "without a model", top | others))
+    panels.append(rows_panel(f"{file_name(degradation)}-others", "without a model", top | others))
     caption = "Nothing chosen. Methods without a model at the strength that the validation images choose."
     return Figure("The first test images", caption, panels, size="wide")
 
@@ -208,10 +208,6 @@ def _published() -> Section:
             table("Table 2.8: a square occluded", published.S004_INPAINTING),
         ],
     )
-
-
-def _anchor(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def _interval(one: Estimate, digits: int, written: Callable[[float, int], str]) -> str:

@@ -19,10 +19,14 @@ NORMS = {"l1": "L1", "l2": "L2", "linf": "Linf"}
 
 @dataclass(frozen=True)
 class Compared:
-    """Tables of ``analysis.robustness_by_radius``, and of each classifier its parameters and training radius."""
+    """Tables of ``analysis.robustness_by_radius``, and of each classifier its parameters and training radius.
+
+    ``differences`` are those to the classifier ``reference``.
+    """
 
     accuracies: pd.DataFrame
     differences: pd.DataFrame
+    reference: str
     classifiers: Mapping[str, Mapping[str, Any]]
 
 
@@ -30,7 +34,7 @@ def robustness_comparison_page(
     compared: Compared, warnings: Sequence[str], config: Mapping[str, Any], version: str
 ) -> Page:
     """``config`` is the comparison's; ``warnings`` say why accuracies may be too high."""
-    reference = config["reference"] or list(config["classifiers"])[-1]
+    reference = compared.reference
     worst = compared.accuracies[compared.accuracies["suite"] == WORST]
     name, count = config["data"]["name"], numbers.count(int(worst["count"].iloc[0]))
     last = worst[worst["eps"] == worst["eps"].max()].set_index("classifier")

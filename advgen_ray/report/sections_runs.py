@@ -88,7 +88,7 @@ def words_section() -> Section:
         ["w, sigma_CE", "How strongly the diffusion model is guided to the target class (0: not beyond it), and how "
          "wide the neighborhood of the source is that counterfactuals are drawn from."],
         ["Gaussian, Boltzmann, bounded", "The shape of that neighborhood: by squared distance, by absolute distance "
-         "(which changes fewer values), or everything within a radius alike."],
+         "(which changes fewer values; by the papers' hardtanh, or exact), or everything within a radius alike."],
         ["DVCE", "Augustin et al.'s counterfactuals: a diffusion model steered by a classifier's gradients."],
         ["one vs rest", "Ten detectors, one a class, each trained by binary adversarial training (Yin 2022)."],
         ["L2, L0", "Distance to the source: Euclidean, and the share of values (one a pixel and channel) changed by "

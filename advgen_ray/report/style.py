@@ -73,6 +73,11 @@ def draw(name: str, alt: str, size: tuple[float, float], paint: Callable[[Axes],
     return Panel(name, alt, svg)
 
 
+def file_name(text: str) -> str:
+    """What a panel or a section is called after a name: ``"PGD (8/255)" -> "pgd-8-255"``."""
+    return "-".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
+
+
 def in_percent(axis: Axis) -> None:
     """Label fractions as percent with no more digits than the ticks need: 96%, 97.5%."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(100 * value, 6):g}%"))

@@ -13,6 +13,7 @@ from advgen_ray.analysis.inputs import COUNTERFACTUAL_COLUMNS, ENERGY_COLUMNS, C
 from advgen_ray.config import ReportConfig
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.errors import UserError
+from advgen_ray.report.search_words import KINDS
 from advgen_ray.report.study import RunRecord
 from advgen_ray.stages.classifier_images import GENERATED, GRADIENTS
 from advgen_ray.stages.energies import attacks_of
@@ -23,12 +24,6 @@ from advgen_ray.storage.schemas import column_to_images
 from advgen_ray.training.model_directory import read_card
 
 OUTSIDE = "by-"
-KINDS = {
-    "gaussian": "Gaussian",
-    "boltzmann_hardtanh": "Boltzmann, hardtanh",
-    "boltzmann_exact": "Boltzmann, exact",
-    "bounded": "bounded",
-}
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ def run_with_page(config: CompareRobustnessConfig) -> tuple[dict[str, Any], Page
         doubts += _doubts_of_falls(evaluations, rows, images)
         stands = standing(rows)
         table, apart = accuracies(stands), differences(stands, config.compared_with)
-        compared = Compared(table, apart, {name: describe(one) for name, one in loaded.items()})
+        facts = {name: describe(one) for name, one in loaded.items()}
+        compared = Compared(table, apart, config.compared_with, facts)
         summary = _summary(config, sets, compared, doubts)
         page = robustness_comparison_page(compared, doubts, config.model_dump(mode="json"), version("advgen_ray"))
         publish(config.output, summary, page, tracked)

@@ -109,7 +109,7 @@ def test_page_and_summary_are_written(finished):
     assert sorted(path.name for path in output.iterdir()) == ["report.html", "summary.json"]
     assert json.loads((output / "summary.json").read_text()) == summary
     html = (output / "report.html").read_text()
-    assert "Boltzmann, exact" in html
+    assert "exact Boltzmann" in html
     assert "of as many test images" in html, "the floor of the Fréchet distance"
     assert {"main", "by-eps-1.0", "real images held out"} <= set(summary["realism"])
     assert "score-matching loss" in html

@@ -135,7 +135,7 @@ def test_the_page_of_cifar10_has_the_published_figures() -> None:
     rows = _rows().replace({"classifier": {"a": "generative", "b": "softmax"}, "eps": {1.0: 0.5}})
     stands = standing(rows)
     facts = {name: {"parameters": 7, "training_eps": eps} for name, eps in (("generative", 0.3), ("softmax", 0.5))}
-    compared = Compared(accuracies(stands), differences(stands, "softmax"), facts)
+    compared = Compared(accuracies(stands), differences(stands, "softmax"), "softmax", facts)
     config = {
         "data": {"name": "cifar10"}, "norm": "l2", "split": "test", "reference": "",
         "suites": [{"name": "x"}, {"name": "y"}], "classifiers": {"generative": "", "softmax": ""},
