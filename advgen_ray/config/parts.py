@@ -10,7 +10,8 @@ from advgen_ray.config.base import Config
 class DataConfig(Config):
     """Which labelled images; ``npz`` reads ``root/train.npz`` and ``root/test.npz`` with ``images`` and ``labels``.
 
-    ``folder`` reads pictures of one size, ``root/train/CLASS/*.png`` and ``root/test/CLASS/*.png``.
+    ``folder`` reads pictures of one size, ``root/train/CLASS/*.png`` and ``root/test/CLASS/*.png``. Whatever lies by
+    class is mixed, so that the first images are of all classes; an ``npz`` alone keeps its rows' order.
     ``imagenette`` is cropped to 150 pixels as in S003, ``imagenette_160`` to all that there is.
     """
 

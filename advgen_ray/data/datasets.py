@@ -107,10 +107,15 @@ def _torchvision(
 
     open_set: Callable[..., Any] = getattr(datasets, class_name)
     chosen = {"split": split} if by_split else {"train": split == "train"}
+    where = Path(root).resolve() / folder
     try:
         data = open_set(root, download=download, **chosen)
-    except RuntimeError as error:  # torchvision's word for missing or damaged files
-        where = Path(root).resolve() / folder
+    except (ValueError, TypeError, AssertionError):  # of a file that is there, and so would not be fetched again
+        raise UserError(
+            f"{class_name} ({split}): a damaged file under {where}; remove it, and copy it there again or fetch it "
+            "with --set data.download=true"
+        ) from None
+    except RuntimeError as error:  # torchvision's word for missing files, and for check sums
         if download:
             raise UserError(f"{class_name}: download into {where} failed: {str(error).splitlines()[0]}") from None
         raise UserError(
@@ -121,6 +126,10 @@ def _torchvision(
         raise UserError(f"{class_name} ({split}): cannot read or fetch under {Path(root).resolve()}: {error}") from None
     images = np.asarray(data.data)
     labels = np.asarray(data.labels if by_split else data.targets)
+    if len(images) != len(labels):
+        raise UserError(
+            f"{class_name} ({split}): {len(images)} images but {len(labels)} labels under {where}; copy them again"
+        )
     return _channels_first(images, by_split), labels
 
 

@@ -1,21 +1,21 @@
 """Image sets that come as folders of photographs: Tiny-ImageNet (64 pixels) and imagenette (cropped squares)."""
 
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from advgen_ray.data.pictures import decoded, opened
 from advgen_ray.errors import UserError
 
 TINY_IMAGENET = "tiny-imagenet-200"
 IMAGENETTE = "imagenette2-160"  # fast.ai's copy whose shorter side is 160
 SHORTER_SIDE = 160
 SUFFIXES = {".jpeg", ".jpg", ".png"}
+MIXING_SEED = 0
 
 Sample = tuple[Path, int]
 
@@ -25,7 +25,8 @@ def read_tiny_imagenet(
 ) -> tuple[np.ndarray, np.ndarray]:
     """``root/tiny-imagenet-200``: images ``[N, 3, 64, 64]`` uint8 and labels; the test split is its ``val``.
 
-    Classes are the folders of ``train`` in the order of their names; the published test images have no labels.
+    Classes are the folders of ``train`` in the order of their names; the published test images have no labels. Those
+    of ``train`` are mixed, those of ``val`` are so as they come.
     Raises UserError for files that are missing or cannot be read.
     """
     folder = Path(root).resolve() / TINY_IMAGENET
@@ -34,9 +35,10 @@ def read_tiny_imagenet(
     classes = _classes(folder / "train", num_classes, "tiny_imagenet")
     if split == "train":
         samples = [sample for name in classes for sample in _images(folder / "train" / name / "images", classes[name])]
+        samples = mixed(samples)
     else:
         samples = _annotated(folder / "val", classes)
-    return _load(samples, partial(_square, shorter_side=64, side=64))
+    return _load(samples, shorter_side=64, side=64)
 
 
 def read_imagenette(
@@ -45,7 +47,7 @@ def read_imagenette(
     """``root/imagenette2-160``: squares ``[N, 3, side, side]`` uint8 from the centre of photographs, and labels.
 
     The shorter side is 160 pixels (resized where it is not), so ``side`` is at most that; S003 takes 150. The test
-    split is its ``val``. Raises UserError for files that are missing or cannot be read.
+    split is its ``val``; classes are mixed. Raises UserError for files that are missing or cannot be read.
     """
     folder = Path(root).resolve() / IMAGENETTE
     if download and not folder.is_dir():
@@ -53,7 +55,12 @@ def read_imagenette(
     part = folder / ("train" if split == "train" else "val")
     classes = _classes(part, num_classes, "imagenette")
     samples = [sample for name in classes for sample in _images(part / name, classes[name])]
-    return _load(samples, partial(_square, shorter_side=SHORTER_SIDE, side=side))
+    return _load(mixed(samples), shorter_side=SHORTER_SIDE, side=side)
+
+
+def mixed(samples: list[Sample]) -> list[Sample]:
+    """All of them in an order that is fixed for good: by class, the first few would be of the first classes alone."""
+    return [samples[place] for place in np.random.default_rng(MIXING_SEED).permutation(len(samples))]
 
 
 def _fetch_imagenette(root: str) -> None:
@@ -98,23 +105,16 @@ def _annotated(folder: Path, classes: dict[str, int]) -> list[Sample]:
         raise UserError(f"{path}: damaged; expected a file name and one of the class folders on each line") from None
 
 
-def _load(samples: Sequence[Sample], to_array: Callable[[Image.Image], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Decode all, on as many threads as there are processors: the decoder runs outside Python's lock."""
-
-    def read(path: Path) -> np.ndarray:
-        try:
-            with Image.open(path) as image:
-                return to_array(image.convert("RGB"))
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
-            raise UserError(f"{path}: missing or no whole image; unpack the archive again") from None
-
-    with ThreadPoolExecutor() as pool:
-        images = np.stack(list(pool.map(read, (path for path, _ in samples))))
+def _load(samples: list[Sample], shorter_side: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+    read = partial(_square, shorter_side=shorter_side, side=side)
+    images = decoded((path for path, _ in samples), len(samples), read, (3, side, side))
     return images, np.array([label for _, label in samples])
 
 
-def _square(image: Image.Image, shorter_side: int, side: int) -> np.ndarray:
+def _square(path: Path, shorter_side: int, side: int) -> np.ndarray:
     """``[3, side, side]`` from the centre, the shorter side resized to ``shorter_side`` where it is another."""
+    with opened(path, str(path), cure="unpack the archive again") as picture:
+        image = picture.convert("RGB")
     if min(image.size) != shorter_side:
         width, height = (round(length * shorter_side / min(image.size)) for length in image.size)
         image = image.resize((width, height), Image.Resampling.BILINEAR)

@@ -1,7 +1,7 @@
 """Images without labels, from wherever they lie: a folder of pictures, Parquet files of them, or a NumPy array."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -11,31 +11,49 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from advgen_ray.data.folders import SUFFIXES
-from advgen_ray.data.pictures import in_eight_bits, opened
+from advgen_ray.data.pictures import decoded, in_eight_bits, opened
 from advgen_ray.data.user_arrays import read_images
 from advgen_ray.errors import UserError
 
 COLUMN = "image"
 ROWS_AT_ONCE = 1000
+CHOICE_SEED = 0
+
+Choose = Callable[[int], np.ndarray]
+"""Which places, rising, of so many images."""
 
 
-def read_image_files(path: Path, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """All images at ``path``, uint8 ``[N, *image_shape]``: cropped to a square about the centre, and resized.
+def read_image_files(path: Path, image_shape: tuple[int, int, int], choose: Choose = np.arange) -> np.ndarray:
+    """Images at ``path``, uint8 ``[N, *image_shape]``: cropped to a square about the centre, and resized.
 
-    In the order of their names (rows). Raises UserError for a path without images and for one that cannot be decoded.
+    Those that ``choose`` names of all in the order of their names (rows); no other is decoded. Raises UserError for a
+    path without images and for one that cannot be decoded.
     """
-    if path.suffix == ".npz":
-        return resized(read_images(path), image_shape)
     if not path.exists():
         raise UserError(f"{path}: not found; give a folder of PNG or JPEG files, Parquet files, or an .npz")
+    if path.suffix == ".npz":
+        images = read_images(path)
+        return resized(images[choose(len(images))], image_shape)
     parquet = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
-    sources = _rows(parquet) if parquet else _files(path)
-    decode = partial(_decoded, image_shape=image_shape)
-    with ThreadPoolExecutor() as pool:  # the decoder runs outside Python's lock
-        images = list(pool.map(decode, sources))
-    if not images:
+    files = [] if parquet else sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    num_images = sum(map(_num_rows, parquet)) if parquet else len(files)
+    if not num_images:
         raise UserError(f"{path}: no PNG, JPEG or Parquet file in it")
-    return np.stack(images)
+    places = choose(num_images)
+    sources = _rows(parquet, places) if parquet else ((str(files[place]), files[place]) for place in places)
+    return decoded(sources, len(places), partial(_decoded, image_shape=image_shape), image_shape)
+
+
+def some(num_images: int | None, count: int) -> np.ndarray:
+    """Rising places of ``num_images`` of ``count``, or of all; the same whoever asks, and among those of a larger one.
+
+    Raises UserError where there are fewer.
+    """
+    if num_images is None:
+        return np.arange(count)
+    if num_images > count:
+        raise UserError(f"num_images={num_images}: there are {count} to choose from; lower it")
+    return np.sort(np.random.default_rng(CHOICE_SEED).permutation(count)[:num_images])
 
 
 def resized(images: np.ndarray, image_shape: tuple[int, int, int]) -> np.ndarray:
@@ -48,28 +66,38 @@ def resized(images: np.ndarray, image_shape: tuple[int, int, int]) -> np.ndarray
     return np.stack([_fitted(picture, image_shape) for picture in pictures])
 
 
-Source = tuple[str, Path | bytes]
-"""What a message calls it, and its file's path or its bytes."""
+Source = tuple[str, Path | bytes | None]
+"""What a message calls it, and its file's path or its bytes; None where a row has no picture."""
 
 
-def _files(folder: Path) -> Iterator[Source]:
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES:
-            yield str(path), path
-
-
-def _rows(paths: list[Path]) -> Iterator[Source]:
-    for path in paths:
-        try:
-            file = pq.ParquetFile(path)
+@contextmanager
+def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    try:
+        with pq.ParquetFile(path) as file:
             if COLUMN not in file.schema_arrow.names:
                 raise UserError(f"{path}: columns {', '.join(file.schema_arrow.names)}; expected one named {COLUMN}")
-            for number, batch in enumerate(file.iter_batches(ROWS_AT_ONCE, columns=[COLUMN])):
-                for row, value in enumerate(batch.column(COLUMN).to_pylist()):
-                    content = value["bytes"] if isinstance(value, dict) else value
-                    yield f"{path} row {number * ROWS_AT_ONCE + row}", content
-        except (pa.ArrowException, OSError) as error:
-            raise UserError(f"{path}: no whole Parquet file ({str(error).splitlines()[0]})") from None
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path}: no whole Parquet file ({str(error).splitlines()[0]})") from None
+
+
+def _num_rows(path: Path) -> int:
+    with _parquet(path) as file:
+        return int(file.metadata.num_rows)
+
+
+def _rows(paths: list[Path], places: np.ndarray) -> Iterator[Source]:
+    wanted, before = set(places.tolist()), 0
+    for path in paths:
+        with _parquet(path) as file:
+            row = 0
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=[COLUMN]):
+                for value in batch.column(COLUMN):
+                    if before + row in wanted:
+                        picture = value.as_py()
+                        yield f"{path} row {row}", picture.get("bytes") if isinstance(picture, dict) else picture
+                    row += 1
+        before += row
 
 
 def _decoded(source: Source, image_shape: tuple[int, int, int]) -> np.ndarray:

@@ -1,9 +1,12 @@
 """A user's picture, decoded to eight bits a channel: what every reader of files does, and refuses, in the same way."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -12,17 +15,44 @@ from advgen_ray.errors import UserError
 
 SIXTEEN_BITS = {"I;16", "I;16B", "I;16L", "I;16N"}  # Pillow's modes, by the order of their bytes
 GRAY = {"1", "L", "LA"} | SIXTEEN_BITS  # those of one channel
+# What Pillow raises for damage, by where it is: SyntaxError and ValueError for a PNG's chunks, TypeError for no bytes.
+DAMAGED = (OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError)
+AT_ONCE = 1000  # encoded pictures in memory
 NO_RANGE = {"I": "32-bit integers", "F": "floating-point numbers"}  # what is white in them, no file says
 
 
+Source = TypeVar("Source")
+
+
+def decoded(
+    sources: Iterable[Source], count: int, read: Callable[[Source], np.ndarray], image_shape: Sequence[int]
+) -> np.ndarray:
+    """``count`` pictures, uint8 ``[count, *image_shape]``, each read into its place: never all of them twice in memory.
+
+    On as many threads as there are processors: the decoder runs outside Python's lock.
+    """
+    images = np.empty((count, *image_shape), dtype=np.uint8)
+    waiting, places = iter(sources), iter(range(count))
+    with ThreadPoolExecutor() as pool:
+        while part := list(islice(waiting, AT_ONCE)):
+            for picture in pool.map(read, part):
+                images[next(places)] = picture
+    return images
+
+
 @contextmanager
-def opened(content: Path | bytes, name: str) -> Iterator[Image.Image]:
-    """The picture of a file or of its bytes; raises UserError, naming it, where it is cut short or none at all."""
+def opened(content: Path | bytes | None, name: str, cure: str = "write it again") -> Iterator[Image.Image]:
+    """The picture of a file or of its bytes; raises UserError, naming it, where it is missing, damaged or none at all.
+
+    Pixels are decoded when they are first asked for, so damage is met within the ``with``.
+    """
     try:
-        with Image.open(content if isinstance(content, Path) else io.BytesIO(content)) as picture:
+        with Image.open(content if isinstance(content, Path) else io.BytesIO(content or b"")) as picture:
             yield picture
-    except (OSError, Image.DecompressionBombError, TypeError):
-        raise UserError(f"{name}: no whole PNG or JPEG image") from None
+    except UserError:
+        raise
+    except DAMAGED:
+        raise UserError(f"{name}: no whole PNG or JPEG image; {cure}") from None
 
 
 def in_eight_bits(picture: Image.Image, name: str) -> Image.Image:

@@ -62,7 +62,10 @@ def _read(path: Path, needed: Sequence[str] = ("images", "labels")) -> dict[str,
             "'labels' from data.root"
         )
     try:
-        with np.load(path, allow_pickle=False) as file:
+        file = np.load(path, allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            raise ValueError("one array, of numpy.save")
+        with file:
             arrays: dict[str, Any] = {name: file[name] for name in ARRAYS if name in file}
     except (OSError, ValueError, *DAMAGED_ZIP) as error:
         reason = "it holds Python objects" if "allow_pickle" in str(error) else "not a complete .npz file"

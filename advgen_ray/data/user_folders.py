@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from advgen_ray.data.catalog import DatasetInfo
-from advgen_ray.data.folders import SUFFIXES
-from advgen_ray.data.pictures import GRAY, in_eight_bits, opened
+from advgen_ray.data.folders import SUFFIXES, mixed
+from advgen_ray.data.pictures import GRAY, decoded, in_eight_bits, opened
 from advgen_ray.data.user_arrays import info_of
 from advgen_ray.errors import UserError
 
 
 def read_user_folders(root: Path, split: str) -> tuple[np.ndarray, np.ndarray, DatasetInfo]:
-    """Images ``[N, C, H, W]`` uint8 in the order of classes and names, labels ``[N]``, the facts of the training split.
+    """Images ``[N, C, H, W]`` uint8, classes mixed, labels ``[N]``, and the facts of the training split.
 
     A class is a folder of ``train``, in the order of names; C is 1 where every training picture is gray, else 3. Raises
     UserError for a folder without pictures, one that is no whole picture, of another size or of no known range, and a
@@ -25,7 +25,7 @@ def read_user_folders(root: Path, split: str) -> tuple[np.ndarray, np.ndarray, D
     classes = train if split == "train" else _classes(root / split)
     if unknown := sorted(set(classes) - set(train)):
         raise UserError(f"{root / split / unknown[0]}: no such class in {root / 'train'}, which has {', '.join(train)}")
-    samples = [(path, train.index(name)) for name in classes for path in _files(root / split / name)]
+    samples = mixed([(path, train.index(name)) for name in classes for path in _files(root / split / name)])
     channels, height, width = info.image_shape
     images = _decoded([path for path, _ in samples], channels == 1, (height, width))
     return images, np.array([label for _, label in samples], dtype=np.int64), info
@@ -34,7 +34,7 @@ def read_user_folders(root: Path, split: str) -> tuple[np.ndarray, np.ndarray, D
 def folders_info(root: Path) -> DatasetInfo:
     """Shape, class names, channel means and deviations (in [0, 1]) of ``root/train``; raises UserError."""
     files = [path for name in _classes(root / "train") for path in _files(root / "train" / name)]
-    return _info(root, tuple((path, path.stat().st_mtime_ns) for path in files))
+    return _info(root, tuple((path, _changed_at(path)) for path in files))
 
 
 @lru_cache(maxsize=4)
@@ -67,8 +67,15 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _decoded(paths: list[Path], gray: bool, size: tuple[int, int]) -> np.ndarray:
-    with ThreadPoolExecutor() as pool:  # the decoder runs outside Python's lock
-        return np.stack(list(pool.map(partial(_pixels, gray=gray, size=size), paths)))
+    return decoded(paths, len(paths), partial(_pixels, gray=gray, size=size), (1 if gray else 3, *size))
+
+
+def _changed_at(path: Path) -> int:
+    """Nanoseconds; raises UserError for a link to a file that is gone."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; put the picture there, or remove the link") from None
 
 
 def _shape(path: Path) -> tuple[tuple[int, int], str]:

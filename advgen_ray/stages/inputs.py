@@ -1,6 +1,7 @@
 """What the map stages are given, models and images, checked before any work starts."""
 
 import hashlib
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,31 @@ def load_images(data: DataConfig, split: datasets.Split, num_images: int | None,
     images = datasets.load(data.name, data.root, split, data.download)
     if num_images is not None and num_images > len(images):
         raise UserError(f"{key}={num_images}: the {split} split of {data.name} has {len(images)} images; lower it")
+    tell_missing_classes(images, num_images, key)
     return images
+
+
+def tell_missing_classes(images: LabelledImages, num_images: int | None, key: str) -> None:
+    """Warn where the first ``num_images`` lack a class that the split has.
+
+    Only users' arrays may lie sorted: their rows keep the places that the user knows them by, all other sets are mixed.
+    """
+    if images.name != "npz" or num_images is None:
+        return
+    classes = set(images.labels.tolist())
+    missing = sorted(classes - set(images.labels[:num_images].tolist()))
+    if missing:
+        name = images.info.class_names[missing[0]]
+        _warn(
+            f"{key}={num_images}: the first rows of {images.split}.npz lack {len(missing)} of its {len(classes)} "
+            f"classes, {name!r} for one; shuffle the rows"
+        )
+
+
+@cache
+def _warn(text: str) -> None:
+    """Once in a process: jobs look at their images more than once."""
+    print(f"warning: {text}", flush=True)
 
 
 def content_digest(images: LabelledImages, num_images: int | None = None) -> str:

@@ -23,6 +23,7 @@ from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.errors import UserError
 from advgen_ray.models.ema import Ema
+from advgen_ray.stages.inputs import tell_missing_classes
 from advgen_ray.stages.training_split import split_training
 from advgen_ray.storage.filesystem import join, write_atomic
 from advgen_ray.training.model_directory import CARD, WEIGHTS, save_model
@@ -48,6 +49,7 @@ def check_data(configs: Sequence[TrainingConfig]) -> list[int]:
                 if isinstance(config, TrainClassifierConfig):
                     _check_classes(data, train)
                     test.first(config.num_evaluation_images)
+                    tell_missing_classes(test, config.num_evaluation_images, "num_evaluation_images")
                     num_images = len(split_training(train, config)[0])
                 BatchOrder(num_images, config.batch_size, config.seed, num_workers=config.workers.num_workers)
                 counts[index] = num_images

@@ -1,6 +1,7 @@
 """Labelled images: what is shipped, what torchvision reads, and what a user is told when files are not there."""
 
 import pickle
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,38 @@ def test_damaged_files_are_said_to_be(tmp_path: Path) -> None:
     _cifar(tmp_path)  # its check sums are not the archive's
     with pytest.raises(UserError, match="missing or damaged"):
         load("cifar10", str(tmp_path), "train")
+
+
+def _mnist(root: Path) -> Path:
+    """An MNIST of five images and labels, in the layout of the archive."""
+    folder = root / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    for part in ("train", "t10k"):
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(_idx(np.ones((5, 28, 28), np.uint8)))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(_idx(np.arange(5, dtype=np.uint8)))
+    return folder
+
+
+def _idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.mark.parametrize("part", ["images-idx3-ubyte", "labels-idx1-ubyte"])
+def test_damage_that_torchvision_does_not_look_for_is_one_line(tmp_path: Path, part: str) -> None:
+    path = _mnist(tmp_path) / f"train-{part}"
+    assert load("mnist", str(tmp_path), "train").labels.tolist() == [0, 1, 2, 3, 4]
+    whole = path.read_bytes()
+    for content in (b"", b"<!DOCTYPE html><html></html>", whole[:6], whole[:-3], b"\0\0\x0c" + whole[3:]):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=rf"^MNIST \(train\): .*damaged.* under {path.parent}; .*$"):
+            load("mnist", str(tmp_path), "train")
+
+
+def test_images_without_a_label_each_are_refused(tmp_path: Path) -> None:
+    path = _mnist(tmp_path) / "train-images-idx3-ubyte"
+    path.write_bytes(_idx(np.ones((4, 28, 28), np.uint8)))
+    with pytest.raises(UserError, match=r"MNIST \(train\): 4 images but 5 labels under "):
+        load("mnist", str(tmp_path), "train")
 
 
 def test_a_download_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Images without labels from folders, Parquet files and arrays: in order, in shape, and one line for each mistake."""
 
 import io
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from advgen_ray.data.image_files import read_image_files, resized
+from advgen_ray.data import pictures
+from advgen_ray.data.image_files import read_image_files, resized, some
 from advgen_ray.errors import UserError
 
 GENERATOR = np.random.default_rng(0)
@@ -44,6 +46,66 @@ def test_parquet_files_hold_bytes_or_hugging_faces_struct(tmp_path: Path, as_str
     np.testing.assert_array_equal(read_image_files(tmp_path / "1.parquet", SHAPE), _stacked()[2:])
 
 
+def test_a_choice_of_places_is_read_and_no_other_picture_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "AT_ONCE", 2)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "rows").mkdir()
+    contents = [_encoded(picture) for picture in PICTURES]
+    contents[1] = b"no picture"
+    for number, content in enumerate(contents):
+        (tmp_path / "files" / f"{number}.png").write_bytes(content)
+    for number, part in enumerate((contents[:2], contents[2:])):
+        pq.write_table(pa.table({"image": part}), tmp_path / "rows" / f"{number}.parquet")
+    np.savez(tmp_path / "images.npz", images=np.stack(PICTURES))
+    for source in ("files", "rows", "images.npz"):
+        found = read_image_files(tmp_path / source, SHAPE, lambda count: np.setdiff1d(np.arange(count), 1))
+        np.testing.assert_array_equal(found, _stacked()[[0, 2, 3, 4]])
+
+
+def test_decoded_pictures_are_in_memory_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "AT_ONCE", 10)
+    for number in range(100):
+        (tmp_path / f"{number}.png").write_bytes(_encoded(PICTURES[0]))
+    read_image_files(tmp_path, (3, 64, 64))  # what Pillow loads once
+    tracemalloc.start()
+    images = read_image_files(tmp_path, (3, 64, 64))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert images.nbytes < peak < 1.4 * images.nbytes
+
+
+def test_some_are_the_same_whoever_asks_and_among_those_of_more() -> None:
+    few, more = some(10, 1000), some(100, 1000)
+    assert len(few) == 10
+    assert set(few) < set(more)
+    assert (np.diff(more) > 0).all()
+    assert more.max() > 900, "from all over"
+    assert some(None, 7).tolist() == some(7, 7).tolist() == list(range(7))
+    with pytest.raises(UserError, match="num_images=8: there are 7 to choose from; lower it"):
+        some(8, 7)
+
+
+def test_a_flipped_bit_is_met_as_one_line_wherever_it_is(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    content = _encoded(noise)
+    assert content.count(b"IDAT") > 1, "damage in the second chunk is found while decoding"
+    second, path = content.rindex(b"IDAT"), tmp_path / "a.png"
+    said = []
+    for place in (*range(8, 33), *range(second - 8, second + 8)):
+        for bit in range(8):
+            damaged = bytearray(content)
+            damaged[place] ^= 1 << bit
+            path.write_bytes(damaged)
+            try:
+                read_image_files(tmp_path, SHAPE)
+            except UserError as error:
+                said.append(str(error))
+    assert set(said) == {f"{path}: no whole PNG or JPEG image; write it again"}
+    assert len(said) > 200
+
+
 def test_an_array_needs_no_labels(tmp_path: Path) -> None:
     np.savez(tmp_path / "images.npz", images=np.stack(PICTURES))
     np.testing.assert_array_equal(read_image_files(tmp_path / "images.npz", SHAPE), _stacked())
@@ -76,6 +138,8 @@ def test_sixteen_bits_are_scaled_to_eight(tmp_path: Path, in_parquet: bool) -> N
 def test_each_mistake_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nowhere: not found; give a folder"):
         read_image_files(tmp_path / "nowhere", SHAPE)
+    with pytest.raises(UserError, match=r"nowhere\.npz: not found; give a folder"):
+        read_image_files(tmp_path / "nowhere.npz", SHAPE)
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(UserError, match="empty: no PNG, JPEG or Parquet file in it"):
@@ -94,6 +158,9 @@ def test_each_mistake_is_one_line(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": [b"no picture"]}), tmp_path / "bad.parquet")
     with pytest.raises(UserError, match=r"bad\.parquet row 0: no whole PNG or JPEG image"):
         read_image_files(tmp_path / "bad.parquet", SHAPE)
+    pq.write_table(pa.table({"image": [{"path": "a.png"}]}), tmp_path / "paths.parquet")
+    with pytest.raises(UserError, match=r"paths\.parquet row 0: no whole PNG or JPEG image"):
+        read_image_files(tmp_path / "paths.parquet", SHAPE)
     (tmp_path / "torn.parquet").write_bytes(b"PAR1")
     with pytest.raises(UserError, match=r"torn\.parquet: no whole Parquet file"):
         read_image_files(tmp_path / "torn.parquet", SHAPE)

@@ -112,6 +112,13 @@ def test_damage_within_what_is_compressed_is_one_line(tmp_path: Path) -> None:
         load("npz", str(tmp_path), "train")
 
 
+def test_one_array_of_numpy_save_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "train.npz").open("wb") as file:
+        np.save(file, np.zeros((3, 8, 8), np.uint8))
+    with pytest.raises(UserError, match=r"train\.npz: cannot be read .*; write it again with numpy\.savez"):
+        load("npz", str(tmp_path), "train")
+
+
 def test_objects_are_refused_and_not_unpickled(tmp_path: Path) -> None:
     marker = tmp_path / "executed"
     _write(tmp_path, labels=np.array([Bomb(marker)], dtype=object))

@@ -21,18 +21,29 @@ def write(root: Path, split: str = "train", gray: bool = False) -> None:
         Image.fromarray(pixels[..., 0] if gray else pixels).save(path)
 
 
-def test_pictures_in_the_order_of_classes_and_names(tmp_path: Path) -> None:
+def test_pictures_have_their_labels_in_an_order_fixed_for_good(tmp_path: Path) -> None:
     write(tmp_path)
     write(tmp_path, "test")
     train, test = load("folder", str(tmp_path), "train"), load("folder", str(tmp_path), "test")
     assert train.info == test.info == dataset_info("folder", str(tmp_path))
     assert (train.info.class_names, train.info.image_shape) == (("cat", "dog"), (3, 6, 5))
-    assert train.labels.tolist() == [0, 0, 1, 1]
-    assert np.array_equal(train.images, np.stack(list(PIXELS.values())).transpose(0, 3, 1, 2))
+    order = np.random.default_rng(0).permutation(4)
+    assert train.labels.tolist() == np.array([0, 0, 1, 1])[order].tolist()
+    assert np.array_equal(train.images, np.stack(list(PIXELS.values())).transpose(0, 3, 1, 2)[order])
     pixels = train.tensor().double()
     assert train.info.mean == pytest.approx(pixels.mean((0, 2, 3)).tolist(), abs=1e-4)
     assert train.info.std == pytest.approx(pixels.std((0, 2, 3), correction=0).tolist(), abs=1e-4)
     assert train.item_ids([1]) == ["folder-train-000001"]
+
+
+def test_the_first_images_are_of_all_classes(tmp_path: Path) -> None:
+    for number, name in enumerate("abcde"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        for index in range(40):
+            Image.fromarray(np.full((2, 2), 40 * number, np.uint8)).save(tmp_path / "train" / name / f"{index}.png")
+    first = load("folder", str(tmp_path), "train").first(50)
+    assert np.bincount(first.labels, minlength=5).min() > 3
+    assert first.images[:, 0, 0, 0].tolist() == (40 * first.labels).tolist()
 
 
 def test_gray_pictures_have_one_channel_unless_one_has_colours(tmp_path: Path) -> None:
@@ -52,7 +63,8 @@ def test_sixteen_bits_are_scaled_to_eight(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.images[0, 0], np.rint(ramp / 257))
     Image.fromarray(PIXELS["cat-0"]).save(tmp_path / "train" / "cat" / "0.png")
     found = load("folder", str(tmp_path), "train")
-    np.testing.assert_array_equal(found.images[1], np.stack([np.rint(ramp / 257)] * 3))
+    (dog,) = found.images[found.labels == 1]
+    np.testing.assert_array_equal(dog, np.stack([np.rint(ramp / 257)] * 3))
 
 
 @pytest.mark.parametrize(("kind", "words"), [(np.float32, r"floating-point numbers \(mode F\)"), (np.int32, "32-bit")])
@@ -94,6 +106,10 @@ def test_what_pictures_cannot_be_is_one_line(tmp_path: Path) -> None:
     whole = (tmp_path / "train" / "dog" / "0.png").read_bytes()
     odd.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"dog/1\.png: no whole PNG or JPEG image"):
+        load("folder", str(tmp_path), "train")
+    odd.unlink()
+    odd.symlink_to(tmp_path / "gone.png")
+    with pytest.raises(UserError, match=r"dog/1\.png: No such file or directory; .*remove the link"):
         load("folder", str(tmp_path), "train")
     odd.unlink()
     (tmp_path / "train" / "dog" / "0.png").unlink()

@@ -11,8 +11,9 @@ from advgen_ray.data import datasets
 from advgen_ray.errors import UserError
 from advgen_ray.job import run_job
 from advgen_ray.stages import counterfactuals, energies
-from advgen_ray.stages.inputs import content_digest
+from advgen_ray.stages.inputs import content_digest, load_images
 from advgen_ray.storage import ResultSet
+from tests.damage import user_images
 from tests.models_on_disk import energies_config, generate_config, save_classifier, save_score_model
 
 
@@ -133,6 +134,21 @@ def test_the_digest_of_images_sees_pixels_labels_and_how_many() -> None:
     other = datasets.load("digits", "", "test")
     other.images[5, 0, 0, 0] += np.float32(0.5)
     assert content_digest(images) != content_digest(other)
+
+
+def test_users_are_told_once_that_the_first_of_sorted_rows_lack_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = DataConfig(name="npz", root=str(user_images(tmp_path / "images", labels=np.repeat(np.arange(3), 4))))
+    for _ in range(2):
+        assert load_images(data, "test", 4, "num_images").labels.tolist()[:4] == [0] * 4
+    assert capsys.readouterr().out == (
+        "warning: num_images=4: the first rows of test.npz lack 2 of its 3 classes, 'b' for one; shuffle the rows\n"
+    )
+    load_images(data, "test", 9, "num_images")
+    load_images(data, "test", None, "num_images")
+    load_images(DataConfig(), "test", 3, "num_images")
+    assert capsys.readouterr().out == ""
 
 
 def test_the_set_of_every_classifier_is_checked_before_the_first_is_used(models: Path, tmp_path: Path) -> None:
