@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import torch
 from torch import Tensor
 
 from advgen_ray.analysis.proportion import proportion
+from advgen_ray.rng import Stream
 from advgen_ray.synthesis.frechet import Moments, frechet_distance, moments
 from advgen_ray.synthesis.inception_score import inception_score
 
@@ -22,6 +24,11 @@ class ReadImages:
     def first(self, count: int) -> "ReadImages":
         """The first of them."""
         return ReadImages(self.features[:count], self.logits[:count])
+
+    def mixed(self) -> "ReadImages":
+        """All of them in an order fixed for good: a user's images may lie by class, and each part has an own score."""
+        order = torch.from_numpy(Stream(0, "real_images").permutation(len(self.features)))
+        return ReadImages(self.features[order], self.logits[order])
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ def quality_table(sets: Sequence[SampleSet], train: ReadImages, test: ReadImages
     floor_count = min(count, len(test.features))
     reference = moments(train.features)
     table = [
-        _measured("test images", test.first(floor_count), reference, floor_count),
+        _measured("test images", test.first(floor_count).mixed(), reference, floor_count),
         _measured("starts", start, reference, floor_count),
     ]
     for one in sets:

@@ -20,7 +20,7 @@ from advgen_ray.distributed.synthesis_starts import Starts
 from advgen_ray.errors import UserError
 from advgen_ray.report.page import Page
 from advgen_ray.report.synthesis_page import SynthesisResults, synthesis_page
-from advgen_ray.stages.inputs import content_digest, load_images, unique_names
+from advgen_ray.stages.inputs import content_digest, load_images, tell_missing_classes, unique_names
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.stages.synthesis_inputs import feature_digest, judge_digest, synthesizers_of
 from advgen_ray.stages.synthesis_view import SynthesisSets, results_of
@@ -59,6 +59,7 @@ def prepare(config: SynthesizeConfig) -> list[Map]:
     """Features of real images and starts, samples by model and ascent, interpolations: begun or continued, checked."""
     train = load_images(config.data, "train", config.num_reference, "num_reference")
     test = load_images(config.data, "test", None, "num_images")
+    tell_missing_classes(test, config.num_images, "num_images")
     synthesizers = synthesizers_of(config)
     digests = {one.name: one.digest for one in synthesizers}
     features = feature_digest(config, digests)

@@ -120,7 +120,7 @@ def _neighbors(rows: pa.Table, train: LabelledImages, read: ReadImages) -> Neigh
 
 def _of_real_images(config: SynthesizeConfig, train: LabelledImages) -> np.ndarray:
     """From as many test images to the nearest training image: how near is near."""
-    test = load_images(config.data, "test", NUM_WITH_NEIGHBORS, "num_images").first(NUM_WITH_NEIGHBORS)
+    test = load_images(config.data, "test", None, "num_images").first(NUM_WITH_NEIGHBORS)
     return np.asarray(nearest_l2(test.tensor(), train.tensor(), 1)[1][:, 0].numpy())
 
 

@@ -10,8 +10,8 @@ def inception_score(logits: Tensor, num_splits: int = NUM_SPLITS) -> tuple[float
     """``exp(mean KL(p(y|x) || p(y)))`` of logits ``[N, K]``: mean and standard deviation over parts in their order.
 
     From 1, where all samples are seen alike, to K. ``p(y)`` is the mean over a part, so that the score of a small part
-    is low: comparable at equal N only. The deviation over parts is the published one (divided by their number). Raises
-    ValueError for fewer samples than parts.
+    is low: comparable at equal N only; of samples that lie by class it is 1, so they are to be mixed before. The
+    deviation over parts is the published one (divided by their number). Raises ValueError for fewer samples than parts.
     """
     if logits.dim() != 2 or not 0 < num_splits <= len(logits):
         raise ValueError(f"expected logits [N, K] of at least {num_splits} samples, got {list(logits.shape)}")

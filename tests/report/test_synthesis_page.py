@@ -1,5 +1,6 @@
 """The page of targeted synthesis: a proxy is called one everywhere and stands beside nothing published."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,18 @@ def test_scores_compare_at_equal_numbers() -> None:
     assert (sample["score"], sample["score_deviation"]) == expected[0]
     assert (sample["score_at_floor"], sample["score_deviation_at_floor"]) == expected[1]
     assert sample["score"] > sample["score_at_floor"]
+
+
+def test_the_score_of_real_images_does_not_hang_on_how_they_lie() -> None:
+    sure = 1e4 * torch.eye(5).repeat_interleave(40, dim=0)  # sorted by class, each in two parts of their own
+    features = torch.randn(200, 8, generator=torch.Generator().manual_seed(0))
+    row = quality_table(SETS, ReadImages(features, sure), ReadImages(features, sure), _read(COUNT, 3.0)).iloc[0]
+    assert inception_score(sure)[0] == pytest.approx(1)
+    assert row["count"] == COUNT, "the first, all of one class"
+    assert row["score"] == pytest.approx(1)
+    many = [dataclasses.replace(one, rows=pd.concat([one.rows] * 5), read=_read(200, 1.0)) for one in SETS]
+    row = quality_table(many, ReadImages(features, sure), ReadImages(features, sure), _read(200, 3.0)).iloc[0]
+    assert 4 < row["score"] < 5
 
 
 def test_real_images_have_no_cell_beside_more_samples() -> None:
