@@ -19,11 +19,13 @@ class ImageFilesConfig(Config):
     """Images without labels: a folder of PNG and JPEG files at any depth, or a Parquet file or folder of such.
 
     A Parquet file has a column ``image`` of encoded pictures, as bytes or as Hugging Face's struct with ``bytes``. An
-    ``.npz`` has ``images``. Another path is another training.
+    ``.npz`` has ``images``. Another path is another training. All are held in memory, decoded; ``num_images`` takes so
+    many of them, chosen once for good.
     """
 
     kind: Literal["files"] = "files"
     path: str
+    num_images: PositiveInt | None = None  # null takes all
 
 
 class NoiseConfig(Config):

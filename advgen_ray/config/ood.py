@@ -29,7 +29,8 @@ class OODDetectorConfig(Config):
 class OODSetConfig(Config):
     """Images that are out of distribution. Of files and noise ``part`` says whether a training may have seen some.
 
-    ``held_out`` is the last tenth, which no training of ours sees; ``all`` is for what no detector was trained on.
+    ``held_out`` is the tenth that no training of ours sees, however many either takes; ``all`` is for what no detector
+    was trained on.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from advgen_ray.config.image_sources import (
 from advgen_ray.data.alterations import ALTERATIONS, smoothed, stretched
 from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages, Split
-from advgen_ray.data.image_files import read_image_files, resized
+from advgen_ray.data.image_files import read_image_files, resized, some
 from advgen_ray.errors import UserError
 from advgen_ray.rng import Stream
 from advgen_ray.storage.filesystem import local_copy
@@ -30,17 +31,20 @@ def source_images(
 ) -> LabelledImages:
     """The images of a split of ``source``, in the shape of ``own``, the data of that split; labels mean nothing.
 
-    Files and noise, which have no splits, are cut in ten, of which the last is ``test``. ``prefix`` begins the names of
-    images that no data set names. Raises UserError for what cannot be read.
+    Of files and noise, which have no splits, a tenth is ``test``: of all files the last tenth, of noise draws of their
+    own, so that another number of images never brings one into both. ``prefix`` begins the names of images that no data
+    set names. Raises UserError for what cannot be read.
     """
     info = own.info
     if isinstance(source, OtherDataConfig):
         other = load(source.data, split)
         return replace(other, images=resized(other.images, info.image_shape))
     if isinstance(source, ImageFilesConfig):
-        return _tenth(read_image_files(Path(local_copy(source.path)), info.image_shape), f"{prefix}-files", info, split)
+        choose = partial(_of_split, source.num_images, split)
+        pictures = read_image_files(Path(local_copy(source.path)), info.image_shape, choose)
+        return _unlabelled(pictures, f"{prefix}-files", info, split)
     if isinstance(source, NoiseConfig):
-        return _tenth(_noise(source, info, seed), f"{prefix}-noise", info, split)
+        return _unlabelled(_noise(source, info, seed, split), f"{prefix}-noise", info, split)
     if isinstance(source, AlteredConfig):
         pixels = own.tensor().numpy()
         altered = ALTERATIONS[source.alteration](pixels, own.item_ids(range(len(own))), seed)
@@ -52,8 +56,17 @@ def source_images(
     raise UserError(f"images of kind {getattr(source, 'kind', source)!r}: not a source that stands alone")
 
 
-def _noise(source: NoiseConfig, info: DatasetInfo, seed: int) -> np.ndarray:
-    uniform = Stream(seed, "p0_noise").uniform(range(source.num_images), info.image_shape).numpy()
+def _of_split(num_images: int | None, split: Split, count: int) -> np.ndarray:
+    wanted = len(some(num_images, count))
+    if split == "test":
+        return count - count // 10 + some(wanted // 10, count // 10)
+    return some(wanted - wanted // 10, count - count // 10)
+
+
+def _noise(source: NoiseConfig, info: DatasetInfo, seed: int, split: Split) -> np.ndarray:
+    num_test = source.num_images // 10
+    purpose, count = ("p0_noise_test", num_test) if split == "test" else ("p0_noise", source.num_images - num_test)
+    uniform = Stream(seed, purpose).uniform(range(count), info.image_shape).numpy()
     if source.blur:
         return _eight_bit(stretched(smoothed(uniform, source.blur)))
     return (256 * uniform).astype(np.uint8)
@@ -61,11 +74,6 @@ def _noise(source: NoiseConfig, info: DatasetInfo, seed: int) -> np.ndarray:
 
 def _eight_bit(images: np.ndarray) -> np.ndarray:
     return np.rint(255 * images).astype(np.uint8)
-
-
-def _tenth(pictures: np.ndarray, name: str, info: DatasetInfo, split: Split) -> LabelledImages:
-    cut = len(pictures) - len(pictures) // 10
-    return _unlabelled(pictures[:cut] if split == "train" else pictures[cut:], name, info, split)
 
 
 def _unlabelled(pictures: np.ndarray, name: str, info: DatasetInfo, split: Split) -> LabelledImages:

@@ -21,6 +21,7 @@ from advgen_ray.distributed import metrics
 from advgen_ray.distributed.attacks import ORDERS, THREAT_MODELS
 from advgen_ray.distributed.image_sources import Load, source_images
 from advgen_ray.distributed.loading import load_unchanged
+from advgen_ray.errors import UserError
 from advgen_ray.rng import Stream, keyed
 from advgen_ray.storage.schemas import OOD_SCORES, images_to_column
 
@@ -54,12 +55,20 @@ def in_distribution(config: EvaluateOODConfig, load: Load) -> LabelledImages:
 
 
 def out_of_distribution(config: EvaluateOODConfig, one: OODSetConfig, load: Load) -> LabelledImages:
-    """``num_out_images`` of a set or all, chosen by the seed; raises UserError where they cannot be read."""
+    """``num_out_images`` of a set or all, chosen by the seed; raises UserError where there are none to read."""
     own = load(config.data, "test")
     parts = [source_images(one.source, own, "test", config.seed, load, one.name)]
     if one.part == "all":
         parts.append(source_images(one.source, own, "train", config.seed, load, one.name))
-    return _chosen(parts[0] if len(parts) == 1 else _joined(parts), config.num_out_images, one.name, config.seed)
+    found = parts[0] if len(parts) == 1 else _joined(parts)
+    if not len(found):
+        raise UserError("no image in its held-out tenth; give at least 10 images, or part=all")
+    return _chosen(found, config.num_out_images, one.name, config.seed)
+
+
+def images_to_fit(config: EvaluateOODConfig, load: Load) -> LabelledImages:
+    """The training images that Gaussians are fitted to, ``num_fit_images`` of them or all, chosen by the seed."""
+    return _chosen(load(config.data, "train"), config.num_fit_images, "fit", config.seed)
 
 
 def _joined(parts: Sequence[LabelledImages]) -> LabelledImages:
@@ -150,10 +159,7 @@ class OODRows:
         return self.models[which]
 
     def _training_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Of the training images that Gaussians are fitted to, chosen by the seed."""
-        images = _read(self.config.data, "train")
-        order = Stream(self.config.seed, "ood/fit").permutation(len(images))
-        images = images.subset(np.sort(order[: self.config.num_fit_images]))
+        images = images_to_fit(self.config, _read)
         for start in range(0, len(images), self.config.batch_size):
             part = images.subset(slice(start, start + self.config.batch_size))
             yield part.tensor().to(self.device), part.targets()

@@ -1,7 +1,7 @@
 """Where targeted synthesis begins: the start of every item and the class it is to show, the same for every model."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from advgen_ray.config.binary import ImageFilesConfig, OtherDataConfig
 from advgen_ray.config.synthesis import ClassGaussianConfig, OwnImagesConfig, SynthesizeConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.data.image_files import read_image_files, resized
+from advgen_ray.data.image_files import read_image_files, resized, some
 from advgen_ray.errors import UserError
 from advgen_ray.rng import Stream
 from advgen_ray.storage.filesystem import local_copy
@@ -106,7 +106,8 @@ def _pool(config: SynthesizeConfig) -> LabelledImages | None:
         return datasets.load(start.data.name, start.data.root, "train", start.data.download)
     if isinstance(start, ImageFilesConfig):
         info = datasets.dataset_info(config.data.name, config.data.root)
-        pictures = read_image_files(Path(local_copy(start.path)), info.image_shape)
+        choose = partial(some, start.num_images)
+        pictures = read_image_files(Path(local_copy(start.path)), info.image_shape, choose)
         return LabelledImages(pictures, np.full(len(pictures), NO_CLASS), info, "files", "train")
     return None
 

@@ -36,13 +36,13 @@ def check_fit(
 
 
 def check_every_class(reference: LabelledImages, key: str) -> None:
-    """Raise UserError, naming ``key``, where a class is missing: it would have no density."""
+    """Raise UserError, naming ``key``, where a class is missing: nothing could be fitted to it."""
     missing = sorted(set(range(reference.info.num_classes)) - set(reference.labels.tolist()))
     if missing:
         name = reference.info.class_names[missing[0]]
         raise UserError(
-            f"{key}={len(reference)}: no training image of class {name!r} among them, so that it has no "
-            "density; raise it"
+            f"{key}={len(reference)}: no training image of class {name!r} among them, so that nothing can be fitted "
+            "to it; raise it"
         )
 
 

@@ -17,12 +17,14 @@ from advgen_ray.distributed.ood_rows import (
     Group,
     OODRows,
     groups_of,
+    images_to_fit,
     in_distribution,
     out_of_distribution,
 )
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.errors import UserError
 from advgen_ray.report.ood_page import OODResults, Picture, ood_page
+from advgen_ray.stages.detector_inputs import check_every_class
 from advgen_ray.stages.inputs import content_digest
 from advgen_ray.stages.ood_detectors import Checked, check_detector
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
@@ -91,6 +93,9 @@ def prepare(config: EvaluateOODConfig) -> Prepared:
             skipped[one.name] = str(error)
     if len(sets) == 1:
         raise UserError(f"sets: none can be read, the first is {config.sets[0].name!r}: {skipped[config.sets[0].name]}")
+    fitted = any(one.detection_score == "mahalanobis" for one in config.detectors)
+    if fitted:
+        check_every_class(images_to_fit(config, _fetch), "num_fit_images")
     groups = groups_of(len(detectors), {name: len(images) for name, images in sets.items()}, config.shard_images)
     result_set = ResultSet.create(
         config.output,
@@ -99,16 +104,12 @@ def prepare(config: EvaluateOODConfig) -> Prepared:
         inputs={
             "detectors": {one.detector.name: one.detector.digest for one in detectors},
             "images": {name: content_digest(images) for name, images in sets.items()},
-            "train": content_digest(_fetch(config.data, "train")) if _fitted(config) else "",
+            "train": content_digest(_fetch(config.data, "train")) if fitted else "",
         },
         num_shards=len(groups),
         image_shape=sets[IN].info.image_shape,
     )
     return Prepared(result_set, detectors, groups, sets, skipped)
-
-
-def _fitted(config: EvaluateOODConfig) -> bool:
-    return any(one.detection_score == "mahalanobis" for one in config.detectors)
 
 
 def _fetch(data: DataConfig, split: Split) -> LabelledImages:

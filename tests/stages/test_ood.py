@@ -172,6 +172,15 @@ def test_a_missing_set_is_an_error_or_on_the_page(models: Path, tmp_path: Path) 
         prepare(_config(models, tmp_path / "b", sets=(MISSING,), skip_missing=True))
 
 
+def test_what_would_fail_after_the_work_is_refused_before_it(models: Path, tmp_path: Path) -> None:
+    few = OODSetConfig(name="few", source=NoiseConfig(num_images=9))
+    with pytest.raises(UserError, match="sets: 'few': no image in its held-out tenth; give at least 10 images"):
+        prepare(_config(models, tmp_path / "out", sets=(few,)))
+    with pytest.raises(UserError, match=r"num_fit_images=5: no training image of class '.' among them"):
+        prepare(_config(models, tmp_path / "out", num_fit_images=5))
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("model", "score", "words"),
     [
