@@ -94,8 +94,9 @@ class TrainBinaryConfig(Config):
 
     The data are the training images, of one class where ``class_index`` is given. With ``validation`` the model of
     highest worst-case AUC is the one exported; without, the last one. ``pretrained`` is a classifier of the same
-    network, from which all but the head is taken. ``contrast`` energy_difference is an EBM's likelihood, which S004
-    shows to diverge (2.5.6): that ends the training, and the model says where.
+    network, from which all but the head is taken. ``augment`` resized_crop, S004's at 256 pixels, mirrors, and crops a
+    little of every other image of the data, any part of each of p0. ``contrast`` energy_difference is an EBM's
+    likelihood, which S004 shows to diverge (2.5.6): that ends the training, and the model says where.
     """
 
     PLACEMENT: ClassVar[frozenset[str]] = OUTPUT_AND_WORKERS | {"pretrained"}  # its digest says which it is
@@ -116,7 +117,7 @@ class TrainBinaryConfig(Config):
     precision: Literal["fp32", "bf16"] = "fp32"
     num_steps: PositiveInt = 172_000
     batch_size: PositiveInt = 32  # of the data, and of p0; global, over all workers
-    augment: Literal["none", "flip_crop", "affine", "auto_augment"] = "none"  # of both
+    augment: Literal["none", "flip_crop", "affine", "auto_augment", "resized_crop"] = "none"  # of both
     validation: WorstCaseConfig | None = None
     checkpoint_every_steps: PositiveInt = 500
     seed: NonNegativeInt = 0

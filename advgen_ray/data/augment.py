@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -52,6 +53,39 @@ def affine(images: Tensor, item_ids: Sequence[str], step: int, stream: Stream) -
     rows = [wide * cos, wide * (shear * cos - sin), right, high * sin, high * (shear * sin + cos), down]
     grid = functional.affine_grid(torch.stack(rows, dim=1).view(-1, 2, 3), list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, align_corners=False).clamp(0, 1)
+
+
+def resized_crop(
+    images: Tensor,
+    item_ids: Sequence[str],
+    step: int,
+    stream: Stream,
+    *,
+    share: float = 0.5,
+    area: tuple[float, float] = (0.9, 1.0),
+    ratio: tuple[float, float] = (0.95, 1.05),
+) -> Tensor:
+    """A rectangle somewhere in the image, stretched to all of it, in a ``share`` of the images; then random mirroring.
+
+    Its ``area`` is uniform, of the image's; the ``ratio`` of its width's share to its height's is uniform in the
+    logarithm; a side that would be longer than the image's is as long. The defaults are S004's, by its code, for the
+    data of CelebA-HQ 256. ``images`` [N, C, H, W] in [0, 1]; six uniform draws each, between pixels it is bilinear.
+    """
+    draws = stream.uniform(item_ids, (6,), step).to(images)
+    covered = area[0] + (area[1] - area[0]) * draws[:, 0]
+    longer = (math.log(ratio[0]) + math.log(ratio[1] / ratio[0]) * draws[:, 1]).exp()
+    kept = draws[:, 2] >= share
+    wide, high = ((covered * one).sqrt().clamp(max=1).masked_fill(kept, 1) for one in (longer, 1 / longer))
+    right, down = ((1 - side) * (2 * draw - 1) for side, draw in ((wide, draws[:, 3]), (high, draws[:, 4])))
+    wide = torch.where(draws[:, 5] < 0.5, -wide, wide)
+    none = torch.zeros_like(wide)
+    grid_of = torch.stack([wide, none, right, none, high, down], dim=1).view(-1, 2, 3)
+    grid = functional.affine_grid(grid_of, list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False).clamp(0, 1)
+
+
+any_resized_crop = partial(resized_crop, share=1.0, area=(0.08, 1.0), ratio=(3 / 4, 4 / 3))
+"""As torchvision's RandomResizedCrop has it by default, in every image: S004's of p0 at 256 pixels."""
 
 
 def auto_augment(images: Tensor, item_ids: Sequence[str], step: int, stream: Stream) -> Tensor:

@@ -137,7 +137,7 @@ def npz_synthesis_256() -> SynthesizeConfig:
             LogitAscentConfig(num_steps=num_steps, step_size=step_size)
             for num_steps, step_size in ((20, 8.0), (40, 4.0), (10, 16.0))
         ),
-        start=ImageFilesConfig(path="data/imagenet"),
+        start=ImageFilesConfig(path="data/imagenet", num_images=50_000),
         num_images=50_000,
         feature_classifier="",
         inception="data/pt_inception-2015-12-05-6726825d.pth",

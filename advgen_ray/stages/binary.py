@@ -8,7 +8,7 @@ import torch
 
 from advgen_ray.config import DataConfig, TrainBinaryConfig
 from advgen_ray.data import datasets
-from advgen_ray.data.augment import Augment, affine, auto_augment, flip_and_crop
+from advgen_ray.data.augment import Augment, affine, any_resized_crop, auto_augment, flip_and_crop, resized_crop
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages
@@ -41,7 +41,9 @@ AUGMENTS: dict[str, Augment | None] = {
     "flip_crop": flip_and_crop,
     "affine": affine,
     "auto_augment": auto_augment,
+    "resized_crop": resized_crop,
 }
+P0_AUGMENTS = AUGMENTS | {"resized_crop": any_resized_crop}
 CONTRASTS = {"log_likelihood": log_likelihood, "energy_difference": energy_difference}
 NUM_RECORDS = 200
 
@@ -94,10 +96,9 @@ def train(config: TrainBinaryConfig, session: Session) -> None:
             return {}
         return validation(trainee, step // epoch, bool(trainee.course["ended"]) or step == config.num_steps)
 
-    augment = AUGMENTS[config.augment]
     contest = Contest(
-        data=Side(data, augment),
-        p0=Side(p0, augment),
+        data=Side(data, AUGMENTS[config.augment]),
+        p0=Side(p0, P0_AUGMENTS[config.augment]),
         out_attack=ascent_of(config),
         progression=progression_of(config.ascent, epoch),
         data_attack=descent_of(config),
@@ -172,9 +173,12 @@ def _sides(config: TrainBinaryConfig, load: Load) -> tuple[Sides, Sides]:
     for images, name in zip(sides, ("data", "p0"), strict=True):
         if num_held_out >= len(images):
             raise UserError(f"validation.num_images={num_held_out}: {name} has {len(images)} images; lower it")
-        order = Stream(config.seed, f"validation_{name}").permutation(len(images))
-        held_out, rest = np.sort(order[:num_held_out]), np.sort(order[num_held_out:])
-        chosen.append((images.subset(rest), images.subset(held_out)))
+        if num_held_out:
+            order = Stream(config.seed, f"validation_{name}").permutation(len(images))
+            held_out, rest = np.sort(order[:num_held_out]), np.sort(order[num_held_out:])
+            chosen.append((images.subset(rest), images.subset(held_out)))
+        else:
+            chosen.append((images, images.subset(slice(0))))  # not copied: p0 may take most of the memory
     (data, held_data), (p0, held_p0) = chosen
     return (data, p0), (held_data, held_p0)
 

@@ -1,8 +1,21 @@
 """Augmentation: keyed by item and step, uniform over its offsets, and made of the image's own pixels."""
 
+import math
+
+import pytest
 import torch
 
-from advgen_ray.data.augment import LARGEST_SHIFT, PADDING, affine, auto_augment, flip, flip_and_crop
+from advgen_ray.data.augment import (
+    LARGEST_SHIFT,
+    PADDING,
+    Augment,
+    affine,
+    any_resized_crop,
+    auto_augment,
+    flip,
+    flip_and_crop,
+    resized_crop,
+)
 from advgen_ray.rng import Stream
 
 STREAM = Stream(0, "augment")
@@ -11,7 +24,7 @@ STREAM = Stream(0, "augment")
 def test_an_item_alone_and_in_a_batch_is_augmented_alike() -> None:
     images = torch.rand(8, 3, 10, 7)
     ids = [f"item-{i}" for i in range(8)]
-    for augment in (flip, flip_and_crop, affine):
+    for augment in (flip, flip_and_crop, affine, resized_crop, any_resized_crop):
         together = augment(images, ids, 5, STREAM)
         alone = torch.cat([augment(images[i : i + 1], ids[i : i + 1], 5, STREAM) for i in range(8)])
         assert torch.equal(together, alone)
@@ -82,3 +95,44 @@ def test_affine_moves_a_blob_about_its_place_and_keeps_its_mass() -> None:
     slant = (moved * place * place[:, None]).sum((1, 2, 3)) / mass / 4**2
     assert slant.min() < -0.15, "to the left"
     assert slant.max() > 0.15, "and to the right"
+
+
+@pytest.mark.parametrize(
+    ("augment", "share", "area", "ratio"),
+    [(resized_crop, 0.5, (0.9, 1.0), (0.95, 1.05)), (any_resized_crop, 1.0, (0.08, 1.0), (3 / 4, 4 / 3))],
+)
+def test_resized_crops_are_rectangles_inside_the_image(
+    augment: Augment, share: float, area: tuple[float, float], ratio: tuple[float, float]
+) -> None:
+    """Read from two ramps, of columns and of rows, which stay ramps: where a crop begins, how wide and high it is."""
+    side, count = 64, 1000
+    ramp = (torch.arange(side) + 0.5) / side
+    images = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side)]).expand(count, -1, -1, -1)
+    found = augment(images, [str(i) for i in range(count)], 0, STREAM)
+    columns, rows = found[:, 0].mean(1), found[:, 1].mean(2)
+    (wide, left), (high, top) = (_line(values) for values in (columns, rows))
+    mirrored, wide = wide < 0, wide.abs()
+    left = torch.where(mirrored, left - wide, left)
+    assert 0.45 < mirrored.float().mean() < 0.55
+    assert min(left.min(), top.min(), (1 - left - wide).min(), (1 - top - high).min()) > -1e-4
+    cropped = wide * high < 1 - 1e-4
+    assert cropped.float().mean() == pytest.approx(share, abs=0.05)
+    covered, stretched = (wide * high)[cropped], (wide / high)[cropped]
+    assert area[0] - 0.02 < covered.min() < covered.max() <= 1
+    assert covered.min() < area[0] + 0.02
+    assert covered.mean() == pytest.approx(sum(area) / 2, abs=0.03)
+    assert ratio[0] - 1e-3 < stretched.min() < stretched.max() < ratio[1] + 1e-3
+    assert stretched.log().mean().abs() < 0.1 * math.log(ratio[1])
+    inside = left[cropped] / (1 - wide[cropped]).clamp(min=1e-6)
+    assert inside.quantile(0.1) < 0.2
+    assert inside.quantile(0.9) > 0.8
+    whole = ~cropped & ~mirrored
+    torch.testing.assert_close(found[whole], images[whole])
+
+
+def _line(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Length of a crop and its beginning, both of the image's side, from ``[N, side]`` values of a ramp in it."""
+    side = values.shape[1]
+    middle = slice(side // 4, 3 * side // 4)  # at the border a ramp ends
+    slope = values[:, middle].diff(dim=1).mean(1) * side
+    return slope, values[:, middle].mean(1) - slope / 2

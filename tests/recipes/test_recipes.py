@@ -11,6 +11,8 @@ from advgen_ray.config import (
     SearchConfig,
     SimulateBinaryTrainingConfig,
     StudyConfig,
+    SynthesizeConfig,
+    TrainBinaryConfig,
     TrainClassifierConfig,
     TrainScoreModelConfig,
 )
@@ -162,3 +164,10 @@ def test_every_method_has_a_recipe_for_every_data_set(data: str):
         for config in configs
     }
     assert len(same) == 1  # equal budgets
+
+
+def test_recipes_of_photographs_hold_no_more_of_them_than_memory_does():
+    trained = recipes.find("npz_binary_256", TrainBinaryConfig)
+    for source in (trained.p0, recipes.find("npz_synthesis_256", SynthesizeConfig).start):
+        assert source.num_images * 3 * 256 * 256 < 10e9
+    assert trained.augment == "resized_crop"

@@ -27,10 +27,12 @@ from advgen_ray.config.binary import (
     WorstCaseConfig,
 )
 from advgen_ray.data import datasets
+from advgen_ray.data.augment import any_resized_crop, resized_crop
 from advgen_ray.data.datasets import LabelledImages, Split
 from advgen_ray.errors import UserError
 from advgen_ray.stages import binary
 from advgen_ray.stages.p0 import split_sides
+from advgen_ray.training.binary import Contest
 from advgen_ray.training.model_directory import load_model, save_model
 from tests.small_training import KeptSession
 
@@ -217,6 +219,21 @@ def test_generation_without_a_ball_grows_k_and_keeps_the_last_model(tmp_path: Pa
     assert session.card["ended"] == "22 updates at K = 3"  # epochs of 44 steps
     assert session.card["num_steps"] == 3 * 9 + 22
     assert session.card["metrics"]["k"] == 3
+
+
+def test_resized_crops_take_any_part_of_p0_and_a_little_off_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Contest] = []
+
+    def stop(_: Any, contest: Contest, **__: Any) -> None:
+        seen.append(contest)
+        raise InterruptedError
+
+    monkeypatch.setattr(binary, "train_binary", stop)
+    with pytest.raises(InterruptedError):
+        _train(_config(tmp_path, augment="resized_crop"))
+    assert (seen[0].data.augment, seen[0].p0.augment) == (resized_crop, any_resized_crop)
 
 
 def test_the_old_training_configs_are_what_they_were() -> None:
