@@ -18,8 +18,8 @@ from advgen_ray.rng import Stream
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import RESTORATIONS, images_to_column
 from advgen_ray.synthesis import classical
-from advgen_ray.synthesis.degradation import occluded, square_masks, with_noise
-from advgen_ray.synthesis.nearest_image import nearest_image, paste
+from advgen_ray.synthesis.degradation import occluded, paste, square_masks, with_noise
+from advgen_ray.synthesis.neighbors import nearest_l2
 from advgen_ray.synthesis.psnr import ROUNDED_TO_8_BITS, psnr
 from advgen_ray.synthesis.restoration import restore
 from advgen_ray.synthesis.ssim import ssim
@@ -160,10 +160,12 @@ class RestorationRows:
     def _searched(self, x: Tensor, degraded: Tensor, mask: Tensor | None) -> Iterator[Restored]:
         """S004's three searches; two of them are told what was there."""
         if mask is not None:
-            patches = self.known[nearest_image(x, self.known, mask)]
-            yield Restored("nearest by true patch", 0, paste(degraded, patches, mask))
-        yield Restored("nearest by original", 0, self.known[nearest_image(x, self.known)])
-        yield Restored("nearest by degraded", 0, self.known[nearest_image(degraded, self.known)])
+            yield Restored("nearest by true patch", 0, paste(degraded, self._nearest(x, mask), mask))
+        yield Restored("nearest by original", 0, self._nearest(x))
+        yield Restored("nearest by degraded", 0, self._nearest(degraded))
+
+    def _nearest(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.known[nearest_l2(x, self.known, 1, mask)[0][:, 0]]
 
 
 def _class_to_raise(model: nn.Module, degraded: Tensor, y: Tensor, target: str) -> Tensor:

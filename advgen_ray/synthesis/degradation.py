@@ -1,4 +1,4 @@
-"""What is done to images that are to be restored (S004 section 2.5.3): noise, or a square cut out of them."""
+"""What is done to images that are to be restored (S004 section 2.5.3): noise, or a square cut out and filled."""
 
 import math
 
@@ -38,3 +38,8 @@ def square_masks(places: Tensor, height: int, width: int, share: float) -> Tenso
 def occluded(x: Tensor, mask: Tensor, fill: float) -> Tensor:
     """``x [N, C, H, W]`` with ``fill`` where ``mask`` is true."""
     return torch.where(mask, fill, x)
+
+
+def paste(into: Tensor, source: Tensor, mask: Tensor) -> Tensor:
+    """``into [N, C, H, W]`` with the pixels of ``source`` where ``mask`` is true."""
+    return torch.where(mask, source, into)

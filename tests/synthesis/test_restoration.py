@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from advgen_ray.attacks.threat_model import L2, Unconstrained
 from advgen_ray.rng import Stream
 from advgen_ray.synthesis import classical
-from advgen_ray.synthesis.degradation import occluded, square_masks, square_side, with_noise
-from advgen_ray.synthesis.nearest_image import nearest_image, paste
+from advgen_ray.synthesis.degradation import occluded, paste, square_masks, square_side, with_noise
+from advgen_ray.synthesis.neighbors import nearest_l2
 from advgen_ray.synthesis.psnr import ROUNDED_TO_8_BITS, psnr
 from advgen_ray.synthesis.restoration import restore
 from advgen_ray.synthesis.ssim import ssim
@@ -78,15 +78,17 @@ def test_searches_find_by_whole_image_and_by_patch_alone() -> None:
     mask[0, :, :3, :3], mask[1, :, 3:, 3:], mask[2, :, 1:4, 2:5] = True, True, True
     known[11] = (x[0] + 0.05).clamp(0, 1)
     known[4, :, :3, :3] = x[0, :, :3, :3]
-    assert nearest_image(x, known)[0] == 11
-    assert nearest_image(x, known, mask)[0] == 4
+    assert nearest_l2(x, known, 1)[0][0] == 11
+    found, distances = nearest_l2(x, known, 30, mask)
+    assert found[0, 0] == 4
     for i in range(3):
-        squares = (known - x[i]).square() * mask[i]
-        assert nearest_image(x, known, mask)[i] == squares.sum(dim=(1, 2, 3)).argmin()
-    pasted = paste(x, known[nearest_image(x, known, mask)], mask)
+        squares = ((known - x[i]).double().square() * mask[i]).sum(dim=(1, 2, 3))
+        torch.testing.assert_close(distances[i], squares[found[i]].sqrt())
+        assert (distances[i].diff() >= 0).all()
+    pasted = paste(x, known[found[:, 0]], mask)
     assert torch.equal(pasted[0], x[0])
-    with pytest.raises(ValueError, match="known images like"):
-        nearest_image(x, known[:0])
+    with pytest.raises(ValueError, match="candidates like"):
+        nearest_l2(x, known[:0], 1)
 
 
 def test_classical_methods_take_noise_away_and_fill_what_is_missing() -> None:
