@@ -39,8 +39,9 @@ def fit_threshold(natural_scores: ArrayLike, adversarial_scores: ArrayLike) -> f
     """The threshold with the largest G-mean ``sqrt(TPR * TNR)`` on validation scores (S003 section 5.1).
 
     All thresholds between two neighboring scores do equally well there; the one halfway is returned. Of several
-    equal maxima, the highest threshold: fewest false alarms; infinity (flag nothing) where none beats chance at all,
-    as for constant scores. Raises ValueError for empty or non-finite scores.
+    equal maxima, the highest threshold: fewest false alarms; infinity (flag nothing) where every G-mean is 0, as for
+    constant scores. Where attacks lower the scores the largest may still be no better than chance. Raises ValueError
+    for empty or non-finite scores.
     """
     curve = roc(natural_scores, adversarial_scores)
     g_mean = np.sqrt(curve.detection_rate * (1 - curve.false_positive_rate))

@@ -71,6 +71,11 @@ def test_threshold_has_the_best_g_mean_of_all() -> None:
     assert 0.5 < best < 1
 
 
+def test_attacks_that_lower_the_scores_have_a_threshold_as_long_as_one_is_found() -> None:
+    assert fit_threshold([0.0, 10.0], [1.0, -1.0]) == 0.5, "at AUROC .25 a G-mean of .5 is the best there is"
+    assert fit_threshold([1.0, 10.0], [0.0, -1.0]) == math.inf
+
+
 def test_threshold_of_neighboring_floats_still_separates() -> None:
     upper = np.nextafter(1.0, 2.0)
     assert rates([1.0], [upper], fit_threshold([1.0], [upper])) == (1.0, 0.0)
