@@ -13,7 +13,7 @@ Sides = tuple[LabelledImages, LabelledImages]
 
 
 def split_sides(config: TrainBinaryConfig, split: Split, load: Load) -> Sides:
-    """The data and the samples of p0 of a split; files and noise are cut in ten, of which the last is ``test``.
+    """The data and the samples of p0 of a split; of files and noise a tenth is ``test``, as ``source_images`` says.
 
     Raises UserError for a class that the data do not have, and for a p0 that cannot be read.
     """
