@@ -3,7 +3,7 @@
 import math
 from typing import Literal, Self
 
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.base import Config
 from advgen_ray.config.parts import DataConfig
@@ -12,6 +12,9 @@ from advgen_ray.data.catalog import CATALOG
 TARGETED_KINDS = ("pgd", "apgd", "fab")
 TARGETED_OBJECTIVES = ("cross_entropy", "dlr", "margin", "logit")
 NORMS_OF = {"cw": ("l2",), "deepfool": ("l2", "linf"), "boundary": ("l2",), "jsma": ("l1",), "lbfgs": ("l2",)}
+# Of kinds that need more than the 8 of PGD (of jsma, which goes on until it has raised every element, nobody reads it):
+# AutoAttack's standard, S001's CW (figure C), Szegedy's and foolbox's own.
+NUM_STEPS = {"apgd": 100, "fab": 100, "square": 5000, "cw": 200, "deepfool": 50, "boundary": 25_000, "lbfgs": 100}
 
 
 class AttackConfig(Config):
@@ -31,7 +34,7 @@ class AttackConfig(Config):
     ] = "pgd"  # fmt: skip
     norm: Literal["l1", "l2", "linf"] = "l2"
     eps: float = 0.5
-    num_steps: PositiveInt = 8  # queries, for square
+    num_steps: PositiveInt = Field(default_factory=lambda given: NUM_STEPS.get(given.get("kind"), 8))  # square: queries
     step_size: PositiveFloat | None = None  # of pgd and highest_logit
     start: Literal["uniform", "near", "image"] = "uniform"  # pgd: in the ball, at distance ~.001 (TRADES), at x
     objective: Literal["cross_entropy", "margin", "dlr", "kl", "high_energy", "logit"] = "cross_entropy"
