@@ -54,6 +54,7 @@ class FAB:
         *,
         within: float = 0.0,
         start_noise: Callable[[Tensor], Tensor] | None = None,
+        start_radius: float = 0.0,
     ) -> Tensor:
         """The nearest misclassified image met, ``[N, C, H, W]``; ``x`` where none is, and where ``x`` is one itself.
 
@@ -64,12 +65,15 @@ class FAB:
             y_target: classes ``[N]`` to whose boundary with ``y`` to go; an image of any wrong class counts.
             within: a distance that is near enough: a sample ends at its first adversarial image within it, and
                 costs nothing more.
-            start_noise: gives standard normal noise of ``x``'s shape, keyed by item: a restart, which begins at
-                distance ``within / 2`` along it. None begins at ``x``.
+            start_noise: gives standard normal noise of ``x``'s shape, keyed by item: a restart, which begins along it
+                at distance ``start_radius`` (AutoAttack's standard: half of eps). None begins at ``x``.
+            start_radius: of a restart.
 
-        Raises ValueError for images outside [0, 1], labels that are no class, probabilities in place of logits, and
-        outputs or gradients that are not finite.
+        Raises ValueError for images outside [0, 1], labels that are no class, probabilities in place of logits,
+        outputs or gradients that are not finite, and a restart without a radius.
         """
+        if start_noise is not None and not start_radius > 0:
+            raise ValueError(f"start_noise is a direction: expected start_radius above 0 with it, got {start_radius}")
         check_images(x)
         origin = point = x_adv = x.detach()
         ends, rows = x.detach().clone(), torch.arange(len(x), device=x.device)
@@ -81,7 +85,7 @@ class FAB:
             distance = torch.where(logits.argmax(dim=1) == y, torch.inf, 0.0).to(x.dtype)
             if start_noise is not None:
                 noise = start_noise(x)
-                radius = within / 2 / vector_norm(noise.flatten(1), self.norm)
+                radius = start_radius / vector_norm(noise.flatten(1), self.norm)
                 point = (x + per_sample(radius, x) * noise).clamp(0.0, 1.0)
             for step in range(self.num_steps):
                 if step % STEPS_BETWEEN_DROPS == 0 and not bool((distance > within).all()):

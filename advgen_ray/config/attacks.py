@@ -15,6 +15,7 @@ NORMS_OF = {"cw": ("l2",), "deepfool": ("l2", "linf"), "boundary": ("l2",), "jsm
 # Of kinds that need more than the 8 of PGD (of jsma, which goes on until it has raised every element, nobody reads it):
 # AutoAttack's standard, S001's CW (figure C), Szegedy's and foolbox's own.
 NUM_STEPS = {"apgd": 100, "fab": 100, "square": 5000, "cw": 200, "deepfool": 50, "boundary": 25_000, "lbfgs": 100}
+DRAWS_NOTHING = ("cw", "deepfool", "jsma", "lbfgs")
 
 
 class AttackConfig(Config):
@@ -60,6 +61,12 @@ class AttackConfig(Config):
             raise ValueError("objective logit: of which class? set targeted=true")
         if self.norm not in NORMS_OF.get(self.kind, ("l1", "l2", "linf")):
             raise ValueError(f"{self.kind} is defined in {' and '.join(NORMS_OF[self.kind])} only, got {self.norm}")
+        from_image = self.start == "image" and self.kind in ("pgd", "highest_logit")
+        if self.num_restarts > 1 and (from_image or self.kind in DRAWS_NOTHING):
+            raise ValueError(
+                f"num_restarts: {self.kind}{' from the image' if from_image else ''} draws nothing, so that all of "
+                f"{self.num_restarts} runs would be the same one; take 1{', or start uniform' if from_image else ''}"
+            )
         return self
 
     @property

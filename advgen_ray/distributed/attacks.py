@@ -140,7 +140,7 @@ def _nearest(
     """The nearest adversarial image that was found, however far; FAB and CW stop at the first one ``within``."""
     if config.kind == "fab":
         fab = FAB(ORDERS[config.norm], config.num_steps)
-        return fab(model, x, y, y_target, within=within, start_noise=start_noise)
+        return fab(model, x, y, y_target, within=within, start_noise=start_noise, start_radius=config.eps / 2)
     if config.kind == "cw":
         return CW(config.num_steps)(model, x, y, within=within)
     if config.kind == "boundary":

@@ -1,6 +1,7 @@
 """FAB finds the nearest adversarial image of a linear model, in every norm, and minds the house rules."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -109,15 +110,18 @@ def test_what_is_misclassified_already_is_its_own_nearest(x: Tensor, wide_resnet
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_a_restart_begins_at_half_the_distance(norm: float, wide_resnet: WideResNet) -> None:
-    """The first images looked at after ``x`` are the starts."""
+def test_a_restart_begins_at_its_radius(norm: float, wide_resnet: WideResNet) -> None:
+    """The first images looked at after ``x`` are the starts; no end is needed to begin elsewhere."""
     x, noise = torch.full((8, 1, 8, 8), 0.5), Stream(0, "attack").normal(range(8), (1, 8, 8))
     y = predictions(wide_resnet.eval(), x)
     seen: list[Tensor] = []
     wide_resnet.register_forward_hook(lambda module, images, logits: seen.append(images[0].detach().clone()))
-    x_adv = FAB(norm, num_steps=3)(wide_resnet, x, y, (y + 1) % 10, within=0.2, start_noise=lambda _: noise)
+    fab = partial(FAB(norm, num_steps=3), wide_resnet, x, y, (y + 1) % 10)
+    x_adv = fab(start_noise=lambda _: noise, start_radius=0.1)
     assert torch.allclose(distances(seen[1], x, norm), torch.full((8,), 0.1), rtol=1e-4)
-    assert not torch.equal(x_adv, FAB(norm, num_steps=3)(wide_resnet, x, y, (y + 1) % 10, within=0.2))
+    assert not torch.equal(x_adv, fab())
+    with pytest.raises(ValueError, match="expected start_radius above 0"):
+        fab(start_noise=lambda _: noise)
 
 
 @pytest.mark.parametrize("norm", NORMS)

@@ -3,6 +3,7 @@
 import pytest
 
 from advgen_ray.config import AttackConfig, EvaluateRobustnessConfig
+from advgen_ray.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,23 @@ def test_each_kind_takes_the_steps_that_it_needs(kind: str, num_steps: int) -> N
 def test_digests_of_attacks_whose_steps_are_given_stay() -> None:
     assert AttackConfig().digest() == AttackConfig(num_steps=8).digest() == "8bbf998e32116140"
     assert AttackConfig(kind="cw", num_steps=20).digest() == "c5f7facf7de9155e"
+
+
+def _refused(values: dict[str, object]) -> str:
+    with pytest.raises(UserError) as caught:
+        AttackConfig.parse(values)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["cw", "deepfool", "lbfgs", "jsma"])
+def test_an_attack_that_draws_nothing_is_not_restarted(kind: str) -> None:
+    norm = "l1" if kind == "jsma" else "l2"
+    found = _refused({"kind": kind, "norm": norm, "num_restarts": 2})
+    assert found == f"num_restarts: {kind} draws nothing, so that all of 2 runs would be the same one; take 1"
+
+
+@pytest.mark.parametrize("kind", ["pgd", "highest_logit"])
+def test_an_attack_from_the_image_is_not_restarted(kind: str) -> None:
+    assert _refused({"kind": kind, "start": "image", "num_restarts": 2}).endswith("take 1, or start uniform")
+    AttackConfig(kind=kind, num_restarts=2)
+    AttackConfig(kind="fab", start="image", num_restarts=2)

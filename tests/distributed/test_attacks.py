@@ -72,15 +72,50 @@ def test_every_kind_gives_each_image_the_same_alone(
     assert float(x_adv.max()) <= 1
 
 
+RESTARTED: dict[str, dict[str, Any]] = {
+    "pgd": {"num_steps": 1},
+    "near": {"num_steps": 1, "start": "near"},
+    "highest_logit": {"kind": "highest_logit", "num_steps": 1},
+    "apgd": {"kind": "apgd", "num_steps": 1},
+    "fab": {"kind": "fab", "num_steps": 1},
+    "square": {"kind": "square", "num_steps": 2},
+    "boundary": {"kind": "boundary", "num_steps": 2},
+}
+
+
+@pytest.mark.parametrize("until_fallen", [False, True])
+@pytest.mark.parametrize("label", RESTARTED)
 def test_restarts_begin_elsewhere_and_another_seed_too(
-    model: nn.Module, batch: tuple[Tensor, Tensor, list[str]]
+    model: nn.Module, batch: tuple[Tensor, Tensor, list[str]], label: str, until_fallen: bool
 ) -> None:
+    if label in LIBRARIES:
+        pytest.importorskip(LIBRARIES[label], reason="the extra attacks is not installed")
     x, y, ids = batch
-    attack = AttackConfig(num_steps=1, eps=0.2, num_restarts=2)
-    first, second = (p(model, x, y, ids) for p in build_passes(attack, 10, seed=0, until_fallen=False))
-    (other, _) = (p(model, x, y, ids) for p in build_passes(attack, 10, seed=1, until_fallen=False))
-    assert not torch.equal(first, second)
-    assert not torch.equal(first, other)
+    attack = AttackConfig(norm="l2", eps=4.0, num_restarts=3, **RESTARTED[label])
+    _, second, third = (p(model, x, y, ids) for p in build_passes(attack, 10, seed=0, until_fallen=until_fallen))
+    *_, other = (p(model, x, y, ids) for p in build_passes(attack, 10, seed=1, until_fallen=until_fallen))
+    assert not torch.equal(second, third)
+    assert not torch.equal(third, other)
+
+
+@pytest.mark.parametrize("until_fallen", [False, True])
+def test_fab_begins_at_the_image_and_its_restarts_beside_it(
+    model: nn.Module, batch: tuple[Tensor, Tensor, list[str]], until_fallen: bool
+) -> None:
+    """At half of eps, as in AutoAttack, whether the nearest image is wanted or any in the ball."""
+    x, y, ids = batch
+    seen: list[Tensor] = []
+    hook = model.register_forward_hook(lambda module, images, logits: seen.append(images[0].detach().clone()))
+    attack = AttackConfig(kind="fab", norm="l2", eps=0.5, num_steps=1, num_restarts=2)
+    starts = []
+    for perturb in build_passes(attack, 10, seed=0, until_fallen=until_fallen):
+        seen.clear()
+        perturb(model, x, y, ids)
+        starts.append((seen[1] - x).flatten(1).norm(dim=1))
+    hook.remove()
+    assert starts[0].max() == 0
+    # Pixels at 0 and 1 may not leave the box, which brings a start nearer.
+    assert ((starts[1] > 0.05) & (starts[1] <= 0.25 * (1 + 1e-5))).all()
 
 
 def test_the_first_pass_that_fools_counts_and_the_last_where_none_does(
