@@ -62,6 +62,8 @@ class AttackConfig(Config):
         if self.norm not in NORMS_OF.get(self.kind, ("l1", "l2", "linf")):
             raise ValueError(f"{self.kind} is defined in {' and '.join(NORMS_OF[self.kind])} only, got {self.norm}")
         from_image = self.start == "image" and self.kind in ("pgd", "highest_logit")
+        if from_image and self.kind == "pgd" and self.objective == "kl":
+            raise ValueError("start image: the divergence of objective kl is flat there; take near or uniform")
         if self.num_restarts > 1 and (from_image or self.kind in DRAWS_NOTHING):
             raise ValueError(
                 f"num_restarts: {self.kind}{' from the image' if from_image else ''} draws nothing, so that all of "

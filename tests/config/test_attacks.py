@@ -34,6 +34,12 @@ def _refused(values: dict[str, object]) -> str:
     return str(caught.value)
 
 
+def test_the_divergence_is_not_ascended_from_the_image() -> None:
+    assert _refused({"objective": "kl", "start": "image"}).startswith("start image: the divergence of objective kl")
+    AttackConfig(objective="kl", start="near")
+    AttackConfig(kind="apgd", objective="kl", start="image")  # which does not read start: its own is random
+
+
 @pytest.mark.parametrize("kind", ["cw", "deepfool", "lbfgs", "jsma"])
 def test_an_attack_that_draws_nothing_is_not_restarted(kind: str) -> None:
     norm = "l1" if kind == "jsma" else "l2"
