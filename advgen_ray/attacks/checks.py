@@ -22,11 +22,15 @@ def check_logits(outputs: Tensor) -> None:
 
     A softmax inside the model makes attacks weak and energies meaningless, with no other sign of it.
     """
-    values = outputs.detach()
-    check_finite(values)
-    several = values.dim() == 2 and values.shape[1] > 1
-    if several and bool((values >= 0).all() & ((values.sum(dim=1) - 1).abs() < 1e-4).all()):
+    check_finite(outputs.detach())
+    if are_probabilities(outputs.detach()):
         raise ValueError("the model's outputs are probabilities, expected logits: remove its softmax")
+
+
+def are_probabilities(outputs: Tensor) -> bool:
+    """Whether all rows of ``[N, K]``, K > 1, look like a softmax's: non-negative, with a sum of 1."""
+    several = outputs.dim() == 2 and outputs.shape[1] > 1
+    return several and bool((outputs >= 0).all() & ((outputs.sum(dim=1) - 1).abs() < 1e-4).all())
 
 
 def check_finite(values: Tensor) -> None:

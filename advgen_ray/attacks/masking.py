@@ -22,7 +22,6 @@ class Probe:
     Args:
         in_training_mode: whether any of its modules is, as handed over.
         num_outputs: values a sample.
-        gives_probabilities: whether every row is non-negative and sums to 1.
         forward_difference: the largest between 5 passes over the same images in evaluation mode.
         flat_cross_entropy, flat_margin: share of the samples whose input gradient of that objective is exactly zero.
         not_finite: share of the samples whose input gradient of either objective holds NaN or infinity.
@@ -30,7 +29,6 @@ class Probe:
 
     in_training_mode: bool
     num_outputs: int
-    gives_probabilities: bool
     forward_difference: float
     flat_cross_entropy: float
     flat_margin: float
@@ -55,7 +53,6 @@ def probe(model: nn.Module, x: Tensor, y: Tensor) -> Probe:
         return Probe(
             in_training_mode,
             outputs.shape[2],
-            bool((outputs[0] >= 0).all() & ((outputs[0].sum(dim=1) - 1).abs() < 1e-4).all()),
             float((outputs.amax(dim=0) - outputs.amin(dim=0)).max()),
             flat_cross_entropy=flat[0],
             flat_margin=flat[1],
@@ -76,8 +73,6 @@ def probe_warnings(found: Probe, num_classes: int) -> list[str]:
             f"the model gives {found.num_outputs} outputs for {num_classes} classes: the model of another data set, "
             "or a head with classes that never occur, which targeted attacks waste targets on"
         )
-    if found.gives_probabilities:
-        lines.append("the outputs look like probabilities: a softmax in the model weakens every attack; remove it")
     if not found.forward_difference <= FORWARD_TOLERANCE:
         lines.append(
             f"outputs of the same images differ by up to {found.forward_difference:.2g} between passes: a randomised "

@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 from advgen_ray.config.base import Config
 from advgen_ray.config.parts import DataConfig
 from advgen_ray.data.catalog import CATALOG
+from advgen_ray.errors import UserError
 
 TARGETED_KINDS = ("pgd", "apgd", "fab")
 TARGETED_OBJECTIVES = ("cross_entropy", "dlr", "margin", "logit")
@@ -80,6 +81,15 @@ class AttackConfig(Config):
         words = [self.kind, *([self.objective] if ascends else []), *(["targeted"] if self.targeted else [])]
         return "-".join(words)
 
+    @property
+    def least_classes(self) -> int:
+        """How many the data must have: the difference of logits ratio (DLR) looks at three logits, targeted at four."""
+        if self.kind not in ("pgd", "apgd"):
+            return 2
+        if self.targeted:
+            return 2 if self.objective in ("logit", "margin") else 4
+        return 3 if self.objective == "dlr" else 2
+
     def resolved_step_size(self) -> float:
         """The step given, or 2.5 eps / num_steps: enough to cross the ball and come back (Madry et al.)."""
         return self.step_size if self.step_size is not None else 2.5 * self.eps / self.num_steps
@@ -115,6 +125,18 @@ def check_names(attacks: tuple[AttackConfig, ...]) -> None:
         if (attack.label, attack.eps) in seen:
             raise ValueError(f"attacks: two are called {attack.label!r} at eps {attack.eps}; give one another name")
         seen.add((attack.label, attack.eps))
+
+
+def check_classes(
+    attacks: Literal["standard"] | tuple[AttackConfig, ...], num_classes: int, key: str = "attacks"
+) -> None:
+    """Raise UserError for an attack on data of fewer classes than its objective is defined for."""
+    for attack in () if attacks == "standard" else attacks:  # which has the margin for the DLR of few classes
+        if num_classes < attack.least_classes:
+            raise UserError(
+                f"{key}: {attack.label} ascends a DLR, which needs {attack.least_classes} classes; the data has "
+                f"{num_classes}, take objective margin"
+            )
 
 
 def check_attacks(attacks: tuple[AttackConfig, ...], data: DataConfig) -> None:

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 from advgen_ray.analysis.class_detection import WORST, curves, table
+from advgen_ray.config.attacks import check_classes
 from advgen_ray.config.one_vs_rest import EvaluateDetectionConfig
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.detection.mc_dropout import has_dropout
@@ -58,6 +59,8 @@ def run(config: EvaluateDetectionConfig) -> dict[str, Any]:
 def prepare(config: EvaluateDetectionConfig) -> tuple[LoadedModel, list[Detector], ResultSet]:
     """The classifier, a detector for every class, and the set begun or continued; every input checked."""
     images = load_images(config.data, config.split, config.num_images, "num_images")
+    if config.fitted.kinds:
+        check_classes((config.fitted.attack,), images.info.num_classes, "fitted.attack")
     classifier = load_classifier(config.classifier, config.data)
     fitted_on = _check_fitted(config, images, classifier) if config.fitted.kinds else {}
     detectors = [detector_of(config.detectors, k, images) for k in range(images.info.num_classes)]

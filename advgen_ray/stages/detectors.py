@@ -10,6 +10,7 @@ import pandas as pd
 
 from advgen_ray.analysis.detector_scores import compare, detector_inputs, names_of, only_fooled
 from advgen_ray.config import AttackConfig
+from advgen_ray.config.attacks import check_classes
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.detection_rows import DetectionRows, detection_groups, reference_images
@@ -67,6 +68,7 @@ def map_of(config: CompareDetectorsConfig) -> Map:
 def prepare(config: CompareDetectorsConfig) -> ResultSet:
     """The set that the config makes, begun or continued, with every input checked."""
     images = load_images(config.data, "test", config.num_images, "num_images").first(config.num_images)
+    check_classes(config.attacks, images.info.num_classes)
     train = load_images(config.data, "train", config.num_reference, "num_reference")
     loaded = load_classifier(config.classifier, config.data)
     reference = reference_images(train, config.num_reference)

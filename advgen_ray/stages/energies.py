@@ -10,6 +10,7 @@ from advgen_ray.analysis.attacked_energies import AttackedEnergies, attacked_ene
 from advgen_ray.analysis.estimate import standard_error
 from advgen_ray.analysis.inputs import ENERGY_COLUMNS
 from advgen_ray.config import AttackConfig, ScoreEnergiesConfig
+from advgen_ray.config.attacks import check_classes
 from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.energy_rows import EnergyRows
 from advgen_ray.distributed.pipelines import run_maps
@@ -81,6 +82,8 @@ def prepare(config: ScoreEnergiesConfig) -> tuple[ResultSet, list[ImageGroup]]:
     names = unique_names(config.classifiers, "classifiers", depth=1)
     set_names = unique_names(config.counterfactuals, "counterfactuals", depth=0)
     splits = {split: load_images(config.data, split, config.num_images, "num_images") for split in config.splits}
+    if ATTACKED_SPLIT in splits:
+        check_classes(config.attacks, splits[ATTACKED_SPLIT].info.num_classes)
     loaded = [load_classifier(uri, config.data) for uri in config.classifiers]
     sets = [open_counterfactuals(uri, config.data) for uri in config.counterfactuals]
     inputs = {

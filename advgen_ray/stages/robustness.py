@@ -1,5 +1,6 @@
 """The stage that evaluates a classifier's robustness: checks, Ray Data map, worst case, page."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -12,6 +13,7 @@ import torch
 from advgen_ray.analysis.worst_case import CLEAN, WorstCase, worst_case
 from advgen_ray.attacks.masking import probe, probe_warnings, suite_warnings
 from advgen_ray.attacks.suite import MISCLASSIFIED, STANDING, SuiteAttack, SuiteState
+from advgen_ray.config.attacks import check_classes
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed.pipelines import run_map
@@ -23,6 +25,7 @@ from advgen_ray.distributed.robustness_rows import (
     shards_under_way,
     suite_of,
 )
+from advgen_ray.errors import UserError
 from advgen_ray.report.robustness_page import FallenImages, robustness_page
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
@@ -38,19 +41,20 @@ NUM_PICTURES = 6
 def run(config: EvaluateRobustnessConfig) -> dict[str, Any]:
     """Evaluate what is missing of the set at ``config.output``; returns the accuracies and what casts doubt on them.
 
-    Raises UserError, before work starts, for a missing or foreign classifier, too many images, another set in the
-    same place or a place that cannot be written.
+    Raises UserError, before work starts, for a missing or foreign classifier, one without finite gradients, too many
+    images, too few classes, another set in the same place or a place that cannot be written.
     """
     images = load_images(config.data, config.split, config.num_images, "num_images").first(config.num_images)
+    check_classes(config.attacks, images.info.num_classes)
+    attacks = suite_of(config, images.info.num_classes)
     loaded = load_classifier(config.classifier, config.data)
+    doubts = doubts_of_model(config.classifier, loaded, images, attacks)
     result_set = prepare(config, images, loaded)
-    doubts = doubts_of_model(loaded, images)
     with tracked_job("robustness", config) as tracked:
         load = partial(RobustnessRows, config, result_set)
         run_map("robustness", result_set, load, config.pool, note=partial(shards_under_way, result_set))
         remove_tree(join(config.output, PROGRESS))
         rows = result_set.read(["fallen_to", "distance"]).to_pandas()
-        attacks = suite_of(config, images.info.num_classes)
         result = worst_case(rows, labels_of(attacks))
         doubts += doubts_of_falls(rows["fallen_to"], attacks)
         summary = _summary(config, result_set, result, doubts)
@@ -76,10 +80,19 @@ def prepare(config: EvaluateRobustnessConfig, images: LabelledImages, loaded: Lo
     )
 
 
-def doubts_of_model(loaded: LoadedModel, images: LabelledImages) -> list[str]:
-    """What makes attacks on it weak or meaningless, seen on its first images."""
+def doubts_of_model(uri: str, loaded: LoadedModel, images: LabelledImages, attacks: Sequence[SuiteAttack]) -> list[str]:
+    """What makes attacks on the model at ``uri`` weak or meaningless, seen on its first images.
+
+    Raises UserError where an input gradient is not finite and one of ``attacks`` sees gradients.
+    """
     indices = range(min(NUM_PROBED, len(images)))
     found = probe(loaded.model, images.tensor(indices), images.targets(indices))
+    if found.not_finite > 0 and any(attack.sees_gradients for attack in attacks):
+        raise UserError(
+            f"{uri}: {found.not_finite:.1%} of the first {len(indices)} images have an input gradient that is not "
+            "finite: the square root or logarithm of zero, 0 / 0, or damaged weights; mend the model, or take kind "
+            "square alone, which sees no gradients"
+        )
     return probe_warnings(found, images.info.num_classes)
 
 

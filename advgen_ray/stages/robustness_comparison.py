@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from advgen_ray.analysis.robustness_by_radius import WORST, accuracies, ahead_from, differences, standing
+from advgen_ray.config.attacks import check_classes
 from advgen_ray.config.robustness_comparison import CompareRobustnessConfig, Evaluation
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed.actors import Map
@@ -37,9 +38,16 @@ def run(config: CompareRobustnessConfig) -> dict[str, Any]:
 
 def run_with_page(config: CompareRobustnessConfig) -> tuple[dict[str, Any], Page]:
     """The same, and the page it has written."""
-    images, loaded, maps = _prepared(config)
-    evaluations, sets = list(config.evaluations()), [one.result_set for one in maps]
-    doubts = [f"{name}: {line}" for name, one in loaded.items() for line in doubts_of_model(one, images)]
+    images, loaded = _inputs(config)
+    evaluations = list(config.evaluations())
+    attacks = [attack for one in evaluations for attack in suite_of(one.config, images.info.num_classes)]
+    doubts = [
+        f"{name}: {line}"
+        for name, one in loaded.items()
+        for line in doubts_of_model(config.classifiers[name], one, images, attacks)
+    ]
+    maps = _maps(config, images, loaded)
+    sets = [one.result_set for one in maps]
     with tracked_job("robustness comparison", config) as tracked:
         run_maps("robustness comparison", maps, config.pool)
         for made in sets:
@@ -67,18 +75,24 @@ def describe(loaded: LoadedModel) -> dict[str, Any]:
 
 def maps_of(config: CompareRobustnessConfig) -> list[Map]:
     """The set of every evaluation, begun or continued, with every input checked, and what makes its rows."""
-    return _prepared(config)[2]
+    return _maps(config, *_inputs(config))
 
 
-def _prepared(config: CompareRobustnessConfig) -> tuple[LabelledImages, dict[str, LoadedModel], list[Map]]:
+def _inputs(config: CompareRobustnessConfig) -> tuple[LabelledImages, dict[str, LoadedModel]]:
     images = load_images(config.data, config.split, config.num_images, "num_images").first(config.num_images)
+    for suite in config.suites:
+        check_classes(suite.attacks, images.info.num_classes, f"suites: {suite.name}")
     loaded = {name: load_classifier(uri, config.data) for name, uri in config.classifiers.items()}
+    return images, loaded
+
+
+def _maps(config: CompareRobustnessConfig, images: LabelledImages, loaded: dict[str, LoadedModel]) -> list[Map]:
     claim(config, config.output, PLAN, "robustness_comparison", {name: one.digest for name, one in loaded.items()})
     maps = []
     for one in config.evaluations():
         made = prepare(one.config, images, loaded[one.classifier])
         maps.append(Map(made, partial(RobustnessRows, one.config, made)))
-    return images, loaded, maps
+    return maps
 
 
 def _rows(evaluations: Sequence[Evaluation], sets: Sequence[ResultSet]) -> pd.DataFrame:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from advgen_ray.config import StudyConfig
+from advgen_ray.config.attacks import check_classes
+from advgen_ray.data import datasets
 from advgen_ray.data.datasets import Split
 from advgen_ray.distributed.detection_rows import reference_images
 from advgen_ray.distributed.synthesis_starts import Starts
@@ -20,6 +22,7 @@ def check_inputs(config: StudyConfig) -> None:
             most[split] = max(most.get(split, (0, "")), (number, key))
     for split, (number, key) in most.items():
         load_images(config.data, split, number, key)
+    _check_attacks(config)
     if config.energy_view:
         asked = config.energy_view.detectors
         reference = reference_images(load_images(config.data, "train", None, ""), asked.num_reference)
@@ -32,6 +35,16 @@ def check_inputs(config: StudyConfig) -> None:
             raise UserError(f"binary_view.synthesis: {error}") from None
     for uri in config.classifier_view.others if config.classifier_view else ():
         load_classifier(uri, config.data)
+
+
+def _check_attacks(config: StudyConfig) -> None:
+    num_classes = datasets.dataset_info(config.data.name, config.data.root).num_classes
+    check_classes(config.energies.attacks, num_classes, "energies.attacks")
+    if view := config.energy_view:
+        check_classes(view.attacked.attacks, num_classes, "energy_view.attacked.attacks")
+        check_classes(view.detectors.attacks, num_classes, "energy_view.detectors.attacks")
+    for suite in config.binary_view.robustness.suites if config.binary_view else ():
+        check_classes(suite.attacks, num_classes, f"binary_view.robustness.suites: {suite.name}")
 
 
 def _images_asked_for(config: StudyConfig) -> Iterator[tuple[str, Split, int | None]]:

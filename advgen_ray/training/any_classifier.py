@@ -1,6 +1,7 @@
 """A classifier from wherever it comes: our own directory, a state dict, TorchScript or an exported program."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from advgen_ray.attacks.checks import are_probabilities
 from advgen_ray.errors import UserError
 from advgen_ray.training.foreign_programs import load_program
 from advgen_ray.training.foreign_weights import load_robustbench_state
@@ -48,10 +50,10 @@ def load_classifier(
 
 @torch.no_grad()
 def _try(model: nn.Module, path: Path, image_shape: Sequence[int], num_classes: int) -> None:
-    """Raise UserError unless batches of one and of three images give that many rows of logits."""
+    """Raise UserError unless batches of one and of three different images give that many rows of logits."""
     for num_images in (1, 3):
         try:
-            logits = model(torch.full((num_images, *image_shape), 0.5))
+            logits = model(torch.linspace(0, 1, num_images * math.prod(image_shape)).view(num_images, *image_shape))
         except (RuntimeError, ValueError, AssertionError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise UserError(
@@ -61,3 +63,5 @@ def _try(model: nn.Module, path: Path, image_shape: Sequence[int], num_classes: 
         if not isinstance(logits, torch.Tensor) or logits.shape != (num_images, num_classes):
             found = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
             raise UserError(f"{path}: gives {found} for {num_images} images, expected [{num_images}, {num_classes}]")
+    if are_probabilities(logits):
+        raise UserError(f"{path}: gives probabilities, expected logits; store the model without its softmax")

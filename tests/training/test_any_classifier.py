@@ -94,6 +94,16 @@ def test_a_model_of_other_images_or_classes_is_refused(tmp_path: Path, exported:
     assert "may be at most 100, expected a batch of any size" in _refusal(tmp_path / "bounded.pt2")
 
 
+def test_a_softmax_inside_is_refused(tmp_path: Path) -> None:
+    """It makes attacks weak and energies meaningless."""
+    _export(nn.Sequential(_network(), nn.Softmax(dim=1)).eval(), tmp_path / "softmax.pt2")
+    assert "gives probabilities, expected logits; store the model without its softmax" in _refusal(
+        tmp_path / "softmax.pt2"
+    )
+    _export(nn.Sequential(_network(), nn.Sigmoid()).eval(), tmp_path / "sigmoid.pt2")
+    load_classifier(tmp_path / "sigmoid.pt2", SHAPE, 10)  # in [0, 1], but no distribution
+
+
 def test_a_cut_off_program_is_one_line(exported: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.pt2").write_bytes(exported.read_bytes()[:2000])
     assert "or is damaged" in _refusal(tmp_path / "cut.pt2")
