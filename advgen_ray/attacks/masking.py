@@ -99,12 +99,14 @@ def probe_warnings(found: Probe, num_classes: int) -> list[str]:
 def suite_warnings(state: SuiteState, attacks: Sequence[SuiteAttack]) -> list[str]:
     """One line for each attack without gradients that beats by over 0.2 points all those with gradients before it.
 
-    Says nothing of one that ran before an attack with gradients: what it took, the other might have taken.
+    Says nothing of one that ran before an attack with gradients: what it took, the other might have taken. Nor of one
+    that no attack with gradients was before.
     """
     lines = []
     for index, attack in enumerate(attacks):
         share = (state.fallen_by == index).double().mean().item()
-        is_after = not any(later.sees_gradients for later in attacks[index:])
+        before, others = attacks[:index], attacks[index:]
+        is_after = any(a.sees_gradients for a in before) and not any(a.sees_gradients for a in others)
         if is_after and share > BLACK_BOX_SHARE:
             lines.append(
                 f"{attack.name}, which sees no gradients, took {share:.1%} of the samples after all attacks that do: "

@@ -148,3 +148,4 @@ def test_only_above_two_tenths_of_a_point_and_only_at_the_end() -> None:
     assert lines([white, black], [0, 3])[0].startswith("black, which sees no gradients, took 0.3% of the samples")
     assert lines([black, white], [500, 0]) == []
     assert lines([white, white], [500, 500]) == []
+    assert lines([black], [500]) == lines([black, black], [300, 200]) == [], "nothing saw gradients"
