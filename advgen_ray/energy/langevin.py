@@ -57,6 +57,6 @@ def langevin(
     if on_step:
         with torch.no_grad():
             on_step(num_steps, x, energy_xy(model(x), y))
-    if not x.isfinite().all():
+    if not (x.isfinite().all() and velocity.isfinite().all()):  # the clip hides an infinite step; velocity keeps it
         raise ValueError("the descent met gradients that are not finite: check the model's weights")
     return x

@@ -37,6 +37,14 @@ class _Quadratic(nn.Module):
         return -self.curvature / 2 * (x.flatten(1)[:, None] - self.centers[None, :, None]).square().sum(2)
 
 
+class _Root(nn.Module):
+    """Logits ``-+ sum sqrt(x)``, whose gradient is infinite at pixels of zero."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        root = x.flatten(1).sqrt().sum(dim=1)
+        return torch.stack([-root, root], dim=1)
+
+
 def _silent(step: int) -> Tensor:
     raise AssertionError("no noise was asked for")
 
@@ -144,3 +152,15 @@ def test_what_is_no_image_or_no_finite_model_is_refused() -> None:
         model.weight[:] = math.nan
     with pytest.raises(ValueError, match="not finite"):
         langevin(model.eval(), torch.zeros(1, 1, 4, 4), y, _keyed([0]), **SETTINGS)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+@pytest.mark.parametrize("num_steps", [1, 3])
+@pytest.mark.parametrize("label", [0, 1])
+def test_an_infinite_gradient_is_not_hidden_by_the_clip(momentum: float, num_steps: int, label: int) -> None:
+    """It moves a pixel to 0 or 1, which is finite."""
+    x = torch.full((1, 1, 4, 4), 0.5)
+    x[0, 0, 0, 0] = 0.0
+    settings = SETTINGS | {"momentum": momentum, "num_steps": num_steps, "noise_scale": 0}
+    with pytest.raises(ValueError, match="not finite"):
+        langevin(_Root().eval(), x, torch.tensor([label]), _silent, **settings)
