@@ -110,4 +110,4 @@ def threshold_at(logits: Tensor, tpr: float) -> float:
         raise ValueError(f"tpr must lie in (0, 1], got {tpr}")
     falling = logits.sort(descending=True).values
     needed = -(-round(tpr * len(falling) * 1e9) // 10**9)  # rounded up, but for the rounding of the product itself
-    return float(falling[needed - 1])
+    return float(falling[max(needed, 1) - 1])

@@ -208,6 +208,7 @@ def test_the_threshold_lets_the_share_pass() -> None:
     assert threshold_at(logits, 0.95) == 10.0  # 190 of 200 reach it
     assert threshold_at(logits[:41], 0.95) == 2.0  # 39 of 41; 38 would be too few
     assert threshold_at(logits, 1.0) == 0.0
+    assert threshold_at(logits, 1e-12) == threshold_at(logits, 1 / 200) == float(logits.max())  # at least one of them
     with pytest.raises(ValueError, match="tpr"):
         threshold_at(logits, 0.0)
 
