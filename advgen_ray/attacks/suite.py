@@ -56,17 +56,6 @@ class SuiteState:
         """Whether every pass is over."""
         return self.attack == len(self.names)
 
-    def accuracies(self) -> dict[str, float]:
-        """Share of samples not fooled, ``"clean"`` first, then after each attack so far: the last is the worst case.
-
-        Parts of an attack (``"apgd-t/1"``, ``"apgd-t/2"``) give one entry, its value that after the last of them.
-        """
-        fallen_by, after = self.fallen_by, {}
-        after["clean"] = (fallen_by != MISCLASSIFIED).double().mean().item()
-        for index, name in enumerate(self.names[: self.attack + 1]):
-            after[name.partition("/")[0]] = ((fallen_by == STANDING) | (fallen_by > index)).double().mean().item()
-        return after
-
     def copy(self) -> "SuiteState":
         """A state of its own: an evaluation writes into the arrays of the one that it is given."""
         return replace(self, fallen_by=self.fallen_by.clone(), x_adv=self.x_adv.clone())

@@ -102,18 +102,10 @@ def test_each_sample_falls_once_and_is_attacked_no_more() -> None:
     assert [len(batch) for batch in second.batches] == [6, 6, 3]  # repacked
     assert [len(batch) for batch in third.batches] == [6, 6, 2]
     assert not {IDS[i] for i in (3, 4, 5, 6, 11)} & {name for batch in second.batches for name in batch}
-    assert state.accuracies() == pytest.approx({"clean": 0.9, "a": 0.75, "b": 0.7, "c": 0.7})
     fallen = [5, 6, 7, 11]
     assert torch.equal(state.x_adv[fallen], 1 - x[fallen])
     kept = [i for i in range(20) if i not in fallen]
     assert torch.equal(state.x_adv[kept], x[kept])
-
-
-def test_parts_of_an_attack_are_one_entry() -> None:
-    x, y = bright_or_dark(10)
-    attacks = [SuiteAttack(f"t/{k}", Scripted([k])) for k in (1, 2)] + [SuiteAttack("s", Scripted([3]))]
-    state = evaluate(BrightOrDark(), x, y, IDS[:10], attacks, Linf(1.0))
-    assert state.accuracies() == pytest.approx({"clean": 1.0, "t": 0.8, "s": 0.7})
 
 
 def test_one_more_attack_never_raises_the_accuracy(model: nn.Module, x: Tensor, y: Tensor) -> None:
@@ -125,10 +117,11 @@ def test_one_more_attack_never_raises_the_accuracy(model: nn.Module, x: Tensor, 
             assert torch.equal(state.fallen_by[fell], former.fallen_by[fell])
             assert torch.equal(state.x_adv[fell], former.x_adv[fell])
         former = state
-    values = list(state.accuracies().values())
-    assert values == sorted(values, reverse=True)
-    assert values[0] == 1 - 5 / NUM_SAMPLES
-    assert 0 < values[-1] < values[1] < values[0]
+    counts = {int(index): int((state.fallen_by == index).sum()) for index in state.fallen_by.unique()}
+    assert counts[MISCLASSIFIED] == 5
+    assert counts[0] > 0, "the first took some"
+    assert counts[STANDING] > 0
+    assert len(counts) > 3, "so did another after it"
 
 
 def test_killed_at_every_batch_and_resumed(model: nn.Module, x: Tensor, y: Tensor) -> None:
@@ -198,7 +191,6 @@ def test_a_constant_model_stands(x: Tensor) -> None:
     y = torch.zeros(NUM_SAMPLES, dtype=torch.int64)
     state = evaluate(Constant(3.0, -1.0, *[0.0] * 8), x, y, IDS[:NUM_SAMPLES], real_attacks(), BALL)
     assert (state.fallen_by == STANDING).all()
-    assert set(state.accuracies().values()) == {1.0}
 
 
 def test_the_model_is_left_as_it_was(wide_resnet: WideResNet) -> None:
@@ -231,7 +223,7 @@ def test_mistakes_in_one_line(model: nn.Module, x: Tensor, y: Tensor) -> None:
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         evaluate(model, x, y, ids, attacks, BALL, batch_size=0)
     state = evaluate(model, x, y, ids, [], BALL)
-    assert state.accuracies() == {"clean": pytest.approx(0.875)}
+    assert (state.fallen_by == MISCLASSIFIED).sum() == 5
     with pytest.raises(ValueError, match="cannot go on"):
         evaluate(model, x, y, ids, attacks, BALL, resume=state)
     with pytest.raises(ValueError, match="cannot go on"):
