@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from advgen_ray.attacks.eval_mode import eval_mode
+
 VALUES_A_PART = 2**18  # of the input: 85 images of 3x32x32; from twice to a quarter of it costs about the same
 
 
@@ -18,3 +20,9 @@ def forward(model: nn.Module, x: Tensor) -> Tensor:
     if num_parts == 1 or len(x) == 1 or x.device.type != "cpu":
         return model(x)
     return torch.cat([model(part) for part in x.chunk(num_parts)])
+
+
+def logits_of(model: nn.Module, x: Tensor) -> Tensor:
+    """``forward`` in evaluation mode, without a graph; the model is left in the modes it was in."""
+    with eval_mode(model), torch.no_grad():
+        return forward(model, x)

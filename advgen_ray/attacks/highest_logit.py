@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from advgen_ray.attacks.eval_mode import eval_mode
-from advgen_ray.attacks.forward import forward
+from advgen_ray.attacks.forward import logits_of
 from advgen_ray.attacks.labels import wrong_classes
 from advgen_ray.attacks.objectives import class_logit
 from advgen_ray.attacks.pgd import PGD
@@ -34,18 +33,13 @@ class HighestLogit:
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """``x_adv`` for images ``x`` ``[N, C, H, W]`` in [0, 1] with labels ``y`` ``[N]``; logits are ``[N, K]``."""
-        targets = wrong_classes(_logits(model, x), y)[:, : self.num_targets]
+        targets = wrong_classes(logits_of(model, x), y)[:, : self.num_targets]
         best, value = x, torch.full((len(x),), -torch.inf, device=x.device)
         for y_target in targets.unbind(dim=1):
             objective = class_logit(y_target)
             found = self.ascent(model, x, objective)
-            reached = objective(_logits(model, found))
+            reached = objective(logits_of(model, found))
             higher = reached > value
             best = torch.where(higher.view(-1, *(1,) * (x.dim() - 1)), found, best)
             value = torch.where(higher, reached, value)
         return best
-
-
-def _logits(model: nn.Module, x: Tensor) -> Tensor:
-    with eval_mode(model), torch.no_grad():
-        return forward(model, x)

@@ -1,7 +1,9 @@
 """Labels against logits: whether they name classes at all, and which wrong classes are the likeliest."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from advgen_ray.attacks.forward import logits_of
 
 
 def check_labels(labels: Tensor, logits: Tensor) -> None:
@@ -20,3 +22,8 @@ def wrong_classes(logits: Tensor, y: Tensor) -> Tensor:
     """All classes but ``y``, ``[N, K - 1]``, the likeliest first; equal logits in the order of their numbers."""
     without_label = logits.scatter(1, y[:, None], -torch.inf)
     return without_label.argsort(dim=1, descending=True, stable=True)[:, :-1]
+
+
+def ranked_target(model: nn.Module, x: Tensor, y: Tensor, rank: int) -> Tensor:
+    """The wrong class ``[N]`` of that rank at each of ``x`` ``[N, C, H, W]``; 0 is the likeliest."""
+    return wrong_classes(logits_of(model, x), y)[:, rank]

@@ -16,7 +16,7 @@ from advgen_ray.attacks.checks import check_finite, check_images, check_logits, 
 from advgen_ray.attacks.cw import CW
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.fab import FAB
-from advgen_ray.attacks.forward import forward
+from advgen_ray.attacks.forward import forward, logits_of
 from advgen_ray.attacks.live_rows import per_sample
 from advgen_ray.attacks.objectives import Objective, Until
 from advgen_ray.attacks.passing import Passing, TwoClasses
@@ -48,8 +48,7 @@ class Found:
 
 def found_at(model: nn.Module, candidates: Tensor, x: Tensor, passes: Until) -> Found:
     """Those of ``candidates`` ``[N, C, H, W]`` that pass, read again, at their distances from ``x``."""
-    with eval_mode(model), torch.no_grad():
-        return _of(forward(model, candidates), candidates, x, passes)
+    return _of(logits_of(model, candidates), candidates, x, passes)
 
 
 @dataclass(frozen=True)

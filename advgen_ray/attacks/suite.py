@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from advgen_ray.attacks.checks import check_images, check_logits
-from advgen_ray.attacks.eval_mode import eval_mode
-from advgen_ray.attacks.forward import forward
+from advgen_ray.attacks.forward import logits_of
 from advgen_ray.attacks.labels import check_labels
 from advgen_ray.attacks.threat_model import Ball
 
@@ -152,14 +151,12 @@ def recheck(model: nn.Module, x_adv: Tensor, x: Tensor, y: Tensor, threat_model:
     in_range = ((x_adv >= 0) & (x_adv <= 1)).flatten(1).all(dim=1)  # NaN fails both
     in_ball = threat_model.distance(x_adv.double(), x.double()) <= radius
     valid = in_range & in_ball
-    with eval_mode(model), torch.no_grad():
-        logits = forward(model, torch.where(valid.view(-1, *(1,) * (x.dim() - 1)), x_adv, x))
+    logits = logits_of(model, torch.where(valid.view(-1, *(1,) * (x.dim() - 1)), x_adv, x))
     return valid & logits.isfinite().all(dim=1) & (logits.argmax(dim=1) != y)
 
 
 def _classified(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    with eval_mode(model), torch.no_grad():
-        logits = forward(model, x)
+    logits = logits_of(model, x)
     check_logits(logits)
     check_labels(y, logits)
     return logits.argmax(dim=1) == y

@@ -3,13 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
-from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.fab import FAB
-from advgen_ray.attacks.forward import forward
-from advgen_ray.attacks.labels import wrong_classes
+from advgen_ray.attacks.forward import logits_of
+from advgen_ray.attacks.labels import ranked_target
 from advgen_ray.attacks.objectives import Objective, Until, margin, misclassified
 from advgen_ray.attacks.square import Square
 from advgen_ray.attacks.suite import SuiteAttack
@@ -36,7 +34,7 @@ def ascent(name: str, seed: int, build: Callable[[StartNoise], Ascent], objectiv
 
     def perturb(model: nn.Module, x: Tensor, y: Tensor, item_ids: Sequence[str]) -> Tensor:
         attack = build(keyed(stream, item_ids))
-        return attack(model, x, objective_of(_clean_logits(model, x), y), misclassified(y))
+        return attack(model, x, objective_of(logits_of(model, x), y), misclassified(y))
 
     return SuiteAttack(name, perturb)
 
@@ -58,11 +56,6 @@ def fab_targeted(name: str, attack: FAB, eps: float, rank: int) -> SuiteAttack:
     """FAB-T towards the wrong class of the given rank (0: the likeliest), until within ``eps``."""
 
     def perturb(model: nn.Module, x: Tensor, y: Tensor, item_ids: Sequence[str]) -> Tensor:
-        return attack(model, x, y, wrong_classes(_clean_logits(model, x), y)[:, rank], within=eps)
+        return attack(model, x, y, ranked_target(model, x, y, rank), within=eps)
 
     return SuiteAttack(name, perturb)
-
-
-def _clean_logits(model: nn.Module, x: Tensor) -> Tensor:
-    with eval_mode(model), torch.no_grad():
-        return forward(model, x)

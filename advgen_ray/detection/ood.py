@@ -7,12 +7,10 @@ are functions of a model's outputs ``[N, K] -> [N]``, finite for any finite outp
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from advgen_ray.attacks.best_of_starts import Attack, best_of_starts
-from advgen_ray.attacks.eval_mode import eval_mode
-from advgen_ray.attacks.forward import forward
+from advgen_ray.attacks.forward import logits_of
 from advgen_ray.attacks.objectives import Objective, logit
 from advgen_ray.energy.logits import energy_x
 from advgen_ray.rng import StartNoise
@@ -69,8 +67,7 @@ class WorstCase(NamedTuple):
 
 def detection_scores(model: nn.Module, x: Tensor, detection_score: DetectionScore) -> Tensor:
     """Scores ``[N]`` of images as they are, in evaluation mode, without a graph."""
-    with eval_mode(model), torch.no_grad():
-        return detection_score(forward(model, x))
+    return detection_score(logits_of(model, x))
 
 
 def worst_case(

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from advgen_ray.attacks.apgd import APGD
 from advgen_ray.attacks.cw import CW
-from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.external import JSMA, LBFGS, Boundary, DeepFool
 from advgen_ray.attacks.fab import FAB
+from advgen_ray.attacks.forward import logits_of
 from advgen_ray.attacks.highest_logit import HighestLogit
-from advgen_ray.attacks.labels import wrong_classes
+from advgen_ray.attacks.labels import ranked_target
 from advgen_ray.attacks.objectives import (
     Objective,
     class_logit,
@@ -89,8 +89,7 @@ def perturb_all(model: nn.Module, x: Tensor, y: Tensor, item_ids: Sequence[str],
         if len(standing) == 0:
             break
         x_adv[standing] = perturb(model, x[standing], y[standing], [item_ids[i] for i in standing.tolist()])
-        with eval_mode(model), torch.no_grad():
-            standing = standing[model(x_adv[standing]).argmax(dim=1) == y[standing]]
+        standing = standing[logits_of(model, x_adv[standing]).argmax(dim=1) == y[standing]]
     return x_adv
 
 
@@ -109,7 +108,7 @@ def _perturb(
     if config.kind == "highest_logit":
         ascent = replace(build_pgd(config, noise), keep_best=True)
         return HighestLogit(ascent, config.num_targets)(model, x, y)
-    y_target = None if target is None else _target(model, x, y, target)
+    y_target = None if target is None else ranked_target(model, x, y, target)
     until = misclassified(y) if stops else None
     ball = THREAT_MODELS[config.norm](config.eps)
     if config.kind in NEAREST:
@@ -157,17 +156,10 @@ def _objective(config: AttackConfig, model: nn.Module, x: Tensor, y: Tensor, y_t
             return class_logit(y_target)
         return (targeted_margin if config.objective == "margin" else targeted_dlr)(y, y_target)
     if config.objective == "kl":
-        with eval_mode(model), torch.no_grad():
-            return kl_divergence(model(x))
+        return kl_divergence(logits_of(model, x))
     if config.objective == "high_energy":
         return high_energy(y, config.energy_weight)
     return {"cross_entropy": cross_entropy, "margin": margin, "dlr": dlr}[config.objective](y)
-
-
-def _target(model: nn.Module, x: Tensor, y: Tensor, rank: int) -> Tensor:
-    """The ``rank``-th likeliest wrong class of each image."""
-    with eval_mode(model), torch.no_grad():
-        return wrong_classes(model(x), y)[:, rank]
 
 
 def _within(ball: L1 | L2 | Linf, x_adv: Tensor, x: Tensor) -> Tensor:

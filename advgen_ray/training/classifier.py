@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from advgen_ray.attacks.eval_mode import eval_mode
+from advgen_ray.attacks.forward import logits_of
 from advgen_ray.attacks.objectives import Objective, cross_entropy
 from advgen_ray.attacks.pgd import PGD
 from advgen_ray.data.augment import Augment
@@ -46,8 +47,7 @@ class BareAttack:
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits of the model in evaluation mode, without a graph."""
-        with eval_mode(self.model), torch.no_grad():
-            return self.model(x)
+        return logits_of(self.model, x)
 
 
 def train_classifier(

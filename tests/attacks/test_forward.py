@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advgen_ray.attacks.forward import VALUES_A_PART, forward
+from advgen_ray.attacks.forward import VALUES_A_PART, forward, logits_of
 
 IMAGE = (3, 64, 64)
 A_PART = VALUES_A_PART // (3 * 64 * 64)
@@ -47,3 +47,14 @@ def test_an_image_larger_than_a_part_is_not_cut() -> None:
     model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
     assert forward(model, torch.rand(2, 3, 400, 400)).shape == (2, 3)
     assert forward(model, torch.rand(1, 3, 400, 400)).shape == (1, 3)
+
+
+def test_logits_are_those_of_evaluation_mode_without_a_graph() -> None:
+    """In the parts of every other pass, so that an image has the same logits, bit by bit, whoever asks."""
+    model = nn.Sequential(_Recording(), nn.Dropout())
+    x = torch.rand(2 * A_PART, *IMAGE, requires_grad=True)
+    logits = logits_of(model, x)
+    assert model.training
+    assert not logits.requires_grad
+    assert model[0].batches == [A_PART, A_PART]
+    assert torch.equal(logits, forward(model.eval(), x))
