@@ -20,12 +20,15 @@ class Faults:
 
     queue: list[str] = field(default_factory=list)  # "503", "drop", "skew", "slow"
     always: str = ""
+    only: str = ""  # the requests with this in their address alone; others are passed on
     bytes_a_second: float = 0.0  # how fast a body is passed on to the server; 0: at once
     seen: list[str] = field(default_factory=list)
 
     def next(self, request: str) -> str:
         """What happens to a request."""
         self.seen.append(request)
+        if self.only not in request:
+            return ""
         return self.queue.pop(0) if self.queue else self.always
 
 

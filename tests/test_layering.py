@@ -16,10 +16,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "advgen_ray"
 
 # Leaves that everything may use; the maths never sees a config.
-COMMON = {"errors", "rng", "data.catalog"}
+COMMON = {"errors", "credentials", "rng", "data.catalog"}
 MATHS = {"models", "attacks", "losses", "energy", "diffusion", "counterfactuals", "detection", "synthesis"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "credentials": set(),
     "rng": set(),
     "config": set(),
     "recipes": {"config"},
@@ -50,7 +51,9 @@ ALLOWED: dict[str, set[str]] = {
     "jobs": {"config", "costs", "job", "stages"},
 }  # fmt: skip
 RAY_USERS = {"distributed", "job_server"}
-LIGHT = sorted(MATHS | {"config", "recipes", "errors", "rng", "data", "training", "storage", "tracking", "analysis"})
+LIGHT = sorted(
+    MATHS | {"config", "recipes", "errors", "credentials", "rng", "data", "training", "storage", "tracking", "analysis"}
+)
 
 
 def tracked(*patterns: str) -> list[Path]:

@@ -87,8 +87,7 @@ def write_atomic(uri: str, data: bytes, *, durable: bool = True) -> None:
     if isinstance(filesystem, fs.LocalFileSystem):
         _write_local(Path(path), data, durable)
     else:
-        with filesystem.open_output_stream(path) as stream:
-            stream.write(data)
+        s3.put(path, data)
 
 
 @_told
@@ -121,10 +120,11 @@ def ensure_writable(uri: str) -> None:
     filesystem, path = resolve(uri)
     probe = f"{path}/.probe-{_writer()}"
     try:
-        if isinstance(filesystem, fs.LocalFileSystem):  # S3 has no directories, only names with slashes
-            filesystem.create_dir(path, recursive=True)
-        with filesystem.open_output_stream(probe) as stream:
-            stream.write(b"advgen")
+        if isinstance(filesystem, fs.LocalFileSystem):
+            Path(path).mkdir(parents=True, exist_ok=True)
+            Path(probe).write_bytes(b"advgen")
+        else:  # S3 has no directories, only names with slashes
+            s3.put(probe, b"advgen")
         filesystem.delete_file(probe)
     except OSError as error:
         if not isinstance(filesystem, fs.LocalFileSystem):

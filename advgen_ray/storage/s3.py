@@ -2,15 +2,18 @@
 
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from pyarrow import fs
 
+from advgen_ray.credentials import redacted
 from advgen_ray.errors import UserError
 
 # Amazon's client waits longer after each; a server that is not there is given up after three quarters of a minute.
 ATTEMPTS = 8
+SINGLE_PUT = 5 * 2**20  # bytes up to which a file is one request; pyarrow has begun an upload in parts at twice that
 CONNECT_SECONDS, REQUEST_SECONDS = 5.0, 60.0  # of one attempt: without an answer it counts as failed
 
 # What the client says, and what a user makes of it. Some requests have no body, their answer is a status alone.
@@ -43,9 +46,12 @@ class PatientS3(fs.S3FileSystem):
     """pyarrow's, which keeps its patience where it is sent to another process: as pickled by pyarrow it has none.
 
     Ray Train and Tune write from processes of their own, through the filesystem that they were given.
+
+    A stream that is closed, or dropped, stores what it was given so far. So an upload in parts is begun, and may fail,
+    as its stream is opened. A small file that comes ``at_once`` needs no parts: one PUT instead of three requests.
     """
 
-    def __init__(self, endpoint: str, region: str | None) -> None:
+    def __init__(self, endpoint: str, region: str | None, at_once: bool = False) -> None:
         parts = urlsplit(endpoint)
         super().__init__(
             endpoint_override=parts.netloc or None,
@@ -54,7 +60,7 @@ class PatientS3(fs.S3FileSystem):
             connect_timeout=CONNECT_SECONDS,
             request_timeout=REQUEST_SECONDS,
             retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
-            allow_delayed_open=True,  # a small file is then one PUT instead of a multipart upload of one part
+            allow_delayed_open=at_once,
         )
         self.place = (endpoint, region)
 
@@ -64,7 +70,17 @@ class PatientS3(fs.S3FileSystem):
 
 def connect() -> fs.FileSystem:
     """The filesystem at the endpoint, with the region and credentials, that the usual AWS environment names."""
-    return _connected(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "")
+    return _connected(_endpoint())
+
+
+def put(path: str, data: bytes) -> None:
+    """Store a whole file at ``bucket/key``, or leave what is there; raises OSError.
+
+    In a thread, as signals interrupt the main one alone: between opening and writing they would leave an empty file.
+    """
+    filesystem = _connected(_endpoint(), len(data) <= SINGLE_PUT)
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(_written, filesystem, path, data).result()
 
 
 def explained(uri: str, error: OSError) -> UserError:
@@ -75,7 +91,21 @@ def explained(uri: str, error: OSError) -> UserError:
     return UserError(f"{uri}: {cause} ({found[1] if found else said[:200]})")
 
 
+def _written(filesystem: fs.FileSystem, path: str, data: bytes) -> None:
+    with filesystem.open_output_stream(path) as stream:
+        stream.write(data)
+
+
+def _endpoint() -> str:
+    """``AWS_ENDPOINT_URL_S3`` or ``AWS_ENDPOINT_URL``, empty for Amazon's; raises UserError for half an address."""
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    name, endpoint = next(((name, os.environ[name]) for name in names if os.environ.get(name)), ("", ""))
+    if endpoint and not re.fullmatch(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?/?", endpoint):
+        raise UserError(f"{name} {redacted(endpoint)!r}: expected http://HOST:PORT or https://HOST")
+    return endpoint
+
+
 @lru_cache(maxsize=4)
-def _connected(endpoint: str) -> fs.FileSystem:
+def _connected(endpoint: str, at_once: bool = False) -> fs.FileSystem:
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return PatientS3(endpoint, region or ("us-east-1" if endpoint else None))
+    return PatientS3(endpoint, region or ("us-east-1" if endpoint else None), at_once)

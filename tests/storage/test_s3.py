@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import fs
 
 from advgen_ray.errors import UserError
 from advgen_ray.storage import filesystem, s3
@@ -85,6 +86,52 @@ def test_a_killed_upload_leaves_what_was_there(bucket: str, faults: Faults, form
     assert filesystem.exists(f"{bucket}/x") == (former is not None)
     if former:
         assert filesystem.read_bytes(f"{bucket}/x") == former
+
+
+@pytest.mark.parametrize("request_of", ["?uploads", "partNumber=2", "?uploadId"])
+@pytest.mark.parametrize("former", [None, b"old"])
+def test_an_upload_that_fails_leaves_what_was_there(
+    bucket: str, faults: Faults, former: bytes | None, request_of: str
+) -> None:
+    if former:
+        filesystem.write_atomic(f"{bucket}/x", former)
+    faults.queue, faults.only = ["503"] * s3.ATTEMPTS, request_of  # all else succeeds, what closes a stream too
+    assert "the server failed every attempt" in _said(filesystem.write_atomic, f"{bucket}/x", bytes(24 * MIB))
+    assert filesystem.exists(f"{bucket}/x") == (former is not None)
+    if former:
+        assert filesystem.read_bytes(f"{bucket}/x") == former
+
+
+def test_a_checkpoint_that_ray_fails_to_copy_is_not_there(bucket: str, faults: Faults, tmp_path: Path) -> None:
+    (tmp_path / "tensors").write_bytes(bytes(24 * MIB))
+    faults.queue, faults.only = ["503"] * s3.ATTEMPTS, "?uploads"
+    there, path = filesystem.resolve(f"{bucket}/checkpoint")
+    with pytest.raises(OSError, match="CreateMultipartUpload"):
+        fs.copy_files(str(tmp_path), path, destination_filesystem=there)
+    assert filesystem.list_names(f"{bucket}/checkpoint") == []
+
+
+@pytest.mark.parametrize(("size", "requests"), [(0, 1), (s3.SINGLE_PUT, 1), (s3.SINGLE_PUT + 1, 3)])
+def test_a_small_file_is_one_request(bucket: str, faults: Faults, size: int, requests: int) -> None:
+    filesystem.write_atomic(f"{bucket}/x", bytes(size))
+    assert len(faults.seen) == requests
+    assert filesystem.read_bytes(f"{bucket}/x") == bytes(size)
+
+
+def test_an_interrupt_between_opening_and_writing_stores_no_empty_file(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = s3.PatientS3.open_output_stream
+
+    def interrupted(self: s3.PatientS3, path: str) -> Any:
+        stream = opened(self, path)
+        signal.raise_signal(signal.SIGINT)
+        return stream
+
+    monkeypatch.setattr(s3.PatientS3, "open_output_stream", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        filesystem.write_atomic(f"{bucket}/x", b"content")
+    assert filesystem.read_bytes(f"{bucket}/x") == b"content"
 
 
 @pytest.mark.parametrize("fault", ["503", "drop", "slow"])
@@ -161,6 +208,26 @@ def test_a_wrong_secret_and_a_missing_bucket_are_told_at_once(
         assert len(faults.seen) == 1, "what does not pass is not tried again"
         assert "refused; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY" in said
         assert "wr0ng" not in said
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["127.0.0.1:9000", "minio:9000", "http://minio:9000/prefix", "ftp://minio", "http://", "http://minio:port",
+     "https://walter:s3/cret@minio", "https://minio?key=s3/cret"],
+)  # fmt: skip
+def test_half_an_address_of_a_server_does_not_go_to_amazon(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    said = _said(filesystem.ensure_writable, "s3://bucket/out")
+    assert said.startswith("AWS_ENDPOINT_URL '")
+    assert said.endswith("': expected http://HOST:PORT or https://HOST")
+    assert "s3/cret" not in said
+
+
+@pytest.mark.parametrize("endpoint", ["http://[::1]:9000", "https://storage.googleapis.com/", "http://minio_1:9000"])
+def test_a_whole_address_is_taken(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+    assert s3.connect().place[0] == endpoint
 
 
 def test_a_local_error_stays_what_it_is(tmp_path: Path) -> None:
