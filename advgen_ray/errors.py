@@ -1,4 +1,4 @@
-"""The exceptions that end in one line: a user's mistake, and work of which a part is left undone."""
+"""The exceptions that end in one line: a user's mistake, and work of which a part is left undone; others in one."""
 
 import zipfile
 import zlib
@@ -13,3 +13,10 @@ class UserError(ValueError):
 
 class IncompleteError(RuntimeError):
     """All that could be done is done and stored, a part could not; the same command tries it again; code 3."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, in one line: of urllib's what lies behind it, its name where it says nothing."""
+    reason = getattr(error, "reason", error)
+    said = getattr(reason, "strerror", None) or str(reason)
+    return (said.strip().splitlines() or [type(reason).__name__])[0]

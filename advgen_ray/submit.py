@@ -5,6 +5,7 @@ import ipaddress
 import os
 import re
 import shlex
+import sys
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +15,23 @@ from typing import Any
 from advgen_ray import recipes
 from advgen_ray.config import resolve
 from advgen_ray.config.programs import JOBS
+from advgen_ray.credentials import holds_credentials
 from advgen_ray.errors import UserError
 from advgen_ray.tracking.provenance import git_commit
-from advgen_ray.tracking.server import redacted
 
 # Gitignore patterns from the working directory's top: data/ must not travel, advgen_ray/data must.
 EXCLUDES = ["/data/", "/runs/", "/.venv/", "/.git/", "/build/", "/dist/", "__pycache__/", "*.egg-info/", ".*_cache/"]
 FORWARDED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME")
 # Ray's agents log a job's environment, and its dashboard shows it.
-SECRET_NAME = re.compile(r"(?i)(PASSWORD|TOKEN(?!IZER)|SECRET|ACCESS_KEY)(?!.*_(FILE|PATH)$)")
-SECRET_VALUE = re.compile(r"://[^/\s]*@")  # an address with a password in it
+SECRET_NAME = re.compile(
+    r"(?i)(PASSW(OR)?D|PASSPHRASE|(_|PG|^)PASS$|TOKEN(?!IZER)|SECRET|CREDENTIAL|(ACCESS|ACCOUNT|PRIVATE|API)_?KEY"
+    r"|CONNECTION_STRING)(?!.*_(FILE|PATH)$)"
+)
+_NODES = (
+    "put it into the environment of the nodes: KubeRay's secret advgen-environment, the file ~/advgen/environment of "
+    "ray up, or export it before cluster/local.sh"
+)
+PATH_NAMES = {"GOOGLE_APPLICATION_CREDENTIALS"}  # the name of a secret, but what it holds is a path
 
 
 @dataclass(frozen=True)
@@ -59,10 +67,14 @@ def prepare(
     words += ["--config", _path_in(root, config_file)] if config_file else []
     for assignment in assignments:
         words += ["--set", assignment]
-    place = _place(root, address, str(getattr(config, "output", None) or getattr(config, "result_set", "/")))
+    output = str(getattr(config, "output", None) or getattr(config, "result_set", "/"))
+    place = _place(root, address, output)
+    environment = _environment(root / "jobs" / f"{job}.py", variables)
+    if not place:
+        _keep_records(environment, output)
     return Submission(
         entrypoint=place + shlex.join(words),
-        runtime_env={"working_dir": str(root), "excludes": EXCLUDES, "env_vars": _environment(root, variables)},
+        runtime_env={"working_dir": str(root), "excludes": EXCLUDES, "env_vars": environment},
         metadata={"job": job, "recipe": recipe or "default", "config_digest": config.digest()},
     )
 
@@ -98,25 +110,37 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
-def _environment(root: Path, variables: Sequence[str]) -> dict[str, str]:
+def _keep_records(environment: dict[str, str], output: str) -> None:
+    """Put what no tracking server takes beside an output that lasts: in the job's copy it would be deleted with it."""
+    folder = str(Path(output).parent)
+    if "://" not in output and folder != "/":
+        environment.setdefault("ADVGEN_RECORDS", folder)
+    elif not {"MLFLOW_TRACKING_URI", "ADVGEN_RECORDS"} & environment.keys():
+        _warn(
+            "unless MLFLOW_TRACKING_URI is in the nodes' environment, MLflow's record is deleted with the job's copy; "
+            "give --env MLFLOW_TRACKING_URI=http://HOST:PORT"
+        )
+
+
+def _environment(job: Path, variables: Sequence[str]) -> dict[str, str]:
     """Where to track, which commit this is, and what the user adds; an address with a password stays here."""
-    environment = {
-        name: os.environ[name]
-        for name in FORWARDED
-        if os.environ.get(name) and redacted(os.environ[name]) == os.environ[name]
-    }
-    commit = git_commit(root)
+    environment = {name: os.environ[name] for name in FORWARDED if os.environ.get(name)}
+    for name, value in list(environment.items()):
+        if holds_credentials(value) or ("://" in value and "?" in value):
+            _warn(f"{name} stays here: Ray shows what it is given, and a password or a query is in it; {_NODES}")
+            del environment[name]
+    commit = git_commit(job)
     if commit:
         environment["ADVGEN_GIT_COMMIT"] = commit
     for variable in variables:
         name, equals, value = variable.partition("=")
         if not equals or not name.isidentifier():
             raise UserError(f"--env {variable.partition('=')[0]}: expected NAME=VALUE")
-        if SECRET_NAME.search(name) or SECRET_VALUE.search(value):
-            raise UserError(
-                f"--env {name}: looks secret, and Ray shows what it is given so; put it into the environment of the "
-                "nodes: KubeRay's secret advgen-environment, the file ~/advgen/environment of ray up, or export it "
-                "before cluster/local.sh"
-            )
+        if (SECRET_NAME.search(name) and name not in PATH_NAMES) or holds_credentials(value):
+            raise UserError(f"--env {name}: looks secret, and Ray shows what it is given; {_NODES}")
         environment[name] = value
     return environment
+
+
+def _warn(text: str) -> None:
+    print(f"advgen: warning: {text}", file=sys.stderr)

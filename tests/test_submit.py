@@ -49,8 +49,40 @@ def test_tracking_goes_along_and_passwords_do_not(monkeypatch: pytest.MonkeyPatc
     sent = prepare("report", HERE, variables=["A=b=c"]).runtime_env["env_vars"]
     assert sent["MLFLOW_TRACKING_URI"] == "http://mlflow.example.org"
     assert (sent["MLFLOW_EXPERIMENT_NAME"], sent["A"]) == ("mine", "b=c")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://walter:s3cret@mlflow.example.org")
+
+
+@pytest.mark.parametrize(
+    "address", ["http://walter:s3cret@h", "http://walter:a/s3cret@h", "http://h/mlflow?key=s3cret"]
+)
+def test_an_address_with_a_secret_stays_here_and_that_is_said(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     assert "s3cret" not in json.dumps(prepare("report", HERE).runtime_env)
+    told = capsys.readouterr().err
+    assert told.startswith("advgen: warning: MLFLOW_TRACKING_URI stays here")
+    assert (told.count("\n"), "s3cret" in told) == (1, False)
+
+
+def test_a_database_on_shared_storage_goes_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////shared/mlflow.db")
+    sent = prepare("report", ELSEWHERE, assignments=["output=/shared/report"]).runtime_env["env_vars"]
+    assert sent["MLFLOW_TRACKING_URI"] == "sqlite:////shared/mlflow.db"
+
+
+def test_the_record_lies_beside_an_output_that_lasts(capsys: pytest.CaptureFixture[str]) -> None:
+    def records(output: str, *variables: str) -> str | None:
+        sent = prepare("report", HERE, assignments=[f"output={output}"], variables=variables)
+        return sent.runtime_env["env_vars"].get("ADVGEN_RECORDS")
+
+    assert records("/shared/walter/report") == "/shared/walter"
+    assert records("/shared/walter/report", "ADVGEN_RECORDS=/elsewhere") == "/elsewhere"
+    assert records("runs/report") is None, "the job runs in the checkout"
+    assert records("s3://bucket/report", "MLFLOW_TRACKING_URI=http://mlflow.example.org") is None
+    assert capsys.readouterr().err == ""
+    for output in ("s3://bucket/report", "/report"):
+        assert records(output) is None
+        assert "MLflow's record is deleted with the job's copy" in capsys.readouterr().err
 
 
 def test_a_config_file_must_travel(tmp_path: Path) -> None:
@@ -84,7 +116,17 @@ def test_a_variable_needs_a_name_and_a_value(variable: str) -> None:
         "AWS_SECRET_ACCESS_KEY=s3cret",
         "AWS_ACCESS_KEY_ID=s3cret",
         "my_token=s3cret",
+        "WANDB_API_KEY=s3cret",
+        "AZURE_STORAGE_CONNECTION_STRING=s3cret",
+        "AZURE_STORAGE_ACCOUNT_KEY=s3cret",
+        "PGPASS=s3cret",
+        "DB_PASS=s3cret",
+        "SSH_PASSPHRASE=s3cret",
+        "AWS_CREDENTIALS=s3cret",
+        "GOOGLE_APPLICATION_CREDENTIALS_JSON=s3cret",
+        "GITHUB_PRIVATE_KEY=s3cret",
         "MLFLOW_TRACKING_URI=https://walter:s3cret@mlflow.example.org",
+        "MLFLOW_TRACKING_URI=https://walter:a/s3cret@mlflow.example.org",
     ],
 )
 def test_a_secret_is_refused_and_not_repeated(variable: str) -> None:
@@ -100,6 +142,9 @@ def test_a_secret_is_refused_and_not_repeated(variable: str) -> None:
         "AWS_ENDPOINT_URL=https://storage.googleapis.com",
         "AWS_WEB_IDENTITY_TOKEN_FILE=/var/run/token",
         "TOKENIZERS_PARALLELISM=false",
+        "GOOGLE_APPLICATION_CREDENTIALS=/etc/key.json",
+        "KEYBOARD=us",
+        "BYPASS=1",
         "MAIL=walter@example.org",
     ],
 )

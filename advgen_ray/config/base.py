@@ -3,7 +3,6 @@
 import difflib
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, get_args
@@ -11,6 +10,7 @@ from typing import Any, ClassVar, Self, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from advgen_ray.credentials import holds_credentials
 from advgen_ray.errors import UserError
 
 
@@ -137,12 +137,9 @@ def _plain_value(text: str) -> Any:
 
 
 def _credentials(values: dict[str, Any]) -> str | None:
-    """What is wrong with plain values that hold ``scheme://user:password@host``, without saying it; None if none does.
-
-    A key of Amazon's may have slashes in it.
-    """
+    """What is wrong with plain values that hold ``scheme://user:password@host``, without saying it; None if none does."""
     for place, text in _texts(values):
-        if re.match(r"\s*[A-Za-z][\w+.-]*://([^/?#]*|[^@]*:[^@]*)@", text):
+        if holds_credentials(text):
             return (
                 f"{place}: an address with a user name or password; credentials belong in the environment "
                 "(AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, say), not into a config"

@@ -1,6 +1,7 @@
 """Where runs are recorded, and whether that place answers, found out in seconds and before any work starts."""
 
 import base64
+import http.client
 import json
 import os
 import ssl
@@ -10,15 +11,21 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from advgen_ray.errors import UserError
+from advgen_ray.credentials import holds_credentials, redacted
+from advgen_ray.errors import UserError, first_line
 
 CHECK_TIMEOUT_SECONDS = 4.0
 _HINT = "start it, mend MLFLOW_TRACKING_URI, or unset it to record under runs/"
 
 
 def tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI``, or an embedded sqlite file under ``runs/`` of the working directory."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('runs/mlflow.db').absolute()}"
+    """``MLFLOW_TRACKING_URI``, or an embedded sqlite file in ``records_folder``."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{records_folder() / 'mlflow.db'}"
+
+
+def records_folder() -> Path:
+    """What is kept where no server takes it: ``ADVGEN_RECORDS``, or ``runs/`` of the working directory."""
+    return Path(os.environ.get("ADVGEN_RECORDS") or "runs").absolute()
 
 
 def experiment_name() -> str:
@@ -52,14 +59,6 @@ def check_tracking() -> None:
         )
 
 
-def redacted(uri: str) -> str:
-    """The address without user name, password and query."""
-    parts = urllib.parse.urlsplit(uri)
-    host = parts.netloc.rpartition("@")
-    netloc = f"***@{host[2]}" if host[1] else parts.netloc
-    return urllib.parse.urlunsplit((parts.scheme, netloc, parts.path, "", ""))
-
-
 def without_secrets(text: str) -> str:
     """A text of MLflow's without what opens its server: an address with a password in it, a password, a token."""
     uri = tracking_uri()
@@ -89,6 +88,11 @@ def _check_file(database: Path) -> None:
 
 
 def _check_server(uri: str) -> None:
+    if holds_credentials(uri) and "@" not in urllib.parse.urlsplit(uri).netloc:
+        raise UserError(
+            f"MLFLOW_TRACKING_URI {redacted(uri)!r}: a user name or password with '/', '?' or '#' in it; write %2F, %3F "
+            "or %23, or set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        )
     try:
         body = _get(uri.rstrip("/") + "/api/2.0/mlflow/experiments/search?max_results=1")
     except urllib.error.HTTPError as error:
@@ -98,10 +102,8 @@ def _check_server(uri: str) -> None:
                 "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
             ) from None
         raise UserError(f"tracking server {redacted(uri)} answered {error.code}: no MLflow there; {_HINT}") from None
-    except (OSError, ValueError) as error:  # refused, timed out, unknown host, bad certificate, not HTTP
-        reason = getattr(error, "reason", error)
-        text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-        raise UserError(f"tracking server {redacted(uri)} cannot be reached: {text}; {_HINT}") from None
+    except (OSError, ValueError, http.client.HTTPException) as error:  # refused, timed out, no such host, not HTTP
+        raise UserError(f"tracking server {redacted(uri)} cannot be reached: {first_line(error)}; {_HINT}") from None
     if not isinstance(body, dict) or set(body) - {"experiments", "next_page_token"}:
         raise UserError(f"tracking server {redacted(uri)} answers, but not as MLflow does; {_HINT}")
 

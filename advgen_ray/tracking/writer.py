@@ -15,13 +15,14 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from advgen_ray.credentials import redacted
 from advgen_ray.errors import UserError
 from advgen_ray.tracking import unsent
 from advgen_ray.tracking.sender import Entry, Sender
 from advgen_ray.tracking.server import (
     check_tracking,
     experiment_name,
-    redacted,
+    records_folder,
     sqlite_path,
     tracking_uri,
     without_secrets,
@@ -43,7 +44,7 @@ class Writer:
         self.sender = Sender(self.uri, experiment_name())
         self.entries: queue.Queue[tuple[Entry, Then | None] | None] = queue.Queue()
         self._kept = tempfile.TemporaryDirectory(prefix="advgen-tracking-")
-        self._unsent = Path("runs/unsent").absolute()
+        self._unsent = records_folder() / "unsent"
         self._over_since: float | None = None
         self._warned: set[str] = set()
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)

@@ -55,6 +55,7 @@ def test_a_server_that_is_away_to_the_end_gets_everything_from_the_next_job(
     server: MlflowServer, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.kill()
+    monkeypatch.setenv("ADVGEN_RECORDS", str(workplace / "records"))  # as `advgen submit` has it
     with pytest.raises(UserError, match="cannot be reached"), tracked_run("never", {}):
         pytest.fail("no work begins where nothing is recorded")
     monkeypatch.setattr("advgen_ray.tracking.runs.check_tracking", lambda: None)  # it was there at the start
@@ -71,9 +72,8 @@ def test_a_server_that_is_away_to_the_end_gets_everything_from_the_next_job(
     assert "does not answer; what it is to record waits" in lines[0]
     assert "entries wait in" in lines[1]
     assert "the next job that records there sends them" in lines[1]
-    assert len(list((workplace / "runs/unsent").glob("*.json"))) == 1
-
-    waiting = workplace / "runs/unsent"
+    waiting = workplace / "records/unsent"
+    assert len(list(waiting.glob("*.json"))) == 1
     shutil.copytree(waiting, workplace / "copy")
     server.start()
     with tracked_run("next", {"seed": 9}):
@@ -89,7 +89,7 @@ def test_a_server_that_is_away_to_the_end_gets_everything_from_the_next_job(
     assert runs["inner"].data.params == {"seed": "8"}
     assert _history(server, runs["inner"], "loss") == [(step, step / 2) for step in range(5)]
     assert [path.read_text() for path in (server.root / "served").rglob("page.html")] == ["a report"]
-    assert list((workplace / "runs/unsent").iterdir()) == []
+    assert list(waiting.iterdir()) == []
     import mlflow
 
     mlflow.set_tracking_uri(server.uri)

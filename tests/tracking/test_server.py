@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from advgen_ray.errors import UserError
-from advgen_ray.tracking import check_tracking, tracking_uri
+from advgen_ray.tracking import check_tracking, tracked_run, tracking_uri
 
 REPLIES = {
     "/mlflow": (200, '{"experiments": []}'),
@@ -67,6 +67,13 @@ def test_the_default_is_a_file_under_runs(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())  # it looks, and leaves nothing behind
 
 
+def test_the_default_follows_what_a_submitted_job_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ADVGEN_RECORDS", f"{tmp_path}/shared")
+    with tracked_run("work", {"seed": 1}):
+        pass
+    assert {path.name for path in (tmp_path / "shared").iterdir()} == {"mlflow.db", "mlartifacts"}
+
+
 @pytest.mark.parametrize("path", ["/mlflow", "/mlflow/", "/fresh"])
 def test_a_server_that_answers_as_mlflow_does_is_accepted(
     monkeypatch: pytest.MonkeyPatch, server: str, path: str
@@ -97,6 +104,31 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"127.0.0.1:{port}" in message
     assert "refused" in message
     assert "MLFLOW_TRACKING_URI" in message
+
+
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.6\r\n", b"\xff\n"])
+def test_what_speaks_no_http_is_refused(monkeypatch: pytest.MonkeyPatch, greeting: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as strange:
+
+        def greet() -> None:
+            connection, _ = strange.accept()
+            with connection:
+                connection.recv(10_000)
+                connection.sendall(greeting)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        assert "cannot be reached" in refusal(monkeypatch, f"http://127.0.0.1:{strange.getsockname()[1]}")
+        thread.join()
+
+
+def test_half_an_address_of_a_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "nonnumeric port: 'five'" in refusal(monkeypatch, "http://localhost:five")
+    for password in ("s3/cret", "s3?cret", "s3#cret"):
+        message = refusal(monkeypatch, f"http://walter:{password}@localhost:5000")
+        assert "write %2F" in message
+        assert "http://***@localhost:5000" in message
+        assert not any(part in message for part in ("walter", "s3", "cret"))
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
