@@ -137,7 +137,7 @@ def _plain_value(text: str) -> Any:
 
 
 def _credentials(values: dict[str, Any]) -> str | None:
-    """What is wrong with plain values that hold ``scheme://user:password@host``, without saying it; None if none does."""
+    """What is wrong with plain values that hold an address with credentials, without saying it; None if none does."""
     for place, text in _texts(values):
         if holds_credentials(text):
             return (

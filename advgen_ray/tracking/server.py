@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import ssl
 import urllib.error
 import urllib.parse
@@ -51,7 +52,7 @@ def check_tracking() -> None:
     database = sqlite_path(uri)
     if database:
         _check_file(database)
-    elif urllib.parse.urlsplit(uri).scheme in ("http", "https"):
+    elif uri.lower().startswith(("http://", "https://")):
         _check_server(uri)
     else:
         raise UserError(
@@ -88,10 +89,10 @@ def _check_file(database: Path) -> None:
 
 
 def _check_server(uri: str) -> None:
-    if holds_credentials(uri) and "@" not in urllib.parse.urlsplit(uri).netloc:
+    if holds_credentials(uri) and "@" not in re.split("[/?#]", uri.partition("://")[2])[0]:
         raise UserError(
-            f"MLFLOW_TRACKING_URI {redacted(uri)!r}: a user name or password with '/', '?' or '#' in it; write %2F, %3F "
-            "or %23, or set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+            f"MLFLOW_TRACKING_URI {redacted(uri)!r}: a user name or password with '/', '?' or '#' in it; write %2F, "
+            "%3F or %23, or set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         )
     try:
         body = _get(uri.rstrip("/") + "/api/2.0/mlflow/experiments/search?max_results=1")

@@ -15,17 +15,22 @@ from pathlib import Path
 from advgen_ray.tracking.provenance import provenance
 from advgen_ray.tracking.sender import Entry
 
-WAITING, CLAIMED, DAMAGED = ".json", ".sending", ".damaged"
+WAITING, CLAIMED, DAMAGED, REFUSED = ".json", ".sending", ".damaged", ".refused"
+TRIES = 5  # by as many jobs at what a server refuses; else each would try what all before it have left
 FOREIGN_CLAIM_SECONDS = 3600.0  # another machine's sender is taken for dead after this time
 
 
 @dataclass
 class Unsent:
-    """The entries that one job could not send, and MLflow's ids of the runs it had opened; ``sent`` ends them."""
+    """The entries that one job could not send, and MLflow's ids of the runs it had opened; ``sent`` ends them.
+
+    ``refused`` says that the server was there, and would not take some of them.
+    """
 
     entries: list[Entry]
     ids: dict[str, str]
     sent: bool = False
+    refused: bool = False
 
 
 def store(folder: Path, server: str, entries: Sequence[Entry], ids: Mapping[str, str]) -> Path:
@@ -59,7 +64,8 @@ def store(folder: Path, server: str, entries: Sequence[Entry], ids: Mapping[str,
 def claimed(folder: Path, server: str) -> Iterator[list[Unsent]]:
     """What waits for ``server``, in nobody else's hands; at the end what is ``sent`` is removed.
 
-    A file that cannot be understood is renamed, so that it is in nobody's way and can be looked at.
+    A file that cannot be understood, or that ``TRIES`` jobs had refused, is renamed, so that it is in nobody's way and
+    can be looked at. Until then its name counts them: ``NAME-3.json``.
     """
     held: dict[Path, Unsent] = {}
     try:
@@ -84,14 +90,29 @@ def claimed(folder: Path, server: str) -> Iterator[list[Unsent]]:
         for path, one in held.items():
             if one.sent:
                 path.unlink(missing_ok=True)
-                shutil.rmtree(path.parent / _name(path), ignore_errors=True)
+                shutil.rmtree(path.parent / _name(path).partition("-")[0], ignore_errors=True)
+            elif one.refused:
+                _refused(path)
             else:
                 _ended(path, WAITING)
 
 
-def _ended(claim: Path, ending: str) -> Path:
+def _refused(claim: Path) -> None:
+    name, _, tries = _name(claim).partition("-")
+    if int(tries or 0) + 1 < TRIES:
+        _ended(claim, f"-{int(tries or 0) + 1}{WAITING}", name)
+        return
+    kept = _ended(claim, REFUSED, name)
+    print(
+        f"advgen: warning: tracking: {kept} was refused by the server {TRIES} times and is not sent again; "
+        f"rename it to {name}{WAITING} once that is mended",
+        file=sys.stderr,
+    )
+
+
+def _ended(claim: Path, ending: str, name: str = "") -> Path:
     """Give up a claim; what it becomes. Whoever took it for dead may have it by now."""
-    path = claim.with_name(f"{_name(claim)}{ending}")
+    path = claim.with_name(f"{name or _name(claim)}{ending}")
     with suppress(FileNotFoundError):
         claim.rename(path)
     return path

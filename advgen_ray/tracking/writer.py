@@ -1,8 +1,8 @@
 """One background thread that talks to MLflow, so that neither its slow start nor its absence holds up the work.
 
 Importing mlflow and laying out a fresh sqlite file take seven seconds on a quiet machine; a job spends them training.
-A server that does not answer is tried again for as long as the work goes on; what it has not taken by then is stored on
-disk, and the next job that records there sends it.
+A server that does not answer is tried again for as long as the work goes on; what it has not taken by then, or has
+refused, is stored on disk, and the next job that records there sends it.
 """
 
 import queue
@@ -12,11 +12,14 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from enum import Enum, auto
 from pathlib import Path
 
 from advgen_ray.credentials import redacted
-from advgen_ray.errors import UserError
+from advgen_ray.errors import first_line
 from advgen_ray.tracking import unsent
 from advgen_ray.tracking.sender import Entry, Sender
 from advgen_ray.tracking.server import (
@@ -30,10 +33,18 @@ from advgen_ray.tracking.server import (
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two tries at a server that does not answer
 PATIENCE = 15.0  # seconds for such a server once the work is over
-REFUSALS = 3  # by a server that does answer, before an entry is given up
+REFUSALS = 3  # by a server that does answer, before an entry is left for the next job
 
 Then = Callable[[], None]
-"""Called in the writer's thread once an entry, and hence all before it, is dealt with; never if it is left over."""
+"""Called in the writer's thread once an entry and all of its run before it are sent; never if any is left over."""
+
+
+class Outcome(Enum):
+    """What became of an entry: MLflow has it, would not take it, or did not answer to the end."""
+
+    SENT = auto()
+    REFUSED = auto()
+    AWAY = auto()
 
 
 class Writer:
@@ -47,6 +58,8 @@ class Writer:
         self._unsent = records_folder() / "unsent"
         self._over_since: float | None = None
         self._warned: set[str] = set()
+        self._refused: Counter[str] = Counter()  # entries in a row, by what they do
+        self._incomplete: set[str] = set()  # runs of which something was refused, by our keys
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
         self._thread.start()
 
@@ -70,22 +83,28 @@ class Writer:
 
     def _work(self) -> None:
         try:
-            self._send_all()
+            self._send_stored()
+            left = list(self._unsent_of_queue())
+            if left:
+                path = unsent.store(self._unsent, redacted(self.uri), left, self.sender.ids)
+                self._warn("stored", f"{len(left)} entries wait in {path}; the next job that records there sends them")
         except OSError as error:  # a full disk, say
             self._warn("lost", f"the rest of the record is lost, results are not affected: {error}")
 
-    def _send_all(self) -> None:
-        self._send_stored()
-        left: list[Entry] = []
+    def _unsent_of_queue(self) -> Iterator[Entry]:
+        """Send what is queued until the work is over; yields what was refused, and all after a server went away."""
+        outcome = Outcome.SENT
         for entry, then in iter(self.entries.get, None):
-            if left or not self._sent(entry):
-                left.append(entry)
-            else:
+            try:
+                outcome = outcome if outcome is Outcome.AWAY else self._outcome(entry, REFUSALS)
+            except Exception as error:  # whatever it is, it ends neither this thread nor what is kept for later
+                self._warn("odd", f"nothing more is sent by this job: {error!r}")
+                outcome = Outcome.AWAY
+            if outcome is Outcome.SENT:
                 self._dealt_with(entry, then)
+            else:
+                yield entry
             self.entries.task_done()
-        if left:
-            path = unsent.store(self._unsent, redacted(self.uri), left, self.sender.ids)
-            self._warn("stored", f"{len(left)} entries wait in {path}; the next job that records there sends them")
 
     def _send_stored(self) -> None:
         """Send what earlier jobs could not; whatever is wrong with that costs this job's record nothing."""
@@ -93,41 +112,57 @@ class Writer:
             with unsent.claimed(self._unsent, redacted(self.uri)) as stored:
                 for later in stored:
                     self.sender.ids |= later.ids
-                    later.sent = all(self._sent(entry) for entry in later.entries)
+                    outcomes = {Outcome.SENT}
+                    for entry in later.entries:
+                        outcomes.add(self._outcome(entry, 1))
+                        if Outcome.AWAY in outcomes:
+                            return
+                    later.sent, later.refused = outcomes == {Outcome.SENT}, Outcome.REFUSED in outcomes
         except Exception as error:
             self._warn("unsent", f"what waits in {self._unsent} was not sent: {error!r}")
 
     def _dealt_with(self, entry: Entry, then: Then | None) -> None:
         if "path" in entry:  # a study has a model each hour, and /tmp may be small
             shutil.rmtree(Path(entry["path"]).parent, ignore_errors=True)
-        if then:
+        if then and entry["run"] not in self._incomplete:
             try:
                 then()
-            except (OSError, UserError) as error:
+            except Exception as error:
                 self._warn("mark", f"the next command looks again at what is recorded: {error}")
 
-    def _sent(self, entry: Entry) -> bool:
-        """Whether an entry is dealt with: sent, or refused for good; not while the server is away to the end."""
-        if entry["do"] != "open" and entry["run"] not in self.sender.ids:
-            return True  # its run was refused, which was told
-        wait, refusals = FIRST_WAIT, 0
+    def _outcome(self, entry: Entry, tries: int) -> Outcome:
+        """Send an entry; a refusal is remembered of its run, and one of a run's opening refuses all that is in it."""
+        opening = entry["do"] == "open"
+        within = entry["parent"] if opening else entry["run"]
+        if within and within not in self.sender.ids:
+            outcome = Outcome.REFUSED if within in self._incomplete else Outcome.SENT  # else it is recorded already
+        else:
+            outcome = self._sent(entry, tries)
+        if outcome is Outcome.REFUSED:
+            self._incomplete.add(entry["run"])
+        return outcome
+
+    def _sent(self, entry: Entry, tries: int) -> Outcome:
+        kind, wait = entry["do"], FIRST_WAIT
+        if self._refused[kind] >= REFUSALS:  # in a row: a long record must not take hours to refuse
+            tries = 1
         while True:
             try:
                 self.sender.send(entry)
-                return True
+                self._refused[kind] = 0
+                return Outcome.SENT
             except Exception as error:  # whatever MLflow raises: a lost record must not cost hours of computing
                 if self._answers():
-                    refusals += 1
-                    if refusals == REFUSALS or "refused" in self._warned:  # a long record must not take hours to refuse
-                        said = (str(error).splitlines() or [type(error).__name__])[0]
-                        self._warn(
-                            "refused", f"an entry was refused, results are not affected: {without_secrets(said)}"
-                        )
-                        return True
+                    tries -= 1
+                    if not tries:
+                        self._refused[kind] += 1
+                        said = without_secrets(first_line(error))
+                        self._warn(f"refused {kind}", f"an entry was refused, results are not affected: {said}")
+                        return Outcome.REFUSED
                 else:
                     self._warn("away", "the tracking server does not answer; what it is to record waits for it")
                     if self._over_since is not None and time.monotonic() - self._over_since > PATIENCE:
-                        return False
+                        return Outcome.AWAY
                 self._pause(wait)
                 wait = min(2 * wait, LONGEST_WAIT)
 
@@ -136,7 +171,7 @@ class Writer:
             return True
         try:
             check_tracking()
-        except UserError:
+        except Exception:  # it says in a UserError why not; whatever else stops us from asking is no answer, too
             return False
         return True
 
@@ -150,4 +185,5 @@ class Writer:
     def _warn(self, kind: str, text: str) -> None:
         if kind not in self._warned:
             self._warned.add(kind)
-            print(f"advgen: warning: tracking: {text}", file=sys.stderr)
+            with suppress(OSError, ValueError):  # nobody hears it
+                print(f"advgen: warning: tracking: {text}", file=sys.stderr)

@@ -156,7 +156,14 @@ def test_a_refused_run_does_not_hold_up_the_job_for_every_entry(
             run.log_metrics({"loss": 1.0}, step=step)
     assert run.id == ""
     assert asked == ["open"] * writer.REFUSALS
-    assert capsys.readouterr().err.count("advgen:") == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert ["an entry was refused" in lines[0], "502 entries wait in" in lines[1], len(lines)] == [True, True, 2]
+    client.restore_experiment(client.get_experiment_by_name(workplace.name).experiment_id)
+    with tracked_run("next", {"seed": 2}):
+        pass
+    runs = _stored(server, workplace.name)
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert len(_history(server, runs["odd"], "loss")) == 500
 
 
 def test_what_waits_is_taken_by_one_job_and_left_for_its_own_server(tmp_path: Path) -> None:

@@ -124,6 +124,7 @@ def test_what_speaks_no_http_is_refused(monkeypatch: pytest.MonkeyPatch, greetin
 
 def test_half_an_address_of_a_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "nonnumeric port: 'five'" in refusal(monkeypatch, "http://localhost:five")
+    assert "Invalid IPv6 URL" in refusal(monkeypatch, "http://[::1")
     for password in ("s3/cret", "s3?cret", "s3#cret"):
         message = refusal(monkeypatch, f"http://walter:{password}@localhost:5000")
         assert "write %2F" in message
