@@ -1,5 +1,6 @@
 """Worst case per sample: attacks in turn, each on the samples that still stand, in full batches, resumable anywhere."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,7 +22,7 @@ class SuiteAttack:
     """One attack of a suite, bound to everything but model and samples.
 
     Args:
-        name: what tables call it; parts of one attack (targets, restarts) share what stands before a slash.
+        name: what tables call it; parts of one attack (targets, restarts) differ in a slash and a number at the end.
         perturb: ``perturb(model, x, y, item_ids) -> x_adv``, all randomness keyed by item, so that the result does
             not depend on the batch. May return ``x`` or an image too far away for samples it cannot fool.
         sees_gradients: False for black-box and transfer attacks; where these win, gradients mislead.
@@ -30,6 +31,11 @@ class SuiteAttack:
     name: str
     perturb: Callable[[nn.Module, Tensor, Tensor, Sequence[str]], Tensor]
     sees_gradients: bool = True
+
+
+def attack_of(part: str) -> str:
+    """The attack that a part belongs to: ``"linf 8/255"`` for ``"linf 8/255/2"``."""
+    return re.sub(r"/\d+$", "", part)
 
 
 @dataclass

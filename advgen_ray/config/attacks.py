@@ -52,6 +52,12 @@ class AttackConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _name_is_free(self) -> Self:
+        if self.name == "clean":
+            raise ValueError("name: 'clean' is what images without an attack are called; give another name")
+        return self
+
+    @model_validator(mode="after")
     def _fits_kind(self) -> Self:
         if self.targeted and self.kind not in TARGETED_KINDS:
             raise ValueError(f"targeted: {self.kind} has no targeted form here, expected {' or '.join(TARGETED_KINDS)}")

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from advgen_ray.attacks.standard import standard
-from advgen_ray.attacks.suite import MISCLASSIFIED, STANDING, SuiteAttack, SuiteState, evaluate
+from advgen_ray.attacks.suite import MISCLASSIFIED, STANDING, SuiteAttack, SuiteState, attack_of, evaluate
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.data import datasets
 from advgen_ray.distributed import metrics
@@ -61,7 +61,7 @@ class RobustnessRows:
         column = images_to_column(state.x_adv.cpu().numpy())
         stored = torch.from_numpy(column_to_images(column, self.data.info.image_shape)).to(self.device)
         names = {STANDING: "", MISCLASSIFIED: "clean"} | {
-            i: attack.name.partition("/")[0] for i, attack in enumerate(self.attacks)
+            i: attack_of(attack.name) for i, attack in enumerate(self.attacks)
         }
         distance = self.ball.distance(stored.double(), x.double())
         size = len(indices)
@@ -106,7 +106,7 @@ def suite_of(config: EvaluateRobustnessConfig, num_classes: int) -> list[SuiteAt
 
 def labels_of(attacks: Sequence[SuiteAttack]) -> list[str]:
     """What tables call the attacks, each once."""
-    return list(dict.fromkeys(attack.name.partition("/")[0] for attack in attacks))
+    return list(dict.fromkeys(attack_of(attack.name) for attack in attacks))
 
 
 def num_shards(config: EvaluateRobustnessConfig, num_images: int) -> int:

@@ -12,7 +12,7 @@ import torch
 
 from advgen_ray.analysis.worst_case import CLEAN, WorstCase, worst_case
 from advgen_ray.attacks.masking import probe, probe_warnings, suite_warnings
-from advgen_ray.attacks.suite import MISCLASSIFIED, STANDING, SuiteAttack, SuiteState
+from advgen_ray.attacks.suite import MISCLASSIFIED, STANDING, SuiteAttack, SuiteState, attack_of
 from advgen_ray.config.attacks import check_classes
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.data.datasets import LabelledImages
@@ -98,7 +98,7 @@ def doubts_of_model(uri: str, loaded: LoadedModel, images: LabelledImages, attac
 
 def doubts_of_falls(fallen_to: pd.Series, attacks: list[SuiteAttack]) -> list[str]:
     """What the falls of all images together say of masked gradients; the parts of an attack count as one."""
-    whole = list({attack.name.partition("/")[0]: attack for attack in attacks}.items())
+    whole = list({attack_of(attack.name): attack for attack in attacks}.items())
     numbers = {"": STANDING, CLEAN: MISCLASSIFIED} | {name: index for index, (name, _) in enumerate(whole)}
     fallen_by = torch.tensor([numbers[name] for name in fallen_to])
     names = tuple(name for name, _ in whole)

@@ -11,7 +11,7 @@ from advgen_ray.attacks.apgd import APGD
 from advgen_ray.attacks.fab import FAB
 from advgen_ray.attacks.objectives import misclassified, targeted_dlr
 from advgen_ray.attacks.standard import standard
-from advgen_ray.attacks.suite import STANDING, evaluate
+from advgen_ray.attacks.suite import STANDING, attack_of, evaluate
 from advgen_ray.attacks.threat_model import L1, L2, Linf
 from advgen_ray.rng import Stream
 from tests.attacks.known_models import linear
@@ -54,7 +54,7 @@ def names(ball: L1 | L2 | Linf, num_classes: int) -> dict[str, int]:
     """How many passes each attack has, in their order."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        all_names = [attack.name.partition("/")[0] for attack in standard(ball, num_classes, seed=0)]
+        all_names = [attack_of(attack.name) for attack in standard(ball, num_classes, seed=0)]
     return {name: all_names.count(name) for name in dict.fromkeys(all_names)}
 
 

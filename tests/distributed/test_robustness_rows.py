@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from advgen_ray.attacks.suite import SuiteState
 from advgen_ray.attacks.threat_model import L2
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.data import datasets
@@ -51,6 +52,24 @@ def test_what_fell_is_stored_within_the_rules_and_the_rest_is_untouched(
     np.testing.assert_array_equal(rows["fallen_to"] == "", predicted == images.labels)
     np.testing.assert_allclose(rows["distance"], L2(0.5).distance(x_adv.double(), x.double()))
     assert 0 < rows["distance"].max() <= 0.5 * (1 + 1e-6)
+
+
+def test_attacks_with_slashes_in_their_names_are_told_apart(trained_classifier: str, tmp_path: Path) -> None:
+    names = ["l2 1/2 CE", "l2 1/2 DLR"]
+    attacks = [
+        {"kind": "pgd", "norm": "l2", "eps": 0.5, "num_steps": steps, "num_restarts": 2, "name": name}
+        for steps, name in zip((1, 8), names, strict=True)
+    ]
+    config = EvaluateRobustnessConfig.parse(
+        robustness_config(trained_classifier, tmp_path).model_dump(mode="json") | {"attacks": attacks}
+    )
+    suite = robustness_rows.suite_of(config, 10)
+    assert robustness_rows.labels_of(suite) == names
+    _, rows = _table(config)
+    assert set(rows["fallen_to"]) == {"", "clean", *names}
+    assert robustness.doubts_of_falls(rows["fallen_to"], suite) == []
+    state = SuiteState(tuple(attack.name for attack in suite), torch.tensor([-1, -2, 0, 3]), torch.empty(0), 4)
+    assert state.accuracies() == {"clean": 0.75, names[0]: 0.5, names[1]: 0.25}
 
 
 def test_shards_and_batches_change_no_flag(trained_classifier: str, tmp_path: Path) -> None:
