@@ -5,13 +5,17 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from advgen_ray.config.plain_yaml import plain_yaml
 from advgen_ray.credentials import holds_credentials
-from advgen_ray.errors import UserError
+from advgen_ray.errors import UserError, first_line
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What every library that draws takes, and every column of rows that name it."""
 
 
 class Config(BaseModel):
@@ -59,12 +63,12 @@ class Config(BaseModel):
                 raise UserError(f"--set {assignment!r}: expected key=value, for example seed=1")
             *parents, leaf = key.strip().split(".")
             target = values
-            for parent in parents:
+            for depth, parent in enumerate(parents, start=1):
                 inner = target.get(parent)
                 if not isinstance(inner, dict):
-                    raise UserError(f"--set {key}: {_unknown(parent, target)}")
+                    raise UserError(f"--set {key}: {_no_mapping('.'.join(parents[:depth]), parent, target)}")
                 target = inner
-            target[leaf] = _plain_value(text)
+            target[leaf] = _plain_value(key, text)
         return type(self).parse(values)
 
     def to_yaml(self) -> str:
@@ -98,11 +102,11 @@ def resolve(base: ConfigT, file: str | None, assignments: list[str]) -> ConfigT:
 
 def _read_yaml(file: str) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(Path(file).read_text())
+        values = plain_yaml(Path(file).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"--config {file}: {error.strerror}; give the path of a YAML file") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"--config {file}: not YAML: {str(error).splitlines()[0]}") from None
+    except ValueError as error:
+        raise UserError(f"--config {file}: not YAML: {first_line(error)}") from None
     if not isinstance(values, dict):
         raise UserError(f"--config {file}: expected a mapping of keys, got {type(values).__name__}")
     return values
@@ -124,10 +128,14 @@ def _same_kind(config: Config, changes: dict[str, Any]) -> bool:
     return "kind" not in changes or kind is None or changes["kind"] in get_args(kind.annotation)
 
 
-def _plain_value(text: str) -> Any:
+def _plain_value(key: str, text: str) -> Any:
     if not text.strip():
         return ""  # for YAML it would be null: to name nothing is `judge=`, to have none `max_steps=null`
-    value = yaml.safe_load(text)
+    try:
+        value = plain_yaml(text)
+    except ValueError as error:
+        said = "it is not shown, as it may hold a password" if holds_credentials(text) else first_line(error)
+        raise UserError(f"--set {key}: not YAML: {said}; text with marks of YAML's in it needs quotes") from None
     if isinstance(value, str):  # YAML reads 1e-3 as text; a number is what was meant
         try:
             return float(value)
@@ -173,10 +181,22 @@ def _unknown(key: str, known: Any) -> str:
     return f"unknown key {key!r}; {hint}"
 
 
+def _no_mapping(path: str, key: str, known: dict[str, Any]) -> str:
+    """What is wrong with a dotted key that goes on where the config has no mapping."""
+    if key not in known:
+        return _unknown(key, known)
+    value = known[key]
+    what = "null" if value is None else "a list" if isinstance(value, list) else "a single value"
+    return f"{path} is {what} here; give it whole: --set '{path}={'{KEY: VALUE, ...}' if value is None else '...'}'"
+
+
 def _first_mistake(error: ValidationError, config_type: type[Config]) -> str:
     """The first error as one line: where, what was wrong, what was given."""
     details = error.errors(include_url=False)
-    first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
+    same = [
+        d for d in details if d["loc"][:1] == details[0]["loc"][:1]
+    ]  # of one that takes this or that, what fits best
+    first = next((d for d in details if d["type"] == "extra_forbidden"), max(same, key=lambda d: len(d["loc"])))
     location, keys = _resolved(config_type, first["loc"])
     where = ".".join(location)
     if first["type"] == "extra_forbidden":
@@ -194,6 +214,8 @@ def _resolved(config_type: type[Config], location: tuple[int | str, ...]) -> tup
     parts: list[str] = []
     choices: dict[str, type[Config]] = {}
     for part in map(str, location):
+        if part.startswith(("literal[", "tuple[")):  # of a field that takes this or that
+            continue
         if part in choices:
             config_type, choices = choices[part], {}
             continue

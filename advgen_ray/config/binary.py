@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import check_ball
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.image_sources import (
     AlteredConfig,
     ImageFilesConfig,
@@ -120,7 +120,7 @@ class TrainBinaryConfig(Config):
     augment: Literal["none", "flip_crop", "affine", "auto_augment", "resized_crop"] = "none"  # of both
     validation: WorstCaseConfig | None = None
     checkpoint_every_steps: PositiveInt = 500
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/binary"
     workers: WorkersConfig = WorkersConfig()
 

@@ -2,9 +2,9 @@
 
 from typing import ClassVar, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 
 
 class MaximinConfig(Config):
@@ -42,7 +42,7 @@ class SimulateBinaryTrainingConfig(Config):
     minimax: MinimaxConfig = MinimaxConfig()
     num_frames: int = Field(21, ge=2, le=60)  # states that are kept, the first and the last included
     grid_size: int = Field(65, ge=17, le=257)  # points a side at which D is kept
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/binary_simulation"
 
     @model_validator(mode="after")

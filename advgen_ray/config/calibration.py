@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import PositiveInt
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -23,6 +23,6 @@ class CalibrateClassifierConfig(Config):
     num_validation_images: PositiveInt = 1000
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 5000
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/calibrated"
     pool: PoolConfig = PoolConfig()

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -34,7 +34,7 @@ class GenerateFromClassifierConfig(Config):
     num_gradient_images: PositiveInt = 100  # the first of the test split
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 1000
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/classifier_images"
     pool: PoolConfig = PoolConfig()
 

@@ -2,9 +2,9 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, model_validator
+from pydantic import Field, NonNegativeFloat, model_validator
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL, TrainClassifierConfig
 from advgen_ray.config.parts import PoolConfig
 
@@ -35,7 +35,7 @@ class CompareLossesConfig(Config):
     training: TrainClassifierConfig = TrainClassifierConfig(num_validation_images=1000)
     losses: tuple[LossConfig, ...] = (LossConfig(loss="sat"), LossConfig(loss="trades", start="near"))
     reference: str = "trades"  # a loss or its name
-    seeds: tuple[NonNegativeInt, ...] = (0, 1, 2)
+    seeds: tuple[Seed, ...] = (0, 1, 2)
     output: str = "runs/losses"
 
     @model_validator(mode="after")
@@ -76,7 +76,7 @@ class CompareSubsetsConfig(Config):
 
     training: TrainClassifierConfig = TrainClassifierConfig()
     energy_share: float = Field(6500 / 50_000, gt=0.0, lt=1.0)
-    seeds: tuple[NonNegativeInt, ...] = (1, 2, 3)
+    seeds: tuple[Seed, ...] = (1, 2, 3)
     output: str = "runs/subsets"
     pool: PoolConfig = PoolConfig()  # of the scoring
 

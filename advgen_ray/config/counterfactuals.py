@@ -2,9 +2,9 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.parts import DataConfig, NeighborhoodConfig, PoolConfig
 from advgen_ray.config.samplers import HUNDRED_EVALUATIONS, SamplerConfig
 
@@ -29,7 +29,7 @@ class CounterfactualsConfig(Config):
     replicates: PositiveInt = 2
     batch_size: PositiveInt | None = USUAL_BATCH
     shard_images: PositiveInt = 1000  # CEs in one Parquet file, the unit of work that is never lost
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/counterfactuals"
     pool: PoolConfig = PoolConfig()
 

@@ -2,10 +2,10 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import AttackConfig, check_attacks
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -74,7 +74,7 @@ class CompareDetectorsConfig(DetectorFitConfig):
     detectors: tuple[Literal["energy", "kd_bu", "lid"], ...] = ("energy", "kd_bu", "lid")
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 1000
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/detectors"
     pool: PoolConfig = PoolConfig()
 

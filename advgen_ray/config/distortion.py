@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
 Method = Literal["generative", "integrated"]
@@ -41,7 +41,7 @@ class MeasureDistortionConfig(Config):
     search_steps: PositiveInt = 100  # of PGD in each ball, of FAB, and tenfold of CW's descents
     batch_size: PositiveInt = 100
     shard_images: PositiveInt = 50
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/distortion"
     pool: PoolConfig = PoolConfig()
 

@@ -2,10 +2,10 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import NonNegativeInt, PositiveInt, model_validator
+from pydantic import PositiveInt, model_validator
 
 from advgen_ray.config.attacks import AttackConfig, check_ball, check_names
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -28,7 +28,7 @@ class EvaluateRobustnessConfig(Config):
     attacks: Literal["standard"] | tuple[AttackConfig, ...] = "standard"
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 1000  # images that one actor attacks together
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/robustness"
     pool: PoolConfig = PoolConfig()
 

@@ -2,9 +2,9 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -28,7 +28,7 @@ class ExplainPredictionsConfig(Config):
     bright_above: float = Field(0.5, ge=0.0, lt=1.0)
     batch_size: PositiveInt = 100
     shard_images: PositiveInt = 100
-    seed: NonNegativeInt = 0  # draws nothing; rows carry it as those of every set do
+    seed: Seed = 0  # draws nothing; rows carry it as those of every set do
     output: str = "runs/explanations"
     pool: PoolConfig = PoolConfig()
 

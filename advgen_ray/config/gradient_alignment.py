@@ -2,9 +2,9 @@
 
 from typing import ClassVar, Self
 
-from pydantic import NonNegativeInt, PositiveInt, model_validator
+from pydantic import PositiveInt, model_validator
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -22,7 +22,7 @@ class AlignGradientsConfig(Config):
     counterfactuals: str = "runs/counterfactuals"  # a set made of images
     classifiers: tuple[str, ...] = ("runs/classifier/model",)
     batch_size: PositiveInt = 256
-    seed: NonNegativeInt = 0  # draws nothing; rows carry it as those of every set do
+    seed: Seed = 0  # draws nothing; rows carry it as those of every set do
     output: str = "runs/gradient_alignment"
     pool: PoolConfig = PoolConfig()
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import AttackConfig, check_attacks, check_radius, check_training_attack
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.image_sources import NoiseConfig, OutliersSourceConfig
 from advgen_ray.config.models import ClassifierModelConfig, WideResNetConfig
 from advgen_ray.config.parts import (
@@ -69,7 +69,7 @@ class TrainClassifierConfig(Config):
     num_energy_images: PositiveInt = 1000
     exclude: str = ""  # a JSON file of item ids to train without
     exclude_digest: str = ""  # of that file; filled in from it
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/classifier"
     workers: WorkersConfig = WorkersConfig()
 
@@ -145,7 +145,7 @@ class TrainScoreModelConfig(Config):
     batch_size: PositiveInt = 128  # global, over all workers
     horizontal_flip: bool = False
     checkpoint_every_steps: PositiveInt = 5000
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/score_model"
     workers: WorkersConfig = WorkersConfig()
 
@@ -171,7 +171,7 @@ class ScoreEnergiesConfig(Config):
     classifiers: tuple[str, ...] = ("runs/classifier/model",)
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 5000
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/energies"
     pool: PoolConfig = PoolConfig()
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import check_attacks, check_ball
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.detectors import FittedDetectorsConfig
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -46,7 +46,7 @@ class EvaluateOneVsRestConfig(Config):
     attacks: tuple[LogitAttackConfig, ...] = (LogitAttackConfig(),)
     batch_size: PositiveInt = 100
     shard_images: PositiveInt = 100
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/one_vs_rest_evaluation"
     pool: PoolConfig = PoolConfig()
 
@@ -111,7 +111,7 @@ class EvaluateDetectionConfig(Config):
     fitted: FittedDetectorsConfig = FittedDetectorsConfig()
     batch_size: PositiveInt = 100
     shard_images: PositiveInt = 50
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/detection"
     pool: PoolConfig = PoolConfig()
 

@@ -2,10 +2,10 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import check_ball
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.image_sources import ImageSourceConfig, NoiseConfig, OtherDataConfig
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
@@ -75,7 +75,7 @@ class EvaluateOODConfig(Config):
     num_fit_images: PositiveInt = 10_000  # of the training split, that Gaussians are fitted to
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 256
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/ood"
     pool: PoolConfig = PoolConfig()
 

@@ -2,9 +2,9 @@
 
 from typing import ClassVar, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.parts import DataConfig
 
 
@@ -23,7 +23,7 @@ class MakeRatingPageConfig(Config):
     num_pairs: PositiveInt = 100
     repeat_share: float = Field(0.1, ge=0.0, le=0.4)  # of num_pairs, shown twice
     catch_share: float = Field(0.1, ge=0.0, le=1.0)  # clean images to show besides, as a share of num_pairs
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/rating_page"
 
     @model_validator(mode="after")

@@ -2,10 +2,10 @@
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import check_ball
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -80,7 +80,7 @@ class RestoreImagesConfig(Config):
     num_validation_images: PositiveInt = 50
     batch_size: PositiveInt = 100
     shard_images: PositiveInt = 50
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/restoration"
     pool: PoolConfig = PoolConfig()
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Literal, NamedTuple, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import AttackConfig, check_ball, check_names
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
@@ -51,7 +51,7 @@ class CompareRobustnessConfig(Config):
     suites: tuple[AttackSuiteConfig, ...] = (AttackSuiteConfig(name="autoattack", attacks="standard"),)
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 1000
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/robustness_comparison"
     pool: PoolConfig = PoolConfig()
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.population import PopulationConfig, check_population
 from advgen_ray.config.searchable import GENERATIONS, METRICS, SEARCHABLE, TRAININGS, VALIDATION
 from advgen_ray.config.space import ParameterConfig, Space, Value, as_text, combinations, different, holds
@@ -55,7 +55,7 @@ class SearchConfig(Config):
     num_trials: PositiveInt = 12  # a grid has as many as it has
     max_concurrent_trials: PositiveInt = 2
     max_failures: NonNegativeInt = 2
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/search"
 
     @property

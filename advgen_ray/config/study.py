@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.binary import TrainOneVsRestConfig
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.counterfactuals import DVCEConfig, GenerateByClassifierConfig, GenerateConfig
@@ -117,7 +117,7 @@ class StudyConfig(Config):
     standard_dropout: float = Field(
         0.3, ge=0.0, lt=1.0
     )  # S000 section 6: for the standard model alone, of a WideResNet
-    judge_seed: PositiveInt = 1000
+    judge_seed: Seed = Field(1000, gt=0)
     score_model: TrainScoreModelConfig = TrainScoreModelConfig()
     counterfactuals: GenerateConfig = GenerateConfig()
     variant_sources: PositiveInt = 1000  # sources of the comparison of ways to make them

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import check_ball
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.binary import ImageFilesConfig, OtherDataConfig
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
@@ -89,7 +89,7 @@ class SynthesizeConfig(Config):
     num_points: int = Field(8, ge=3)  # of each interpolation, its ends included
     batch_size: PositiveInt = 250
     shard_images: PositiveInt = 1000
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output: str = "runs/synthesis"
     pool: PoolConfig = PoolConfig()
 

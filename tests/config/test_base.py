@@ -1,8 +1,11 @@
 """Configs: every mistake is one line that names the value and the way out; the digest says what is computed."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from advgen_ray.config import (
+    EvaluateRobustnessConfig,
     GenerateConfig,
     GenerateFromClassifierConfig,
     ScoreEnergiesConfig,
@@ -10,6 +13,7 @@ from advgen_ray.config import (
     TrainClassifierConfig,
     resolve,
 )
+from advgen_ray.config.base import Config
 from advgen_ray.errors import UserError
 
 
@@ -27,6 +31,14 @@ from advgen_ray.errors import UserError
         ("sampler=ddim", "sampler: input should be an object, got 'ddim'"),
         ("pool.min_actors=5", "pool: min_actors 5 exceeds max_actors 2; raise max_actors"),
         ("seed", "--set 'seed': expected key=value, for example seed=1"),
+        ("seed=4294967296", "seed: input should be less than 4294967296, got 4294967296"),
+        ("seed=!!int x", "--set seed: not YAML: invalid literal for int()"),
+        ("sampler=[{key: attack.eps", "--set sampler: not YAML: expected ',' or '}', but got '<stream end>'"),
+        ("output=s3://walter:hunter2@bucket: [", "--set output: not YAML: it is not shown"),
+        ("output=!!set {a}", "--set output: not YAML: Object of type set is not JSON serializable"),
+        ("output=&a [*a]", "--set output: not YAML: Circular reference detected"),
+        ("output=" + "[" * 5000, "--set output: not YAML: nested too deeply"),
+        ("seed.x=1", "--set seed.x: seed is a single value here; give it whole: --set 'seed=...'"),
     ],
 )
 def test_a_mistake_is_one_line(assignment: str, message: str):
@@ -34,6 +46,7 @@ def test_a_mistake_is_one_line(assignment: str, message: str):
         resolve(GenerateConfig(), None, [assignment])
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+    assert "hunter2" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +69,11 @@ def test_attacks_of_one_set_are_told_apart_by_name_and_radius():
     resolve(ScoreEnergiesConfig(), None, ["attacks=[{eps: 0.5}, {eps: 0.5, num_steps: 50, name: pgd-50}, {eps: 1.0}]"])
 
 
+def test_an_attack_is_not_called_what_no_attack_is_called():
+    with pytest.raises(UserError, match=r"attacks\.0: name: 'clean' is what images without an attack are called"):
+        resolve(EvaluateRobustnessConfig(), None, ["attacks=[{name: clean}]"])
+
+
 def test_an_attack_that_is_not_defined_is_refused():
     with pytest.raises(UserError, match="cw is defined in l2 only, got linf"):
         resolve(ScoreEnergiesConfig(), None, ["attacks=[{kind: cw, norm: linf, eps: 0.1}]"])
@@ -63,6 +81,19 @@ def test_an_attack_that_is_not_defined_is_refused():
         resolve(ScoreEnergiesConfig(), None, ["attacks=[{kind: square, targeted: true}]"])
     with pytest.raises(UserError, match="training attacks with pgd, got square"):
         resolve(TrainClassifierConfig(), None, ["attack.kind=square"])
+
+
+def test_a_key_below_nothing_or_a_list_is_given_whole():
+    with pytest.raises(
+        UserError, match=r"outliers is null here; give it whole: --set 'outliers=\{KEY: VALUE, \.\.\.\}'"
+    ):
+        resolve(TrainClassifierConfig(), None, ["outliers.weight=1"])
+    with pytest.raises(UserError, match=r"attacks is a list here; give it whole: --set 'attacks=\.\.\.'"):
+        resolve(ScoreEnergiesConfig(), None, ["attacks.eps=1"])
+
+
+def test_a_date_is_text():
+    assert resolve(GenerateConfig(), None, ["output=2024-11-21"]).output == "2024-11-21"
 
 
 def test_a_nested_unknown_key_is_named_by_its_own_level():
@@ -83,11 +114,22 @@ def test_file_then_assignments(tmp_path):
     assert (config.seed, config.neighborhood.sigma_ce, config.neighborhood.kind) == (4, 0.1, "boltzmann_hardtanh")
 
 
-@pytest.mark.parametrize(("text", "message"), [("a: [", "not YAML"), ("- 1", "expected a mapping"), (None, "No such")])
-def test_bad_files(tmp_path, text, message):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a: [", "not YAML: expected the node content"),
+        (b"seed: 1\nname: caf\xe9\n", "not YAML: invalid continuation byte"),
+        (b"a: \x00", "not YAML: special characters are not allowed"),
+        (b"1: 2", "unknown key '1'"),
+        (b"? [a]\n: 1", "not YAML: "),
+        (b"- 1", "expected a mapping"),
+        (None, "No such"),
+    ],
+)
+def test_bad_files(tmp_path, content, message):
     file = tmp_path / "mine.yaml"
-    if text is not None:
-        file.write_text(text)
+    if content is not None:
+        file.write_bytes(content)
     with pytest.raises(UserError, match=message):
         resolve(GenerateConfig(), str(file), [])
 
@@ -105,6 +147,22 @@ def test_digest_is_what_is_computed_not_where():
     assert elsewhere.digest() == config.digest()
     assert resolve(config, None, ["guidance_scale=14.9"]).digest() != config.digest()
     assert resolve(config, None, ["sampler.num_steps=41"]).digest() != config.digest()
+
+
+def test_every_seed_is_one_that_all_libraries_take():
+    seeds = {}
+    for config in all_configs(Config):
+        for name, told in config.model_json_schema().get("properties", {}).items():
+            if name in ("seed", "judge_seed", "seeds"):
+                seeds[f"{config.__name__}.{name}"] = told.get("items", told).get("exclusiveMaximum")
+    assert len(seeds) > 20
+    assert set(seeds.values()) == {2**32}, seeds
+
+
+def all_configs(parent: type[Config]) -> Iterator[type[Config]]:
+    for config in parent.__subclasses__():
+        yield config
+        yield from all_configs(config)
 
 
 def test_configs_are_frozen():
