@@ -1,10 +1,11 @@
 """Talks to the job server of a running cluster: is it there, take this job, what does it print, how did it end."""
 
 import asyncio
-import contextlib
+import http.client
 import json
 import logging
 import os
+import re
 import sys
 import time
 import urllib.error
@@ -12,11 +13,13 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from advgen_ray.errors import UserError
+from advgen_ray.errors import UserError, first_line
 from advgen_ray.submit import Submission
 
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 REACH_SECONDS = 5.0
+FAILURES = 10  # in a row, a second apart, before the job server is given up
+LOST = "LOST"  # in the place of a status: nobody tells it any more
 _TOKEN_HINT = "export RAY_AUTH_MODE=token and RAY_AUTH_TOKEN=..., or keep the token in ~/.ray/auth_token"
 
 # Each of them sets its own level, and would name every file that is not uploaded.
@@ -33,8 +36,7 @@ def server_address(given: str | None) -> str:
     cluster = os.environ.get("RAY_ADDRESS", "")
     default = cluster if cluster.startswith("http") else DEFAULT_ADDRESS
     address = given or os.environ.get("RAY_API_SERVER_ADDRESS") or default
-    parts = urllib.parse.urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not re.match(r"https?://[^/?#]", address):
         raise UserError(f"--address {address!r}: expected a job server's address such as {DEFAULT_ADDRESS}")
     return address.rstrip("/")
 
@@ -49,10 +51,9 @@ def check_reachable(address: str) -> None:
             raise _stranger(address) from None
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray's client then looks for the token it asks for
         return
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise UserError(
-            f"no cluster at {address}: {getattr(reason, 'strerror', None) or reason}; "
+            f"no cluster at {address}: {first_line(error)}; "
             "start one with cluster/local.sh, or give --address http://HOST:8265"
         ) from None
     try:
@@ -67,9 +68,12 @@ def submit(submission: Submission, address: str, wait: bool = True) -> int:
     """Send a job and follow its log; 0 if it succeeded, 1 if not, 130 if the user stopped following."""
     check_reachable(address)
     client = _client(address)
-    identifier = client.submit_job(
-        entrypoint=submission.entrypoint, runtime_env=submission.runtime_env, metadata=submission.metadata
-    )
+    try:
+        identifier = client.submit_job(
+            entrypoint=submission.entrypoint, runtime_env=submission.runtime_env, metadata=submission.metadata
+        )
+    except Exception as error:  # Ray's, what its server said, or what lies below: a connection that broke
+        raise UserError(f"{address} did not take the job: {_cause(error)}") from None
     afterwards = (
         f"log: ray job logs --address {address} --follow {identifier}\n"
         f"stop: ray job stop --address {address} {identifier}"
@@ -79,14 +83,16 @@ def submit(submission: Submission, address: str, wait: bool = True) -> int:
         print(afterwards)
         return 0
     try:
-        status, message = _followed(client, identifier)
+        status, message = _followed(client, identifier, afterwards)
     except KeyboardInterrupt:
         print(f"\nno longer following; the job goes on\n{afterwards}", file=sys.stderr)
         return 130
     if status == "SUCCEEDED":
         print(f"{identifier} succeeded")
         return 0
-    print(f"advgen: {identifier} {status.lower()}: {message.splitlines()[0] if message else ''}", file=sys.stderr)
+    print(f"advgen: {identifier} {status.lower()}: {message.partition(chr(10))[0]}", file=sys.stderr)
+    if status == LOST:
+        print(afterwards, file=sys.stderr)
     return 1
 
 
@@ -101,33 +107,48 @@ def _client(address: str) -> Any:
         return JobSubmissionClient(address)
     except AuthenticationError:
         raise UserError(f"the cluster at {address} refused the token or found none; {_TOKEN_HINT}") from None
-    except (ConnectionError, RuntimeError) as error:
-        raise UserError(f"no cluster at {address}: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # an older Ray there, a proxy's answer, a connection that broke
+        raise UserError(f"no cluster at {address}: {_cause(error)}") from None
 
 
-def _followed(client: Any, identifier: str) -> tuple[str, str]:
-    """Print the job's log until it ends; returns its status and the server's message."""
+def _followed(client: Any, identifier: str, afterwards: str) -> tuple[str, str]:
+    """Print the job's log until it ends; returns its status, or LOST, and the server's message."""
     printed = 0  # characters: a connection that breaks is followed anew, from the beginning of the log
+    breaks = failures = 0  # in a row, of the log and of the server
 
     async def follow() -> None:
-        nonlocal printed
+        nonlocal printed, breaks
         position = 0
         async for text in client.tail_job_logs(identifier):
             fresh = text[max(0, printed - position) :]
             position += len(text)
-            printed = max(printed, position)
+            printed, breaks = max(printed, position), 0
             print(fresh, end="", flush=True)
 
     while True:
-        with contextlib.suppress(RuntimeError, OSError):  # broken, while the job may well go on
+        try:
             asyncio.run(follow())
+        except Exception as error:  # broken, while the job may well go on; below Ray's client lies aiohttp
+            breaks += 1
+            if breaks == FAILURES:
+                print(f"advgen: warning: no log: {_cause(error)}; waiting for the end\n{afterwards}", file=sys.stderr)
         try:
             info = client.get_job_info(identifier)
-        except (RuntimeError, OSError) as error:
-            return "LOST", f"the job server is gone: {str(error).splitlines()[0]}"
-        if info.status.is_terminal():
-            return str(info.status.value), info.message or ""
+        except Exception as error:
+            failures += 1
+            if failures == FAILURES:
+                return LOST, f"the job server is gone: {_cause(error)}"
+        else:
+            failures = 0
+            if info.status.is_terminal():
+                return str(info.status.value), info.message or ""
         time.sleep(1.0)
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong in one line: of a traceback that the server sent, its last."""
+    lines = [line for line in str(error).splitlines() if re.search(r"\w", line)]
+    return lines[-1].strip() if "Traceback" in str(error) else first_line(error)
 
 
 def _stranger(address: str) -> UserError:
