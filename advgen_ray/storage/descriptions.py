@@ -5,7 +5,7 @@ import json
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from advgen_ray.errors import UserError
+from advgen_ray.errors import UserError, first_line
 from advgen_ray.storage.filesystem import read_bytes, write_atomic
 
 VERSIONED = ("advgen_ray", "torch", "ray", "numpy", "pyarrow")
@@ -47,8 +47,10 @@ def read_description(uri: str) -> dict[str, Any]:
     """A plan or a manifest; raises UserError where it is not readable."""
     try:
         value = json.loads(read_bytes(uri))
+    except UserError:  # a server that does not answer: there is nothing wrong with the file
+        raise
     except (OSError, ValueError) as error:
-        raise UserError(f"{uri}: unreadable ({str(error).splitlines()[0]}); remove it and rerun the command") from None
+        raise UserError(f"{uri}: unreadable ({first_line(error)}); remove it and rerun the command") from None
     if not isinstance(value, dict) or "identity" not in value:
         raise UserError(f"{uri}: not the description of a result set; remove it and rerun the command")
     return value

@@ -34,7 +34,7 @@ from advgen_ray.storage.filesystem import (
     write_atomic,
 )
 from advgen_ray.storage.schemas import ImageShape, column_to_images
-from advgen_ray.storage.shards import DamagedShardError, ShardHeader, decode, encode, shard_name
+from advgen_ray.storage.shards import DamagedShardError, ShardHeader, belongs, decode, encode, shard_name
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
 SHARDS, ATTEMPTS, FAILURES = "shards", "attempts", "failures"  # the last two are gone once the set is finished
@@ -77,14 +77,15 @@ class ResultSet:
             "inputs": inputs,
         }
         ensure_writable(uri)
+        result_set, there = cls(uri, plan), list_names(join(uri, SHARDS))
         if exists(join(uri, PLAN)):
             refuse_another(uri, read_description(join(uri, PLAN)), plan)
-        elif list_names(join(uri, SHARDS)):
-            raise UserError(f"{uri}: has shards but no {PLAN}; choose another output or remove the directory")
+        elif there and not belongs(read_bytes(join(uri, SHARDS, there[0])), result_set._header()):
+            raise UserError(f"{uri}: no {PLAN}, and its shards are another set's; choose another output or remove them")
         else:
             write_description(join(uri, PLAN), plan)
         remove_dead_partials(join(uri, SHARDS))
-        return cls(uri, plan)
+        return result_set
 
     @classmethod
     def open(cls, uri: str) -> Self:

@@ -73,3 +73,12 @@ def decode(data: bytes, header: ShardHeader, where: str, columns: list[str] | No
             found = stored.get(key, b"nothing").decode(errors="replace")
             raise DamagedShardError(where, f"its {key.decode()} is {found}, expected {expected.decode()}")
     return table.replace_schema_metadata(None)
+
+
+def belongs(data: bytes, header: ShardHeader) -> bool:
+    """Whether this is a whole shard of that set."""
+    try:
+        decode(data, header, "")
+    except DamagedShardError:
+        return False
+    return True

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from advgen_ray.errors import UserError
-from advgen_ray.storage import ResultSet
+from advgen_ray.storage import ResultSet, descriptions
 from advgen_ray.storage import result_set as stored_sets
 from advgen_ray.storage.schemas import COUNTERFACTUALS, column_to_images, images_to_column
 
@@ -129,10 +129,17 @@ def test_other_inputs_make_another_set(tmp_path: Path) -> None:
         )
 
 
-def test_shards_without_a_plan_are_refused(tmp_path: Path) -> None:
-    _finished(tmp_path)
+def test_shards_without_a_plan_are_their_own_sets(tmp_path: Path) -> None:
+    shard = Path(_finished(tmp_path).shard_uri(0))
     (tmp_path / "plan.json").unlink()
-    with pytest.raises(UserError, match=r"has shards but no plan\.json"):
+    with pytest.raises(UserError, match=r"no plan\.json, and its shards are another set's"):
+        _create(tmp_path, guidance_scale=4.0)
+    assert not (tmp_path / "plan.json").exists()
+    assert _create(tmp_path).missing() == []
+    ResultSet.open(str(tmp_path))
+    (tmp_path / "plan.json").unlink()
+    shard.write_bytes(shard.read_bytes()[:-7])
+    with pytest.raises(UserError, match=r"no plan\.json"):
         _create(tmp_path)
 
 
@@ -197,6 +204,17 @@ def test_an_unreadable_plan_is_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "plan.json").write_text(text)
     with pytest.raises(UserError, match=r"plan.json: .*; remove it and rerun"):
         ResultSet.open(str(tmp_path))
+    (tmp_path / "plan.json").unlink()
+    assert _create(tmp_path).finished(), "the advice costs nothing"
+
+
+def test_a_plan_that_a_server_does_not_give_is_not_to_be_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(uri: str) -> bytes:
+        raise UserError(f"{uri}: does not answer")
+
+    monkeypatch.setattr(descriptions, "read_bytes", away)
+    with pytest.raises(UserError, match=r"^s3://bucket/plan\.json: does not answer$"):
+        descriptions.read_description("s3://bucket/plan.json")
 
 
 def test_a_set_without_images_gives_none(tmp_path: Path) -> None:
