@@ -18,7 +18,7 @@ from advgen_ray.config import Config
 from advgen_ray.distributed.heap import keep_freed_memory
 from advgen_ray.distributed.legs import Leg
 from advgen_ray.distributed.loading import given_gpu
-from advgen_ray.distributed.train_storage import OWNER, mistake_of, newest, write_mistake
+from advgen_ray.distributed.train_storage import OWNER, checkpoint_name, mistake_of, newest, write_mistake
 from advgen_ray.errors import UserError
 from advgen_ray.storage.filesystem import join, read_bytes, resolve, write_atomic
 from advgen_ray.training.checkpoint import read_json, write_json
@@ -80,10 +80,10 @@ class Task:
 
 
 class Session:
-    """A task on one worker."""
+    """A task on one worker; ``place`` (from 0) is the task's among those of its group."""
 
-    def __init__(self, task: Task, worker: Worker, resume: Path | None) -> None:
-        self.task, self.worker, self.resume = task, worker, resume
+    def __init__(self, task: Task, worker: Worker, resume: Path | None, place: int = 0) -> None:
+        self.task, self.worker, self.resume, self.place = task, worker, resume, place
         self._record: Record | None = None
         self._told_at = -math.inf
         self._starts, self._num_steps = 1, 0
@@ -123,7 +123,9 @@ class Session:
                 save(Path(directory))
                 write_json(Path(directory) / OWNER, {"config_digest": self.task.digest})
                 checkpoint = Checkpoint.from_directory(directory)
-            ray.train.report({"step": record["step"], "training": self.task.name}, checkpoint=checkpoint)
+            metrics = {"step": record["step"], "training": self.task.name}
+            name = checkpoint_name(self.place, record["step"])
+            ray.train.report(metrics, checkpoint=checkpoint, checkpoint_dir_name=name)
 
     def pause(self, trainee: Trainee) -> None:
         """Store the training as it is at the end of a leg: the task is done, another goes on from there."""
@@ -174,7 +176,7 @@ def run_tasks(tasks: list[Task], cpus_per_worker: int, run: str) -> str | None:
     if mistake:
         return mistake
     checkpoint = newest(run)
-    for task in tasks:
+    for place, task in enumerate(tasks):
         if task.finished():
             continue
         try:
@@ -182,7 +184,7 @@ def run_tasks(tasks: list[Task], cpus_per_worker: int, run: str) -> str | None:
                 resume = _fetched(checkpoint, task, Path(directory))
                 if resume is None and task.leg:
                     resume = task.leg.fetch(Path(directory))
-                session = Session(task, worker, resume)
+                session = Session(task, worker, resume, place)
                 session.begin()
                 task.program(task.config, session)
         except UserError as error:

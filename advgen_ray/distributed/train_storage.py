@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 from pyarrow import fs
 
@@ -13,6 +14,14 @@ OWNER = "training.json"  # the file in a checkpoint that says which training it 
 SNAPSHOT = "checkpoint_manager_snapshot.json"
 CHECKPOINT_PREFIX = "checkpoint_"
 MISTAKE = "mistake.txt"  # what the user did wrong, by the worker that found it
+
+
+def checkpoint_name(task: int, step: int) -> str:
+    """A folder for a checkpoint of a run's ``task`` (from 0): sorted by name, the one that got further comes later.
+
+    A clock, by which Ray Train names them, may be set back, and differs between nodes. No two lives share a folder.
+    """
+    return f"{CHECKPOINT_PREFIX}task{task:04d}_step{step:09d}_{uuid4().hex[:8]}"
 
 
 def prepare(storage: str, name: str) -> str:
@@ -28,7 +37,7 @@ def prepare(storage: str, name: str) -> str:
     checkpoints, listed = _checkpoints(filesystem, path), _listed(run)
     last = newest(run)
     whole = last.rpartition("/")[2] if last else None
-    if whole in listed and set(listed) <= set(checkpoints):
+    if listed and whole == listed[-1] and set(listed) <= set(checkpoints):
         keep = listed
     else:
         keep = [whole] if whole else []
@@ -78,12 +87,20 @@ def _checkpoints(filesystem: fs.FileSystem, path: str) -> list[str]:
 
 
 def _whole(run: str, checkpoint: str) -> bool:
-    """Whether a checkpoint arrived completely: Ray Train copies its files in any order."""
+    """Whether a checkpoint arrived completely: Ray Train copies its files in any order, each of them in place."""
     uri = join(run, checkpoint)
-    if not {STATE, TENSORS, OWNER} <= set(list_names(uri)):
+    if not {STATE, TENSORS, OWNER} <= set(list_names(uri)) or not _owned(uri):
         return False
     filesystem, path = resolve(uri)
     return not isinstance(filesystem, fs.LocalFileSystem) or is_complete(Path(path))  # S3 shows no partial file
+
+
+def _owned(checkpoint: str) -> bool:
+    """Whether a checkpoint says whose it is."""
+    try:
+        return "config_digest" in json.loads(read_bytes(join(checkpoint, OWNER)))
+    except (FileNotFoundError, ValueError, TypeError):
+        return False
 
 
 def _listed(run: str) -> list[str]:

@@ -87,6 +87,23 @@ def test_a_model_is_told_of_once_when_it_is_made_and_one_that_was_there_is_not(
     assert told == ["one recorded", "one ended", "two recorded", "two ended"]
 
 
+def test_a_checkpoint_is_named_after_the_place_of_its_task_and_its_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+    monkeypatch.setattr(
+        session.ray.train, "report", lambda *_, checkpoint_dir_name, **__: names.append(checkpoint_dir_name)
+    )
+    monkeypatch.setattr(session, "_worker", Worker)
+
+    def train(config: TrainClassifierConfig, on: Session) -> None:
+        on.report({"step": 12, "loss": 0.5}, lambda directory: None)
+
+    configs = [TrainClassifierConfig(seed=seed, output=str(tmp_path / str(seed))) for seed in (0, 1)]
+    run_tasks([Task(one.output, train, one, one.output) for one in configs], 1, run=str(tmp_path / "run"))
+    assert [name[:34] for name in names] == ["checkpoint_task0000_step000000012_", "checkpoint_task0001_step000000012_"]
+
+
 def test_only_the_first_unfinished_task_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "run" / "checkpoint_1"
     place.mkdir(parents=True)

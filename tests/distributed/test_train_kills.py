@@ -63,7 +63,7 @@ def _train_and_die(config: TrainScoreModelConfig, session: Session) -> None:
     if session.resume and session.worker.rank == 0:
         state = json.loads((session.resume / STATE).read_text())
         (Path(config.output) / "resumed").write_text(str(state["step"]))
-    score_model.train(config, _Dying(session.task, session.worker, session.resume))
+    score_model.train(config, _Dying(session.task, session.worker, session.resume, session.place))
 
 
 @pytest.mark.long
