@@ -54,9 +54,9 @@ class Stream:
         """An order of ``range(num_items)``, another for each step (an epoch, for a data loader)."""
         return self.generator("order", step).permutation(num_items)
 
-    def torch_seed(self, step: int, rank: int = 0) -> int:
+    def torch_seed(self, step: int) -> int:
         """A 63-bit seed for torch's own generator where a layer draws by itself (dropout)."""
-        return int(self.generator(f"torch/{rank}", step).integers(2**63 - 1))
+        return int(self.generator("torch/0", step).integers(2**63 - 1))
 
 
 def keyed(stream: Stream, items: Sequence[Item], step: int = 0) -> StartNoise:

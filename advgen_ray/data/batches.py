@@ -58,5 +58,16 @@ class BatchOrder:
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._epoch, self._order = epoch, self._stream.permutation(self.num_items, epoch)
-        start, stop = (self.num_items * edge // self.steps_per_epoch for edge in (position, position + 1))
+        start, stop = self._edges(position)
         return Batch(self._order[start + self.rank : stop : self.num_workers], stop - start)
+
+    def size_at(self, step: int) -> int:
+        """The size of the global batch of step ``step``."""
+        start, stop = self._edges(step % self.steps_per_epoch)
+        return stop - start
+
+    def _edges(self, position: int) -> tuple[int, int]:
+        """Where the batch at a position of the epoch begins and ends in its permutation."""
+        return self.num_items * position // self.steps_per_epoch, self.num_items * (
+            position + 1
+        ) // self.steps_per_epoch

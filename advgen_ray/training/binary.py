@@ -90,6 +90,7 @@ def train_binary(
         rhythm,
         seed=seed,
         worker=worker,
+        sizes_at=lambda step: (steps.data_order.size_at(step), steps.p0_order.size_at(step)),
         report=report,
         observe=observe,
         on_step=on_step,

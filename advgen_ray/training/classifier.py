@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -27,11 +28,20 @@ AttackAt = Callable[[float, StartNoise], PGD]
 RobustLoss = Callable[[nn.Module, Tensor, Tensor, InnerAttack], LossTerms]
 """``loss(model, x, y, attack)``: one of ``advgen_ray.losses`` with everything else bound."""
 
-Exposure = Callable[[nn.Module, Tensor, Tensor, InnerAttack | None, int, float], LossTerms]
-"""``exposure(model, x, y, attack, step, share)``: a loss that brings images of its own (``training.outliers``)."""
-
 ObserveEpoch = Callable[[Trainee, int, bool], dict[str, float]]
 """``observe(trainee, epoch, last)`` after that many epochs, 0 before the first; what it measured is recorded."""
+
+
+class Exposure(Protocol):
+    """A loss that brings images of its own, and forwards both together (``training.outliers``)."""
+
+    def __call__(
+        self, model: nn.Module, x: Tensor, y: Tensor, attack: InnerAttack | None, step: int, share: float
+    ) -> LossTerms:
+        """``share``: the part of the global batch of data that ``x`` is."""
+
+    def size_at(self, step: int) -> int:
+        """How many images it brings, on all workers."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,17 @@ def train_classifier(
     )
     if trainee.step == 0:
         observe(0)
-    run_steps(trainee, loss_at, rhythm, seed=seed, worker=worker, report=report, observe=observe, on_step=on_step)
+    run_steps(
+        trainee,
+        loss_at,
+        rhythm,
+        seed=seed,
+        worker=worker,
+        sizes_at=lambda step: (order.size_at(step), *([exposure.size_at(step)] if exposure else [])),
+        report=report,
+        observe=observe,
+        on_step=on_step,
+    )
 
 
 def accuracy(

@@ -13,6 +13,7 @@ from advgen_ray.errors import UserError
 from advgen_ray.losses import LossTerms
 from advgen_ray.rng import Stream
 from advgen_ray.training.optim import update
+from advgen_ray.training.shared_dropout import shared_dropout
 from advgen_ray.training.trainee import Record, Save, Trainee
 from advgen_ray.training.worker import Worker
 
@@ -24,6 +25,7 @@ __all__ = [
     "Report",
     "Rhythm",
     "Save",
+    "SizesAt",
     "StepTerms",
     "Trainee",
     "items_on",
@@ -47,6 +49,9 @@ OnStep = Callable[[int, int], None]
 
 LossAt = Callable[[nn.Module, int], StepTerms]
 """``loss_at(model, step)``: the model may be a DDP wrapper, to be called once."""
+
+SizesAt = Callable[[int], tuple[int, ...]]
+"""``sizes_at(step)``: the sizes of the global batches that the step's forward joins, in its order."""
 
 Observe = Callable[[int], dict[str, float]]
 """``observe(step)``: looks at the trainee when a record is due, on all workers alike; what it measured is recorded."""
@@ -75,6 +80,7 @@ def run_steps(
     *,
     seed: int,
     worker: Worker,
+    sizes_at: SizesAt,
     report: Report,
     observe: Observe | None = None,
     on_step: OnStep | None = None,
@@ -83,9 +89,10 @@ def run_steps(
     """Train from ``trainee.step`` to where the rhythm stops, or until ``ended`` says so, on all workers alike.
 
     Gradients and recorded means are those of the global batch however unequally workers share it: DDP averages over
-    workers, so each scales its mean by its share. Dropout draws from torch's generator, seeded at every step, so
-    that a resumed run draws what an unbroken one does. What ``observe`` keeps in the trainee is in the checkpoint
-    that follows. Raises UserError when the loss is no longer finite.
+    workers, so each scales its mean by its share. Dropout draws from torch's generator, seeded at every step, for the
+    global batches of ``sizes_at``: a resumed run draws what an unbroken one does, however many workers it has. What
+    ``observe`` keeps in the trainee is in the checkpoint that follows. Raises UserError when the loss is no longer
+    finite.
     """
     model = worker.joined(trainee.model)
     dropout = Stream(seed, "dropout")
@@ -95,8 +102,8 @@ def run_steps(
     trainee.model.train()
     begin = time.monotonic()
     while trainee.step < rhythm.stop and not ended():
-        seed_dropout(dropout.torch_seed(trainee.step, worker.rank))
-        with _autocast(trainee.autocast, worker.device):
+        seed_dropout(dropout.torch_seed(trainee.step))
+        with _autocast(trainee.autocast, worker.device), shared_dropout(trainee.model, worker, sizes_at(trainee.step)):
             terms, num_local, num_global = loss_at(model, trainee.step)
         (terms.loss * (num_local * worker.num_workers / num_global)).backward()
         momentum = trainee.momentum(trainee.step) if trainee.momentum else None

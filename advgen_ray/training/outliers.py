@@ -14,7 +14,7 @@ from advgen_ray.training.worker import Worker
 
 
 class OutlierExposure:
-    """``exposure(model, x, y, attack, step, share) -> LossTerms``: the loss of a batch of data and as many outliers.
+    """The loss of a batch of data and as many outliers; a ``training.classifier.Exposure``.
 
     Which outliers a step sees, how they are augmented and where their attack starts is keyed by (seed, item, step), as
     for the data. ``attack_at`` None leaves them as they are; their attack is at its full eps from the first step on.
@@ -36,6 +36,10 @@ class OutlierExposure:
         self.augment, self.worker = augment, worker
         self.order = BatchOrder(len(outliers), batch_size, seed, worker.rank, worker.num_workers, "outlier_batches")
         self.noise, self.augmentation = Stream(seed, "outlier_attack"), Stream(seed, "outlier_augment")
+
+    def size_at(self, step: int) -> int:
+        """How many outliers a step sees, on all workers."""
+        return self.order.size_at(step)
 
     def __call__(
         self, model: nn.Module, x: Tensor, y: Tensor, attack: InnerAttack | None, step: int, share: float

@@ -11,6 +11,7 @@ def _global(num_workers: int, step: int, num_items: int = 103, batch_size: int =
     parts = [BatchOrder(num_items, batch_size, seed, rank, num_workers).at(step) for rank in range(num_workers)]
     indices = [index for part in parts for index in part.indices.tolist()]
     assert {part.global_size for part in parts} == {len(indices)}
+    assert BatchOrder(num_items, batch_size, seed).size_at(step) == len(indices)
     return sorted(indices)
 
 

@@ -1,5 +1,6 @@
 """Two processes and one, with the same global batches, make the same gradients, records, accuracies and energies."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch.multiprocessing as mp
 from advgen_ray.data.datasets import load
 from advgen_ray.training.classifier import accuracy
 from advgen_ray.training.observers import EnergyRecorder
+from advgen_ray.training.outliers import OutlierExposure
 from advgen_ray.training.trainee import Trainee
 from advgen_ray.training.worker import Worker
 from tests.training.conftest import (
@@ -26,6 +28,7 @@ from tests.training.conftest import (
 )
 
 NUM_WORKERS = 2
+PROGRAMS = ["classifier", "mail", "exposed", "score_model", "binary"]
 
 
 class _Gradients:
@@ -41,17 +44,18 @@ class _Gradients:
 
 
 def _train(worker: Worker) -> dict[str, Any]:
-    """All programs; batches of 12 and 13 are shared unequally by two workers."""
+    """All programs, with dropout; two workers share batches of 12 and 13, and outliers by 7 and 8, unequally."""
     images = load("digits", "", "train").first(50)
-    classifier, score_model = new_classifier(images, dropout=0.0), new_score_model(images)
-    mail = new_classifier(images, dropout=0.0)
-    for module in score_model.model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0  # masks are drawn a worker, not an item
+    classifier, mail, score_model = new_classifier(images), new_classifier(images), new_score_model(images)
+    exposed = new_classifier(images)
+    outliers = OutlierExposure(
+        exposed.model, images.first(31), pgd_at, weight=1.0, batch_size=10, augment=None, seed=1, worker=worker
+    )
     results: dict[str, Any] = {}
     for name, trainee, fit in (
         ("classifier", classifier, fit_classifier),
         ("mail", mail, fit_mail),
+        ("exposed", exposed, partial(fit_classifier, exposure=outliers, num_epochs=1)),
         ("score_model", score_model, fit_score_model),
         ("binary", new_binary(images), fit_binary),
     ):
@@ -89,7 +93,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("name", ["classifier", "mail", "score_model", "binary"])
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_gradients_and_losses_do_not_depend_on_the_workers(name: str, runs: list[dict[str, Any]]) -> None:
     alone, *together = runs
     for other in together:
@@ -105,7 +109,7 @@ def test_gradients_and_losses_do_not_depend_on_the_workers(name: str, runs: list
 
 def test_workers_agree_among_themselves_exactly(runs: list[dict[str, Any]]) -> None:
     _, first, second = runs
-    for name in ("classifier", "mail", "score_model", "binary"):
+    for name in PROGRAMS:
         assert torch.equal(first[name]["losses"], second[name]["losses"])
         for one, two in zip(first[name]["gradients"][1], second[name]["gradients"][1], strict=True):
             assert torch.equal(one, two)
