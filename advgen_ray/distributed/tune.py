@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import optuna
-import pyarrow.fs
 from ray import tune
 
 from advgen_ray.config.space import ParameterConfig
-from advgen_ray.distributed import cluster
+from advgen_ray.distributed import cluster, tune_storage
 from advgen_ray.distributed.orphans import removed_meanwhile
 from advgen_ray.distributed.schedules import PROGRESS, Parameters, Schedule, settings_of
 from advgen_ray.distributed.search_meter import SearchMeter
 from advgen_ray.errors import UserError
-from advgen_ray.storage.filesystem import join, resolve
+from advgen_ray.storage.filesystem import join
 
 RUN = "tune"
 MISTAKE = "mistake"  # the report of a trial whose settings cannot work: the same comes of a second try
@@ -66,12 +65,12 @@ def run_search(
     """Run the search, or what is left of one that was killed under the same ``root``; returns every trial.
 
     Trials that were running when the driver died start again and continue from what they had stored. Raises UserError
-    where a trial asks for more than a local cluster has.
+    where a trial asks for more than a local cluster has, or all states that Tune left are damaged.
     """
     _quiet()
+    tune_storage.prepare(join(root, RUN))
     cluster.connect()
-    filesystem, path = resolve(root)
-    storage = None if isinstance(filesystem, pyarrow.fs.LocalFileSystem) else filesystem
+    storage, path = tune_storage.storage_of(root)
     trainable = tune.with_resources(
         tune.with_parameters(_run, run_trial=run_trial, directory=os.getcwd(), address=cluster.address()),
         schedule.resources(),

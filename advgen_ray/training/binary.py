@@ -87,10 +87,10 @@ def train_binary(
     run_steps(
         trainee,
         steps,
+        [steps.data_order, steps.p0_order],
         rhythm,
         seed=seed,
         worker=worker,
-        sizes_at=lambda step: (steps.data_order.size_at(step), steps.p0_order.size_at(step)),
         report=report,
         observe=observe,
         on_step=on_step,

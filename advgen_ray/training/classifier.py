@@ -33,15 +33,14 @@ ObserveEpoch = Callable[[Trainee, int, bool], dict[str, float]]
 
 
 class Exposure(Protocol):
-    """A loss that brings images of its own, and forwards both together (``training.outliers``)."""
+    """A loss that brings images of its own, in an order of their own, behind the data (``training.outliers``)."""
+
+    order: BatchOrder
 
     def __call__(
         self, model: nn.Module, x: Tensor, y: Tensor, attack: InnerAttack | None, step: int, share: float
     ) -> LossTerms:
         """``share``: the part of the global batch of data that ``x`` is."""
-
-    def size_at(self, step: int) -> int:
-        """How many images it brings, on all workers."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +86,15 @@ def train_classifier(
     (not that on an exposure's outliers) grows linearly from nothing. All draws are keyed by (seed, item, step).
     """
     order = BatchOrder(len(images), batch_size, seed, worker.rank, worker.num_workers)
+    orders = [order, exposure.order] if exposure else [order]
     start_noise, augmentation = Stream(seed, "attack"), Stream(seed, "augment")
     warmup_steps = eps_warmup_epochs * order.steps_per_epoch
-    num_steps = min(num_epochs * order.steps_per_epoch, max_steps or math.inf)
 
     def loss_at(model: nn.Module, step: int) -> StepTerms:
         batch = order.at(step)
         item_ids = images.item_ids(batch.indices)
         x, y = items_on(worker, images.tensor(batch.indices), images.targets(batch.indices))
-        if augment:
-            x = augment(x, item_ids, step, augmentation)
+        x = augment(x, item_ids, step, augmentation) if augment else x
         share = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
         attack = attack_at and BareAttack(trainee.model, attack_at(share, keyed(start_noise, item_ids, step)))
         if exposure:
@@ -106,12 +104,11 @@ def train_classifier(
         return StepTerms(terms, len(y), batch.global_size)
 
     def observe(step: int) -> dict[str, float]:
-        epoch, last = math.ceil(step / order.steps_per_epoch), step == num_steps
-        measured = [observer(trainee, epoch, last) for observer in observers]
-        return {name: value for values in measured for name, value in values.items()}
+        epoch, last = math.ceil(step / order.steps_per_epoch), step == rhythm.num_steps
+        return {name: value for look in observers for name, value in look(trainee, epoch, last).items()}
 
     rhythm = Rhythm(
-        num_steps=int(num_steps),
+        num_steps=int(min(num_epochs * order.steps_per_epoch, max_steps or math.inf)),
         steps_per_epoch=order.steps_per_epoch,
         record_every=order.steps_per_epoch,
         checkpoint_every=checkpoint_every_epochs * order.steps_per_epoch,
@@ -120,15 +117,7 @@ def train_classifier(
     if trainee.step == 0:
         observe(0)
     run_steps(
-        trainee,
-        loss_at,
-        rhythm,
-        seed=seed,
-        worker=worker,
-        sizes_at=lambda step: (order.size_at(step), *([exposure.size_at(step)] if exposure else [])),
-        report=report,
-        observe=observe,
-        on_step=on_step,
+        trainee, loss_at, orders, rhythm, seed=seed, worker=worker, report=report, observe=observe, on_step=on_step
     )
 
 

@@ -1,7 +1,7 @@
 """The loop that every training program runs: step, average, record, report, from any step on."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from advgen_ray.data.batches import BatchOrder
 from advgen_ray.errors import UserError
 from advgen_ray.losses import LossTerms
 from advgen_ray.rng import Stream
@@ -25,7 +26,6 @@ __all__ = [
     "Report",
     "Rhythm",
     "Save",
-    "SizesAt",
     "StepTerms",
     "Trainee",
     "items_on",
@@ -50,9 +50,6 @@ OnStep = Callable[[int, int], None]
 LossAt = Callable[[nn.Module, int], StepTerms]
 """``loss_at(model, step)``: the model may be a DDP wrapper, to be called once."""
 
-SizesAt = Callable[[int], tuple[int, ...]]
-"""``sizes_at(step)``: the sizes of the global batches that the step's forward joins, in its order."""
-
 Observe = Callable[[int], dict[str, float]]
 """``observe(step)``: looks at the trainee when a record is due, on all workers alike; what it measured is recorded."""
 
@@ -76,11 +73,11 @@ class Rhythm:
 def run_steps(
     trainee: Trainee,
     loss_at: LossAt,
+    orders: Sequence[BatchOrder],
     rhythm: Rhythm,
     *,
     seed: int,
     worker: Worker,
-    sizes_at: SizesAt,
     report: Report,
     observe: Observe | None = None,
     on_step: OnStep | None = None,
@@ -90,9 +87,9 @@ def run_steps(
 
     Gradients and recorded means are those of the global batch however unequally workers share it: DDP averages over
     workers, so each scales its mean by its share. Dropout draws from torch's generator, seeded at every step, for the
-    global batches of ``sizes_at``: a resumed run draws what an unbroken one does, however many workers it has. What
-    ``observe`` keeps in the trainee is in the checkpoint that follows. Raises UserError when the loss is no longer
-    finite.
+    global batches of all ``orders``, which a step's forward joins in this order: a resumed run draws what an unbroken
+    one does, however many workers it has. What ``observe`` keeps in the trainee is in the checkpoint that follows.
+    Raises UserError when the loss is no longer finite.
     """
     model = worker.joined(trainee.model)
     dropout = Stream(seed, "dropout")
@@ -103,7 +100,8 @@ def run_steps(
     begin = time.monotonic()
     while trainee.step < rhythm.stop and not ended():
         seed_dropout(dropout.torch_seed(trainee.step))
-        with _autocast(trainee.autocast, worker.device), shared_dropout(trainee.model, worker, sizes_at(trainee.step)):
+        sizes = tuple(order.size_at(trainee.step) for order in orders)
+        with _autocast(trainee.autocast, worker.device), shared_dropout(trainee.model, worker, sizes):
             terms, num_local, num_global = loss_at(model, trainee.step)
         (terms.loss * (num_local * worker.num_workers / num_global)).backward()
         momentum = trainee.momentum(trainee.step) if trainee.momentum else None

@@ -37,10 +37,6 @@ class OutlierExposure:
         self.order = BatchOrder(len(outliers), batch_size, seed, worker.rank, worker.num_workers, "outlier_batches")
         self.noise, self.augmentation = Stream(seed, "outlier_attack"), Stream(seed, "outlier_augment")
 
-    def size_at(self, step: int) -> int:
-        """How many outliers a step sees, on all workers."""
-        return self.order.size_at(step)
-
     def __call__(
         self, model: nn.Module, x: Tensor, y: Tensor, attack: InnerAttack | None, step: int, share: float
     ) -> LossTerms:

@@ -60,13 +60,4 @@ def train_score_model(
         checkpoint_every=checkpoint_every_steps,
         until=until,
     )
-    run_steps(
-        trainee,
-        loss_at,
-        rhythm,
-        seed=seed,
-        worker=worker,
-        sizes_at=lambda step: (order.size_at(step),),
-        report=report,
-        on_step=on_step,
-    )
+    run_steps(trainee, loss_at, [order], rhythm, seed=seed, worker=worker, report=report, on_step=on_step)

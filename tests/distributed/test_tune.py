@@ -15,7 +15,8 @@ import pytest
 
 from advgen_ray.config.space import ParameterConfig
 from advgen_ray.distributed.schedules import Asha, Schedule
-from advgen_ray.distributed.tune import Report, Trial, run_search
+from advgen_ray.distributed.tune import RUN, Report, Trial, run_search
+from advgen_ray.distributed.tune_storage import STATE_PREFIX
 from advgen_ray.errors import UserError
 
 pytestmark = pytest.mark.ray
@@ -114,6 +115,7 @@ def test_a_killed_search_continues_where_it_was(tmp_path: Path) -> None:
     driver.wait()
     before = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
     assert before
+    (tmp_path / RUN / f"{STATE_PREFIX}2999-12-31_00-00-00.json").write_text('{"trial_da')  # torn in a life between
     finished = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=200)
     assert finished.returncode == 0, finished.stderr
     outcome = json.loads(finished.stdout.splitlines()[-1])
