@@ -103,13 +103,20 @@ class Progress:
         self.came_forward_at = time.time()
         self.show()
 
+    def _look(self) -> str:
+        """What the note says; what cannot be read in one look, as storage is away say, is read in the next."""
+        try:
+            return self.note() if self.note else ""
+        except (OSError, ValueError):  # UserError is one
+            return self.noted
+
     def _print_until_closed(self) -> None:
         printed: tuple[int, str] | None = None
         quiet = 0
         while not self._closing.wait(INTERVAL_SECONDS):
             quiet += 1
             self.show()
-            self.noted = self.note() if self.note else ""
+            self.noted = self._look()
             ended = self.shards_done + self.shards_failed
             if (ended, self.noted) != printed or quiet == QUIET_INTERVALS:
                 print(self.line() + (f"; {self.noted}" if self.noted else ""), flush=True)

@@ -6,6 +6,7 @@ import pytest
 
 from advgen_ray.distributed import progress as module
 from advgen_ray.distributed.progress import Progress
+from advgen_ray.errors import UserError
 
 
 def test_the_line_counts_rates_and_foretells(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,6 +63,21 @@ def test_a_note_is_added_and_printed_when_it_changes(
         "robustness: 0/2 shards, working (0:10); 3 stand",
         "robustness: 0/2 shards, working (0:10); 2 stand",
     ]
+
+
+def test_a_note_that_cannot_be_read_leaves_what_was_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes = iter(["3 stand", UserError("s3://bucket/set: does not answer"), FileNotFoundError(), "2 stand"])
+
+    def note() -> str:
+        told = next(notes)
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    _printed(Progress("robustness", num_shards=2, shards_before=0, note=note), _Intervals(4), monkeypatch)
+    assert [line.rpartition("; ")[2] for line in capsys.readouterr().out.splitlines()] == ["3 stand", "2 stand"]
 
 
 def test_the_thread_ends_with_the_work_and_the_last_line_is_of_its_end(
