@@ -26,6 +26,7 @@ Raises RowsFailed where some of them cannot be made: the shard is left for the n
 """
 
 MAX_ATTEMPTS = 3  # a shard that took so many actors with it, out of memory say, will take the next one too
+GIVEN_UP = f"{MAX_ATTEMPTS} actors died over it, out of memory say; lower batch_size or shard_images"
 
 
 class Map(NamedTuple):
@@ -33,6 +34,10 @@ class Map(NamedTuple):
 
     result_set: ResultSet
     load: Callable[[torch.device], RowMaker]
+
+
+class _GivenUp(Exception):  # noqa: N818 - a result of a shard, not an error of the program
+    """The shard is left for the next run, the others go on."""
 
 
 class ShardActor:
@@ -67,9 +72,9 @@ class ShardActor:
         """``map [n]`` and ``shard [n]`` in; out come for each ``num_rows`` and ``attempt``, both 0 if it was there.
 
         So do the seconds it took, the ``actor``, and whether a GPU was given that torch cannot use. Rows that cannot be
-        made are written down beside the set; ``num_failed`` of them, mostly for ``reason``, come back. An error comes
-        back as a value, ``mistake`` (a user's, one line) or ``defect`` (ours, a traceback): raised here it would reach
-        the driver without its type, under pages of Ray's frames.
+        made are written down beside the set; ``num_failed`` of them, mostly for ``reason``, come back, or that all of
+        them are ``given_up``. An error comes back as a value, ``mistake`` (a user's, one line) or ``defect`` (ours, a
+        traceback): raised here it would reach the driver without its type, under pages of Ray's frames.
         """
         handed = zip(batch["map"].tolist(), batch["shard"].tolist(), strict=True)
         reports = [self._report(which, index) for which, index in handed]
@@ -77,10 +82,12 @@ class ShardActor:
 
     def _report(self, which: int, index: int) -> dict[str, int | float | str | bool]:
         num_rows, num_failed, reason, mistake, defect = 0, 0, "", "", ""
-        self.attempt = 0
+        given_up, self.attempt = False, 0
         begin = time.monotonic()
         try:
             num_rows = self._store(which, index)
+        except _GivenUp:
+            given_up, reason = True, GIVEN_UP
         except RowsFailed as failed:
             num_failed, reason = len(failed.reasons), commonest(failed.reasons)
         except UserError as error:
@@ -89,7 +96,7 @@ class ShardActor:
             defect = traceback.format_exc()
         return {
             "map": which, "shard": index, "num_rows": num_rows, "num_failed": num_failed, "reason": reason,
-            "mistake": mistake, "defect": defect, "attempt": self.attempt, "actor": self.id,
+            "given_up": given_up, "mistake": mistake, "defect": defect, "attempt": self.attempt, "actor": self.id,
             "seconds": time.monotonic() - begin, "fallback": given_gpu() and self.device.type == "cpu",
         }  # fmt: skip
 
@@ -99,10 +106,8 @@ class ShardActor:
             return 0
         self.attempt = result_set.begin_attempt(index, self.run)
         if self.attempt > MAX_ATTEMPTS:
-            raise RuntimeError(
-                f"{result_set.uri}: shard {index} took {MAX_ATTEMPTS} actors with it; they may have run out of "
-                "memory: lower batch_size or shard_images"
-            )
+            result_set.write_failures(index, {"every row": GIVEN_UP})
+            raise _GivenUp
         if which not in self.rows:  # loaded with the first shard, so that a failure to load is reported like any other
             self.rows.clear()  # maps come one after the other, and the models of all may be more than there is room for
             self.rows[which] = self.maps[which].load(self.device)

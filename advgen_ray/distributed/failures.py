@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,33 @@ class RowsFailed(Exception):  # noqa: N818 - a result of a shard, not an error o
 
     def __str__(self) -> str:
         return f"{len(self.reasons)} rows cannot be made: {commonest(self.reasons)}"
+
+
+class Failed:
+    """What could not be made of a job: rows, and shards of which nothing is known, given up whole."""
+
+    def __init__(self) -> None:
+        self.rows: Counter[str] = Counter()  # by their reason
+        self.num_shards = self.given_up = 0
+        self.why_given_up = ""
+
+    def add(self, report: Mapping[str, Any]) -> None:
+        """One more shard, as its actor tells of it."""
+        self.num_shards += 1
+        if report["given_up"]:
+            self.given_up, self.why_given_up = self.given_up + 1, report["reason"]
+        else:
+            self.rows[report["reason"]] += int(report["num_failed"])
+
+    def told(self, of: int) -> str:
+        """In a few words, in a job of so many shards."""
+        told = []
+        if self.rows:
+            shards, most_often = self.num_shards - self.given_up, self.rows.most_common(1)[0][0]
+            told.append(f"failed rows: {self.rows.total()}, in {shards} of {of} shards, most often: {most_often}")
+        if self.given_up:
+            told.append(f"shards given up: {self.given_up} of {of}: {self.why_given_up}")
+        return "; ".join(told)
 
 
 def commonest(reasons: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import compress
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from advgen_ray.config import PoolConfig
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.actors import Map, RowMaker, ShardActor
 from advgen_ray.distributed.cluster import connect, is_local
+from advgen_ray.distributed.failures import Failed
 from advgen_ray.distributed.map_seconds import MapSeconds
 from advgen_ray.distributed.progress import Progress
 from advgen_ray.errors import IncompleteError, UserError
@@ -25,6 +27,7 @@ from advgen_ray.storage.filesystem import join
 from advgen_ray.storage.result_set import FAILURES
 
 MANY_SHARDS = 4  # an actor
+HOPELESS = 2  # so many shards given up, before any is made, and none will be
 
 _came_to: ContextVar[Callable[[float], None] | None] = ContextVar("came_to", default=None)
 
@@ -60,13 +63,16 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
     Rows go from the actors straight to storage: through the driver pass shard numbers and counts only, so its
     memory is flat. ``note`` adds to the progress lines. Raises UserError for a mistake that an actor found,
     RuntimeError with its traceback for a defect, both at once; IncompleteError, when all else is stored, where some
-    rows could not be made: their set is not committed.
+    rows could not be made, or a shard was given up: their set is not committed. Where shards are given up and nothing
+    is made, it comes before the rest is tried.
     """
     finished = [one.result_set.finished() for one in maps]
+    for one in compress(maps, finished):
+        one.result_set.tidy()
     if all(finished):
         print(f"{name}: {_label(maps)} is complete, nothing to compute", flush=True)
         return
-    failed: Counter[str] = Counter()
+    failed = Failed()
     missing = [(which, index) for which, one in enumerate(maps) for index in one.result_set.missing()]
     num_shards = sum(one.result_set.num_shards for one in maps)
     left = Counter(which for which, _ in missing)
@@ -82,9 +88,11 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
             for report in (_reports_here if came_to else _reports)(name, label, maps, pool, missing):
                 _raise_error(name, report)
                 retries = max(0, int(report["attempt"]) - 1)
-                if report["num_failed"]:
-                    failed[report["reason"]] += int(report["num_failed"])
+                if report["reason"]:
+                    failed.add(report)
                     progress.fail(int(report["num_failed"]), retries)
+                    if failed.given_up == HOPELESS and progress.shards_done == progress.shards_before:
+                        break
                     continue
                 progress.add(int(report["num_rows"]), retries)
                 seconds.add(report)
@@ -95,12 +103,11 @@ def run_maps(name: str, maps: Sequence[Map], pool: PoolConfig, note: Callable[[]
                     made.commit(seconds.of(which, made.num_shards))
                 if came_to:
                     came_to(progress.shards_done / num_shards)
-    if failed:
+    if failed.num_shards:
         places = [join(one.result_set.uri, FAILURES) for which, one in enumerate(maps) if left[which]]
         raise IncompleteError(
-            f"{name}: failed rows: {failed.total()}, in {progress.shards_failed} of {num_shards} shards, most often: "
-            f"{failed.most_common(1)[0][0]}; the rest is stored, and the same command tries these shards again; "
-            f"reasons by row: {', '.join(places)}"
+            f"{name}: {failed.told(num_shards)}; what is made is stored, and the same command tries the other shards "
+            f"again; reasons by row: {', '.join(places)}"
         )
 
 

@@ -95,11 +95,10 @@ class ResultSet:
         result_set = cls(uri, read_description(join(uri, PLAN)))
         if not result_set.finished():
             missing = result_set.missing()
-            done = result_set.num_shards - len(missing)
             lacking = f", {shard_name(missing[0])} is not" if missing else ""
             raise UserError(
-                f"{uri}: unfinished, {done} of {result_set.num_shards} shards are there{lacking}; rerun the command "
-                "that made it"
+                f"{uri}: unfinished, {result_set.num_shards - len(missing)} of {result_set.num_shards} shards are "
+                f"there{lacking}; rerun the command that made it"
             )
         return result_set
 
@@ -175,8 +174,7 @@ class ResultSet:
         shards = []
         for index, data in enumerate(self._fetched(self.num_shards)):
             num_rows = decode(data, self._header(), self.shard_uri(index), ["item_id"]).num_rows
-            digest = hashlib.sha256(data).hexdigest()
-            shards.append({"name": shard_name(index), "num_rows": num_rows, "sha256": digest})
+            shards.append({"name": shard_name(index), "num_rows": num_rows, "sha256": hashlib.sha256(data).hexdigest()})
         manifest = {
             **self.plan,
             "num_rows": sum(int(shard["num_rows"]) for shard in shards),
@@ -185,9 +183,13 @@ class ResultSet:
             "seconds": None if seconds is None else round(seconds, 3),
         }
         write_description(join(self.uri, MANIFEST), manifest)
+        self.tidy()
+        return manifest
+
+    def tidy(self) -> None:
+        """Remove what a finished set needs no more; a job may be killed just before it does."""
         for name in (ATTEMPTS, FAILURES):
             remove_tree(join(self.uri, name))
-        return manifest
 
     def shard(self, index: int, columns: list[str] | None = None) -> pa.Table:
         """The rows of one shard, checked against the manifest; raises UserError naming a damaged shard."""

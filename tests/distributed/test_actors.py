@@ -90,8 +90,12 @@ def test_a_shard_that_kills_its_actors_is_given_up_within_a_run(tmp_path: Path) 
         with pytest.raises(KeyboardInterrupt):
             actor("first", die)(_batch(1))
     given_up = actor("first", die)(_batch(1))
-    assert "took 3 actors with it" in given_up["defect"][0]
+    assert given_up["given_up"].tolist() == [True]
+    assert "3 actors died over it" in given_up["reason"][0]
+    assert given_up["defect"].tolist() == given_up["mistake"].tolist() == [""], "the others go on"
+    assert [path.name for path in (tmp_path / "failures").iterdir()] == ["shard-00001.json"]
     assert given_up["attempt"].tolist() == [4], "the driver tells how often shards were begun again"
     assert actor("first", _rows)(_batch(2))["defect"].tolist() == [""]
     assert actor("first", _rows)(_batch(2))["attempt"].tolist() == [0], "it is there already"
-    assert actor("second", _rows)(_batch(1))["defect"].tolist() == [""]  # the same command again tries again
+    assert actor("second", _rows)(_batch(1))["given_up"].tolist() == [False]  # the same command again tries again
+    assert not list((tmp_path / "failures").iterdir())

@@ -1,17 +1,21 @@
 """The map over a pool of actors: what is missing is made, what is there stays, an error is one clear error."""
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 
 from advgen_ray.config import PoolConfig
-from advgen_ray.distributed.actors import Map, RowMaker
+from advgen_ray.distributed import pipelines
+from advgen_ray.distributed.actors import MAX_ATTEMPTS, Map, RowMaker, ShardActor
 from advgen_ray.distributed.failures import RowsFailed
 from advgen_ray.distributed.pipelines import run_map, run_maps
 from advgen_ray.errors import IncompleteError, UserError
@@ -94,8 +98,8 @@ def test_rows_that_fail_are_written_down_and_the_same_command_makes_them(
     with pytest.raises(IncompleteError) as incomplete:
         run_map("count", broken, _loader(2, RowsFailed({"2/0/0": "x_ce is not finite"})), pool)
     assert str(incomplete.value) == (
-        "count: failed rows: 1, in 1 of 6 shards, most often: x_ce is not finite; the rest is stored, and the same "
-        f"command tries these shards again; reasons by row: {tmp_path}/broken/failures"
+        "count: failed rows: 1, in 1 of 6 shards, most often: x_ce is not finite; what is made is stored, and the "
+        f"same command tries the other shards again; reasons by row: {tmp_path}/broken/failures"
     )
     assert "count: 5/6 shards, 5 images" in capsys.readouterr().out
     assert broken.missing() == [2]
@@ -111,6 +115,51 @@ def test_rows_that_fail_are_written_down_and_the_same_command_makes_them(
     }
     assert broken.manifest | {"seconds": 0} == sound.manifest | {"seconds": 0}
     assert not (tmp_path / "broken" / "failures").exists()
+
+
+def _die_over(index: int, deadly: int) -> pa.Table:
+    if index == deadly:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return _rows(index)
+
+
+@pytest.mark.long
+def test_a_shard_that_no_actor_survives_leaves_the_others(tmp_path: Path) -> None:
+    result_set = ResultSet.create(
+        str(tmp_path), kind="counterfactuals", config={}, inputs={}, num_shards=6, image_shape=(1, 1, 1)
+    )
+    rows = partial(_die_over, deadly=1)
+    with pytest.raises(IncompleteError, match=r"^count: shards given up: 1 of 6: 3 actors died over it.*batch_size"):
+        run_map("count", result_set, lambda device: rows, PoolConfig(max_actors=1))
+    assert result_set.missing() == [1]
+    assert [path.name for path in (tmp_path / "failures").iterdir()] == ["shard-00001.json"]
+
+
+@pytest.mark.parametrize("made_before", [0, 1])
+def test_shards_given_up_before_any_is_made_end_the_job(
+    made_before: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result_set = ResultSet.create(
+        str(tmp_path), kind="counterfactuals", config={}, inputs={}, num_shards=9, image_shape=(1, 1, 1)
+    )
+    handed: list[int] = []
+
+    def reports(name: str, label: str, maps: list[Map], pool: PoolConfig, missing: list[tuple[int, int]]) -> Any:
+        actor = ShardActor(maps, 1, "run")
+        for which, index in missing:
+            if index >= made_before:
+                for _ in range(MAX_ATTEMPTS):
+                    maps[which].result_set.begin_attempt(index, "run")
+            handed.append(index)
+            yield {
+                key: value[0] for key, value in actor({"map": np.array([which]), "shard": np.array([index])}).items()
+            }
+
+    monkeypatch.setattr(pipelines, "_reports", reports)
+    given_up = 9 - made_before if made_before else pipelines.HOPELESS
+    with pytest.raises(IncompleteError, match=rf"^count: shards given up: {given_up} of 9: "):
+        run_map("count", result_set, _loader(-1, ValueError()), PoolConfig())
+    assert len(handed) == made_before + given_up
 
 
 def test_a_pool_that_the_cluster_cannot_hold_is_refused(tmp_path: Path) -> None:
@@ -139,3 +188,7 @@ def test_several_sets_share_a_pool_and_each_is_committed(tmp_path: Path, capsys:
     assert all(one.finished() for one in sets)
     assert not list(tmp_path.glob("*/attempts"))
     assert "count: 6/6 shards" in capsys.readouterr().out
+    sets[0].begin_attempt(1, "run")  # as a job leaves it that is killed just behind the manifest
+    sets[0].write_failures(1, {"1/0/0": "out of memory"})
+    run_maps("count", [Map(one, failing) for one in sets], PoolConfig(max_actors=1))
+    assert not [*tmp_path.glob("*/attempts"), *tmp_path.glob("*/failures")]
