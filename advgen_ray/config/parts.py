@@ -95,6 +95,15 @@ class WorkersConfig(Config):
             raise ValueError(f"min_workers {self.min_workers} exceeds num_workers {self.num_workers}")
         return self
 
+    @model_validator(mode="after")
+    def _a_gpu_each(self) -> Self:
+        if self.num_workers > 1 and 0 < (self.gpus_per_worker or 0) < 1:
+            raise ValueError(
+                f"gpus_per_worker {self.gpus_per_worker:g} with num_workers {self.num_workers}: workers that train one "
+                "model cannot share a GPU; give each its own, or set num_workers=1 (num_groups may share one)"
+            )
+        return self
+
     @property
     def fewest(self) -> int:
         """How many must be there for a group to work."""

@@ -18,6 +18,7 @@ from advgen_ray.config import Config
 from advgen_ray.distributed.heap import keep_freed_memory
 from advgen_ray.distributed.legs import Leg
 from advgen_ray.distributed.loading import given_gpu
+from advgen_ray.distributed.train_backend import worker_device
 from advgen_ray.distributed.train_storage import OWNER, checkpoint_name, mistake_of, newest, write_mistake
 from advgen_ray.errors import UserError
 from advgen_ray.storage.filesystem import join, read_bytes, resolve, write_atomic
@@ -199,12 +200,7 @@ def run_tasks(tasks: list[Task], cpus_per_worker: int, run: str) -> str | None:
 
 def _worker() -> Worker:
     context = ray.train.get_context()
-    device = torch.device("cpu")
-    if torch.cuda.is_available() and given_gpu():
-        from ray.train.torch import get_device
-
-        device = get_device()
-    return Worker(context.get_world_rank(), context.get_world_size(), context.get_local_rank(), device)
+    return Worker(context.get_world_rank(), context.get_world_size(), context.get_local_rank(), worker_device())
 
 
 def _fetched(checkpoint: str | None, task: Task, directory: Path) -> Path | None:

@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import pyarrow.fs
+import torch.distributed as dist
 
 from advgen_ray.config import WorkersConfig
 from advgen_ray.distributed import cluster, train_storage
@@ -17,6 +19,8 @@ from advgen_ray.storage.filesystem import common_parent, ensure_writable, resolv
 
 __all__ = ["Describe", "Session", "Task", "run_training"]
 
+LOST = re.compile(r"gloo|NCCL|connection (closed|reset)", re.IGNORECASE)  # what torch says of a peer that is gone
+RUNS = "train"  # Ray Train's files, beside the outputs
 NUM_CHECKPOINTS = 2
 AROUND_A_TASK = 4e10  # operations a CPU's core could do while a task loads its images and stores its model
 
@@ -37,6 +41,7 @@ def run_training(
     cluster has, and for mistakes that a worker finds; IncompleteError where workers died more often than
     ``workers.max_failures`` allows.
     """
+    groups, place = shared_out(tasks, workers.num_groups), common_parent([task.output for task in tasks])
     unfinished = [task for task in tasks if not _kept(task)]
     if unfinished:
         for task in unfinished:
@@ -44,7 +49,9 @@ def run_training(
             if not task.progress():
                 task.write_progress(None)
         cluster.connect()
-        _fit(shared_out(tasks, workers.num_groups), workers, describe, on_record, on_end)
+        _fit(groups, place, workers, describe, on_record, on_end)
+    for group in groups:  # also what a driver left that was killed behind its last model
+        train_storage.remove(f"{place}/{RUNS}", _run_name(group, place))
     cards = [task.card() for task in tasks]
     assert all(cards), "a training that ended without a mistake leaves a model"
     return [card for card in cards if card]
@@ -73,13 +80,17 @@ def _kept(task: Task) -> bool:
 
 
 def _fit(
-    groups: list[list[Task]], workers: WorkersConfig, describe: Describe, on_record: OnRecord, on_end: OnEnd
+    groups: list[list[Task]],
+    place: str,
+    workers: WorkersConfig,
+    describe: Describe,
+    on_record: OnRecord,
+    on_end: OnEnd,
 ) -> None:
     import ray
 
     tasks = [task for group in groups for task in group]
-    place = common_parent([task.output for task in tasks])
-    storage = f"{place}/train"
+    storage = f"{place}/{RUNS}"
     resources = _resources(workers, ray.cluster_resources())
     working = [group for group in groups if not all(task.finished() for task in group)]
     threads = [Group(_trainer(group, workers, resources, storage, _run_name(group, place)).fit) for group in working]
@@ -89,13 +100,11 @@ def _fit(
             raise _given_up(thread.error, workers) or thread.error
         if thread.result.return_value:
             raise UserError(thread.result.return_value)
-    for group in groups:
-        train_storage.remove(storage, _run_name(group, place))
 
 
 def _given_up(error: BaseException, workers: WorkersConfig) -> UserError | IncompleteError | None:
     """What to say of a mistake, or where workers died too often; None for an error of another kind, a defect."""
-    from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
+    from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError
     from ray.train.v2.api.exceptions import WorkerGroupError
 
     if not isinstance(error, WorkerGroupError):
@@ -103,19 +112,28 @@ def _given_up(error: BaseException, workers: WorkersConfig) -> UserError | Incom
     mistakes = [why for why in error.worker_failures.values() if isinstance(why, UserError)]
     if mistakes:  # others failed with the one that found it
         return mistakes[0]
-    died = [rank for rank, why in error.worker_failures.items() if isinstance(why, WorkerHealthCheckFailedError)]
-    if not died:
+    deaths = (WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError)
+    died = [rank for rank, why in error.worker_failures.items() if isinstance(why, deaths)]
+    if not died and not any(_lost_another(why) for why in error.worker_failures.values()):
         return None
+    who = f"worker {min(died)}" if died else "a worker"
     return IncompleteError(
-        f"training: worker {min(died)} of a group died, out of memory say or with its node, and workers.max_failures="
+        f"training: {who} of a group died, out of memory say or with its node, and workers.max_failures="
         f"{workers.max_failures} such ends were forgiven; the same command goes on from the last checkpoint, and with "
         "--set workers.max_failures=-1 as often as it takes"
     )
 
 
+def _lost_another(error: BaseException) -> bool:
+    """Whether a worker failed as one that it trains with went: Ray may hear of that before it misses the other."""
+    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and bool(LOST.search(str(error))))
+
+
 def _trainer(tasks: list[Task], workers: WorkersConfig, resources: dict[str, float], storage: str, name: str) -> Any:
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
+
+    from advgen_ray.distributed.train_backend import UsableBackend
 
     filesystem, path = resolve(storage)
     return TorchTrainer(
@@ -126,6 +144,7 @@ def _trainer(tasks: list[Task], workers: WorkersConfig, resources: dict[str, flo
             "cpus_per_worker": workers.cpus_per_worker,
             "run": train_storage.prepare(storage, name),
         },
+        torch_config=UsableBackend(),
         scaling_config=ScalingConfig(
             num_workers=(workers.fewest, workers.num_workers) if workers.min_workers else workers.num_workers,
             use_gpu="GPU" in resources,

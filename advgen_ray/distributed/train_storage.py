@@ -72,10 +72,11 @@ def mistake_of(run: str) -> str | None:
 
 
 def remove(storage: str, name: str) -> None:
-    """Remove a finished run's files, and the folder with them if no other run lies in it."""
+    """Remove a finished run's files if they are there, and the folder with them if no other run lies in it."""
     filesystem, path = resolve(storage)
-    if filesystem.get_file_info(f"{path}/{name}").type == fs.FileType.Directory:  # not if it was removed before
-        filesystem.delete_dir(f"{path}/{name}")
+    if filesystem.get_file_info(f"{path}/{name}").type != fs.FileType.Directory:
+        return
+    filesystem.delete_dir(f"{path}/{name}")
     if not filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True)):
         filesystem.delete_dir(path)
 

@@ -29,12 +29,17 @@ def test_description_of_each_kind_of_job() -> None:
 
 
 def test_a_gpu_each_where_there_are_any_unless_said_otherwise() -> None:
-    unsaid, none, half = (WorkersConfig(gpus_per_worker=gpus) for gpus in (None, 0, 0.5))
+    unsaid, none, half = (WorkersConfig(gpus_per_worker=gpus, num_workers=1) for gpus in (None, 0, 0.5))
     with_gpu, without = {"CPU": 8.0, "GPU": 2.0}, {"CPU": 8.0}
     assert per_worker(unsaid, with_gpu) == {"CPU": 1.0, "GPU": 1.0}
     assert per_worker(unsaid, without) == {"CPU": 1.0}
     assert per_worker(none, with_gpu) == {"CPU": 1.0}
     assert per_worker(half, without) == {"CPU": 1.0, "GPU": 0.5}
+
+
+def test_workers_that_train_one_model_cannot_share_a_gpu() -> None:
+    with pytest.raises(ValueError, match=r"gpus_per_worker 0\.5 with num_workers 2: .* set num_workers=1"):
+        WorkersConfig(gpus_per_worker=0.5)
 
 
 def test_more_than_the_cluster_has_is_refused() -> None:

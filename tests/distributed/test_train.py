@@ -37,6 +37,11 @@ def test_a_finished_model_is_reused_and_another_config_is_refused(
     assert card["config_digest"] == config.digest()
     assert "is finished, nothing to train" in capsys.readouterr().out
 
+    left = tmp_path / "out" / "train" / config.digest() / "checkpoint_1"  # by a driver killed behind its last model
+    left.mkdir(parents=True)
+    run_training([task], config.workers, _never, _never)
+    assert not (tmp_path / "out" / "train").exists()
+
     moved = classifier_config(tmp_path / "out", num_epochs=1, workers=WorkersConfig(num_workers=7))
     run_training([Task("classifier", _never, moved, moved.output)], moved.workers, _never, _never)
 

@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from ray import cloudpickle
+from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError
 from ray.train.v2.api.exceptions import WorkerGroupError
 
 from advgen_ray.config import TrainClassifierConfig, WorkersConfig
@@ -13,7 +15,7 @@ from advgen_ray.distributed import session as sessions
 from advgen_ray.distributed.session import Session, Task, run_tasks
 from advgen_ray.distributed.train import _given_up, run_training
 from advgen_ray.distributed.train_storage import MISTAKE, mistake_of, prepare, write_mistake
-from advgen_ray.errors import UserError
+from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.training.worker import Worker
 from tests.small_training import classifier_config
 
@@ -63,6 +65,29 @@ def test_a_mistake_that_cannot_be_left_is_still_raised(tmp_path: Path) -> None:
     assert not (tmp_path / "run" / MISTAKE).exists()
     failures = {0: RuntimeError("connection closed by peer"), 1: UserError("model: the loss is nan")}
     assert _given_up(WorkerGroupError("", failures), WorkersConfig()) is failures[1]
+
+
+@pytest.mark.parametrize(
+    ("failures", "who"),
+    [
+        ({1: WorkerHealthCheckFailedError("", RuntimeError())}, "worker 1"),
+        ({1: WorkerHealthCheckTimeoutError("")}, "worker 1"),
+        ({0: RuntimeError("[gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:1")}, "a worker"),
+        ({0: RuntimeError("Connection reset by peer"), 1: WorkerHealthCheckTimeoutError("")}, "worker 1"),
+        ({0: torch.distributed.DistBackendError("remote process exited")}, "a worker"),
+        ({0: RuntimeError("size mismatch")}, None),
+        ({0: ValueError("gloo")}, None),
+    ],
+)
+def test_a_group_of_which_a_worker_is_gone_has_given_up_whoever_is_heard_first(
+    failures: dict[int, Exception], who: str | None
+) -> None:
+    given_up = _given_up(WorkerGroupError("", failures), WorkersConfig())
+    if who is None:
+        assert given_up is None, "a defect keeps its traceback"
+    else:
+        assert isinstance(given_up, IncompleteError)
+        assert str(given_up).startswith(f"training: {who} of a group died")
 
 
 def test_a_record_that_cannot_be_shown_stops_no_training(tmp_path: Path) -> None:

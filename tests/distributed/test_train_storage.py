@@ -105,6 +105,8 @@ def test_remove_leaves_other_runs(tmp_path: Path) -> None:
     remove(str(tmp_path / "train"), "name")
     assert _names(tmp_path / "train") == {"other"}
     (tmp_path / "train" / "other").rmdir()
+    remove(str(tmp_path / "train"), "name")
+    assert (tmp_path / "train").exists(), "a folder of this name in which the run is not may be the user's"
     (tmp_path / "train" / "name").mkdir()
     remove(str(tmp_path / "train"), "name")
     assert not (tmp_path / "train").exists()
