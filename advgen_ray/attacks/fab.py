@@ -72,10 +72,8 @@ class FAB:
         Raises ValueError for images outside [0, 1], labels that are no class, probabilities in place of logits,
         outputs or gradients that are not finite, and a restart without a radius.
         """
-        if start_noise is not None and not start_radius > 0:
-            raise ValueError(f"start_noise is a direction: expected start_radius above 0 with it, got {start_radius}")
         check_images(x)
-        origin = point = x_adv = x.detach()
+        origin = x_adv = x.detach()
         ends, rows = x.detach().clone(), torch.arange(len(x), device=x.device)
         gradients = FiniteGradients()
         with eval_mode(model), torch.no_grad():
@@ -83,10 +81,7 @@ class FAB:
             check_logits(logits)
             check_labels(y if y_target is None else torch.cat([y, y_target]), logits)
             distance = torch.where(logits.argmax(dim=1) == y, torch.inf, 0.0).to(x.dtype)
-            if start_noise is not None:
-                noise = start_noise(x)
-                radius = start_radius / vector_norm(noise.flatten(1), self.norm)
-                point = (x + per_sample(radius, x) * noise).clamp(0.0, 1.0)
+            point = self._start(origin, start_noise, start_radius)
             for step in range(self.num_steps):
                 if step % STEPS_BETWEEN_DROPS == 0 and not bool((distance > within).all()):
                     ends[rows] = x_adv
@@ -107,6 +102,15 @@ class FAB:
         check_finite(point)
         ends[rows] = x_adv
         return ends
+
+    def _start(self, x: Tensor, start_noise: Callable[[Tensor], Tensor] | None, start_radius: float) -> Tensor:
+        if start_noise is None:
+            return x
+        if not start_radius > 0:
+            raise ValueError(f"start_noise is a direction: expected start_radius above 0 with it, got {start_radius}")
+        noise = start_noise(x)
+        radius = start_radius / vector_norm(noise.flatten(1), self.norm)
+        return (x + per_sample(radius, x) * noise).clamp(0.0, 1.0)
 
     def _boundary(
         self, model: nn.Module, point: Tensor, y: Tensor, y_target: Tensor | None, gradients: FiniteGradients
