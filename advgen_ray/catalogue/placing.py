@@ -26,11 +26,13 @@ def command(work: Work) -> str:
 
 def _moved(value: Any, root: str, by: int, key: str = "") -> Any:
     if isinstance(value, dict):
-        return {name: _moved(inner, root, by, name) for name, inner in value.items()}
+        varied = {"values": value["key"]} if "key" in value else {}  # of a search's setting, by what it is a setting of
+        return {name: _moved(inner, root, by, varied.get(name, name)) for name, inner in value.items()}
     if isinstance(value, list):
         return [_moved(inner, root, by, key) for inner in value]
     if isinstance(value, str) and value.startswith(RUNS):
         return f"{root.rstrip('/')}/{value.removeprefix(RUNS)}"
-    if isinstance(value, int) and not isinstance(value, bool) and (key == "seed" or key.endswith(("_seed", "seeds"))):
+    last = key.rpartition(".")[2]
+    if isinstance(value, int) and not isinstance(value, bool) and (last == "seed" or last.endswith(("_seed", "seeds"))):
         return value + by
     return value

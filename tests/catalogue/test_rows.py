@@ -42,11 +42,12 @@ def _read_by(config: Config) -> set[str]:
     return {place for key, place in _places(config.model_dump(mode="json")) if key != "output"}
 
 
+@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(("row", "scale"), CASES, ids=_name)
-def test_each_work_finds_what_it_reads(row: Row, scale: Scale) -> None:
+def test_each_work_finds_what_it_reads(row: Row, scale: Scale, seed: int) -> None:
     made: list[str] = []
     for work in in_order(list(row.works(scale).values())):
-        config: Any = config_of(work, "root", seed=0)
+        config: Any = config_of(work, "root", seed)
         for place in _read_by(config):
             assert any(f"{place}/".startswith(f"{one}/") for one in made), f"{command(work)}: nothing makes {place}"
         made.append(config.output)
@@ -101,6 +102,9 @@ def test_a_seed_moves_every_seed_and_a_root_every_place() -> None:
     assert there["num_trials"] == here["num_trials"]
     losses = config_of(Work("compare_losses", "digits_losses"), "a", 1).model_dump(mode="json")
     assert losses["seeds"] == [10_000, 10_001, 10_002]
+    ablation = config_of(Work("search", "digits_binary_ablation"), "a", 1).model_dump(mode="json")
+    (varied,) = (one["values"] for one in ablation["space"] if one["key"] == "seed")
+    assert varied == [10_000, 10_001, 10_002]
 
 
 def test_a_command_is_what_a_shell_takes() -> None:
