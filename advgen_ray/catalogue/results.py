@@ -24,7 +24,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class RowResult:
-    """The readings of a row, one a seed; none and a ``mistake`` where it failed."""
+    """The readings of a row, one a seed; where it failed a ``mistake``, and those of the seeds before."""
 
     row: Row
     scale: Scale
@@ -52,9 +52,9 @@ class RowResult:
     @property
     def margin(self) -> Estimate | None:
         """That of the one seed, over its images; of several their mean, over seeds; None where the row failed."""
-        if len(self.readings) == 1:
-            return self.readings[0].margin
-        return mean_interval(self.margins) if self.readings else None
+        if self.mistake:
+            return None
+        return self.readings[0].margin if len(self.readings) == 1 else mean_interval(self.margins)
 
     @property
     def holds(self) -> bool | None:

@@ -21,7 +21,7 @@ ROOT = "runs"
 
 
 class Cost(NamedTuple):
-    """At most, and of one seed."""
+    """At most."""
 
     evaluations: float  # of networks, for one image each; a step back counts as two
     flops: float
@@ -41,7 +41,7 @@ def plan(config: ReproduceConfig) -> dict[str, Any]:
     Raises UserError for a row that does not exist.
     """
     needed = {row.id: in_order(list(row.works(config.scale).values())) for row in chosen(config.rows)}
-    costs = _costs(in_order([work for works in needed.values() for work in works]))
+    costs = _costs(in_order([work for works in needed.values() for work in works]), config.num_seeds)
     return {
         "card": f"gives {config.card_teraflops:g} TFLOP/s, at {config.price_per_hour:g} an hour",
         "rows": [
@@ -52,9 +52,15 @@ def plan(config: ReproduceConfig) -> dict[str, Any]:
     }
 
 
-def _costs(works: list[Work]) -> dict[Work, Cost]:
-    known: dict[str, Network] = {}
-    return {work: sum((_cost(part, known) for part in parts_of(config_of(work, ROOT, 0))), NOTHING) for work in works}
+def _costs(works: list[Work], num_seeds: int) -> dict[Work, Cost]:
+    """Of each work for all seeds, whose configs it makes one by one, as a run would."""
+    costs = dict.fromkeys(works, NOTHING)
+    for seed in range(num_seeds):
+        known: dict[str, Network] = {}
+        for work in works:
+            parts = parts_of(config_of(work, ROOT, seed))
+            costs[work] = sum((_cost(part, known) for part in parts), costs[work])
+    return costs
 
 
 def _cost(job: Config, known: dict[str, Network]) -> Cost:
@@ -78,10 +84,10 @@ def _of_images(job: Config) -> float:
 
 
 def _told(cost: Cost, config: ReproduceConfig) -> dict[str, Any]:
-    hours = config.num_seeds * cost.flops / (config.card_teraflops * 1e12) / 3600
+    hours = cost.flops / (config.card_teraflops * 1e12) / 3600
     return {
-        "evaluations": float(f"{config.num_seeds * cost.evaluations:.3g}"),
+        "evaluations": float(f"{cost.evaluations:.3g}"),
         "gpu_hours": float(f"{hours:.3g}"),
-        "gigabytes": round(config.num_seeds * cost.stored_bytes / 1e9, 1),
+        "gigabytes": round(cost.stored_bytes / 1e9, 1),
         "price": round(hours * config.price_per_hour, 2),
     }

@@ -122,19 +122,21 @@ def _result(row: Row, works: _Works, config: ReproduceConfig) -> RowResult:
     named = row.works(config.scale)
     needed = in_order(list(named.values()))
     readings: list[Reading] = []
+    mistake = ""
     for seed in range(config.num_seeds):
-        for work in needed:
-            if mistake := works.run(work, seed):
-                return RowResult(row, config.scale, [], mistake, works.seconds_of(needed), [])
+        if mistake := next(filter(None, (works.run(work, seed) for work in needed)), ""):
+            break
         try:
             readings.append(row.read({name: works.summaries[work, seed] for name, work in named.items()}))
         except Exception as error:
             traceback.print_exc()
             mistake = f"its results could not be read: {type(error).__name__}: {error}"
-            return RowResult(row, config.scale, [], mistake, works.seconds_of(needed), [])
-    pages = [works.summaries[work, 0].get("report", "") for work in named.values()]
+            break
+    if mistake and config.num_seeds > 1:
+        mistake = f"seed {seed}: {mistake}"
+    pages = [works.summaries[work, 0].get("report", "") for work in named.values()] if readings else []
     beside = [page.removeprefix(config.output.rstrip("/") + "/") for page in dict.fromkeys(pages) if page]
-    return RowResult(row, config.scale, readings, "", works.seconds_of(needed), beside)
+    return RowResult(row, config.scale, readings, mistake, works.seconds_of(needed), beside)
 
 
 def _check_readme(place: str, rows: Sequence[str]) -> None:

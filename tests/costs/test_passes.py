@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 
 from advgen_ray import recipes
-from advgen_ray.catalogue import ROWS, chosen
+from advgen_ray.catalogue import ROWS, chosen, placing
 from advgen_ray.catalogue.entry import in_order
 from advgen_ray.config import AttackConfig, GenerateConfig, ReproduceConfig, SamplerConfig, TrainBinaryConfig
 from advgen_ray.config.binary import AscentFromP0Config
@@ -133,6 +133,18 @@ def test_cost_follows_the_card_the_price_and_the_seeds() -> None:
     assert fast["gpu_hours"] == pytest.approx(one["gpu_hours"] / 2, rel=0.01)
     assert fast["price"] == pytest.approx(1.5 * one["price"], rel=0.01)
     assert twice["evaluations"] == pytest.approx(2 * one["evaluations"], rel=0.01)
+
+
+def test_a_dry_run_makes_the_configs_of_every_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def config_of(work: Any, root: str, seed: int) -> Any:
+        if seed == 2:
+            raise UserError("a config that seed 2 does not have")
+        return placing.config_of(work, root, seed)
+
+    monkeypatch.setattr("advgen_ray.costs.plan.config_of", config_of)
+    assert plan(ReproduceConfig(rows=("D10",), num_seeds=2))["total"]["evaluations"] > 0
+    with pytest.raises(UserError, match="seed 2"):
+        plan(ReproduceConfig(rows=("D10",), num_seeds=3))
 
 
 def test_attacks_are_counted_by_their_runs() -> None:

@@ -95,6 +95,24 @@ def test_seeds_give_a_spread(asked: list[tuple[str, Any]], tmp_path: Path) -> No
     assert row["margin_interval"] == pytest.approx([2 - 4.30265 / 3**0.5, 2 + 4.30265 / 3**0.5], abs=1e-4)
 
 
+def test_a_seed_that_fails_leaves_the_figures_of_those_before_but_no_verdict(
+    asked: list[tuple[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = reproduction.PROGRAMS["train_classifier"]
+
+    def of_the_first_seed(config: Any) -> dict[str, Any]:
+        if config.seed:
+            raise UserError("no memory")
+        return program(config)
+
+    monkeypatch.setitem(reproduction.PROGRAMS, "train_classifier", of_the_first_seed)
+    found = reproduction.run(ReproduceConfig(rows=("A1",), num_seeds=3, output=str(tmp_path)))
+    assert found["failed"] == {"A1": "seed 1: train_classifier --recipe digits_classifier: no memory"}
+    assert (found["hold"], found["do_not_hold"]) == ([], [])
+    (row,) = json.loads((tmp_path / "summary.json").read_text())
+    assert (row["ours"], row["margins"], row["margin"], row["holds"]) == ({"value": 2.0}, [1.0], None, None)
+
+
 def test_what_a_command_took_the_first_time_is_kept(asked: list[tuple[str, Any]], tmp_path: Path) -> None:
     config = ReproduceConfig(rows=("A1",), output=str(tmp_path))
     reproduction.run(config)
