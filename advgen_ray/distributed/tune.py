@@ -20,13 +20,14 @@ from advgen_ray.errors import UserError
 from advgen_ray.storage.filesystem import join
 
 RUN = "tune"
-MISTAKE = "mistake"  # the report of a trial whose settings cannot work: the same comes of a second try
+MISTAKE = "mistake"  # the last report of a trial whose settings cannot work as things are
 
 Report = Callable[[dict[str, Any]], None]
 RunTrial = Callable[[Parameters, str, Report], None]
 """``run_trial(parameters, trial id, report)``: pickled into an actor; reports rise in ``progress``, to 1 at the end.
 
-One that raises UserError has failed; one that raises anything else is started again as often as the schedule says.
+One that raises UserError has failed, until the search is run again: the user may have mended what was wrong. One that
+raises anything else is started again as often as the schedule says.
 """
 
 
@@ -42,7 +43,7 @@ class Trial:
     @property
     def mistake(self) -> str:
         """What was wrong with its settings, if that is known."""
-        return str(self.reports[-1].get(MISTAKE) or "") if self.reports else ""
+        return str(self.reports[-1].get(MISTAKE, "")) if self.reports else ""
 
 
 class Watcher(Protocol):
@@ -57,6 +58,7 @@ class Watcher(Protocol):
 
 _watcher: ContextVar[Watcher] = ContextVar("watcher")
 _meter: ContextVar[SearchMeter] = ContextVar("meter")
+_max_failures: ContextVar[int] = ContextVar("max_failures")
 
 
 def run_search(
@@ -64,8 +66,9 @@ def run_search(
 ) -> list[Trial]:
     """Run the search, or what is left of one that was killed under the same ``root``; returns every trial.
 
-    Trials that were running when the driver died start again and continue from what they had stored. Raises UserError
-    where a trial asks for more than a local cluster has, or all states that Tune left are damaged.
+    Trials that were running when the driver died, and those that failed, start again and continue from what they had
+    stored. Raises UserError where a trial asks for more than a local cluster has, or all states that Tune left are
+    damaged.
     """
     _quiet()
     tune_storage.prepare(join(root, RUN))
@@ -78,6 +81,7 @@ def run_search(
     meter = SearchMeter(root, schedule.planned, schedule.goals)
     _watcher.set(watcher)
     _meter.set(meter)
+    _max_failures.set(schedule.max_failures)
     former = join(path, RUN)
     if tune.Tuner.can_restore(former, storage_filesystem=storage):
         tuner = tune.Tuner.restore(
@@ -116,6 +120,12 @@ def _quiet() -> None:
     os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")  # a mistaken trial has no metric
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune.execution.tune_controller").addFilter(_is_no_mistake)
+
+
+def _is_no_mistake(record: logging.LogRecord) -> bool:
+    """Not the traceback of a trial's UserError, which it has reported as a line."""
+    return not (record.exc_info and isinstance(record.exc_info[1], UserError))
 
 
 def _run(parameters: Parameters, run_trial: RunTrial, directory: str, address: str) -> None:
@@ -125,11 +135,13 @@ def _run(parameters: Parameters, run_trial: RunTrial, directory: str, address: s
         run_trial(settings_of(parameters), tune.get_context().get_trial_id(), tune.report)
     except UserError as error:
         tune.report({MISTAKE: str(error)})
+        raise  # Tune starts a trial that ended in an error again when the search is run again, no other
 
 
 def _trial(result: Any) -> Trial:
     history = result.metrics_dataframe
-    reports = [] if history is None else history.to_dict("records")
+    rows = [] if history is None else history.to_dict("records")
+    reports = [{key: value for key, value in row.items() if value == value} for row in rows]  # nan: not in this one
     last = result.metrics or {}
     trial = Trial(str(last.get("trial_id", result.path.rpartition("/")[2])), settings_of(result.config), reports)
     trial.status = "failed" if result.error is not None else _status(last)
@@ -137,8 +149,6 @@ def _trial(result: Any) -> Trial:
 
 
 def _status(last: Mapping[str, Any]) -> str:
-    if last.get(MISTAKE):
-        return "failed"
     return "finished" if last.get(PROGRESS, 0) >= 1 else "stopped"
 
 
@@ -149,13 +159,16 @@ class _Watch(tune.Callback):
         self.trials: dict[str, Trial] = {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
-        self._known(trial)
+        self._known(trial).status = "running"
+        trial.max_failures = _max_failures.get()
         _meter.get().look(self.trials.values())
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
         known = self._known(trial)
         known.reports.append(result)
-        if not result.get(MISTAKE):
+        if result.get(MISTAKE):
+            trial.max_failures = 0  # the error that follows is none that another try mends
+        else:
             _meter.get().reported(known, result)
             _meter.get().look(self.trials.values())
             _watcher.get().reported(known, result)

@@ -29,6 +29,8 @@ def run(config: ClassifyByDistanceConfig) -> dict[str, Any]:
     generation = config.generation
     sde = load_score_model(generation.score_model, generation.data, generation.unconditional_model).sde
     parts = [_part(config, sampler) for sampler in config.samplers]
+    for part in parts:
+        counterfactuals.prepare(part)
     with tracked_job("distance classifier", config) as tracked:
         counterfactuals.run_all(parts)
         sets = [_timed(part, evaluations_of(part, sde)) for part in parts]

@@ -8,6 +8,7 @@ from typing import Any
 
 from advgen_ray.config import Config
 from advgen_ray.report.page import Page, render
+from advgen_ray.stages.checks import work_begins
 from advgen_ray.storage.filesystem import join, write_atomic
 from advgen_ray.tracking import Run, tracked_run
 
@@ -15,7 +16,11 @@ PAGE, SUMMARY = "report.html", "summary.json"
 
 
 def tracked_job(name: str, config: Config, unless_finished: bool = False) -> AbstractContextManager[Run]:
-    """The job's run: its whole config, found again by what it computes; ``unless_finished`` as for ``tracked_run``."""
+    """The job's run, as its work begins: its whole config, found again by what it computes.
+
+    ``unless_finished`` is as for ``tracked_run``.
+    """
+    work_begins()
     tags = {"config_digest": config.digest()}
     return tracked_run(name, config.model_dump(mode="json"), tags, unless_finished=unless_finished)
 

@@ -1,12 +1,13 @@
 """The stage that searches the settings of a job: Ray Tune over the job itself, trials tracked, ending in a page."""
 
+import tempfile
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from advgen_ray.config import CounterfactualsConfig, SearchConfig, TrainClassifierConfig, TrainScoreModelConfig
+from advgen_ray.config import SearchConfig
 from advgen_ray.distributed import cluster
 from advgen_ray.distributed.counterfactual_rows import Judge
 from advgen_ray.distributed.population import Round, first_round
@@ -14,14 +15,13 @@ from advgen_ray.distributed.resources import own_process, room_for_trials
 from advgen_ray.distributed.schedules import PROGRESS, Asha, Schedule
 from advgen_ray.distributed.tune import Trial, run_search
 from advgen_ray.errors import UserError
+from advgen_ray.stages.checks import checks_alone
 from advgen_ray.stages.claims import claim
-from advgen_ray.stages.counterfactuals import inputs_of
 from advgen_ray.stages.inputs import load_classifier
 from advgen_ray.stages.outcome import tracked_job
 from advgen_ray.stages.population import run_population
 from advgen_ray.stages.search_results import ended_trials, metrics_of, schedule_table, store, summarize, trial_table
-from advgen_ray.stages.search_trial import run_trial, told_of
-from advgen_ray.stages.training import check_data
+from advgen_ray.stages.search_trial import RUNS, run_trial, told_of
 from advgen_ray.stages.trials import Follower, Tell
 
 PLAN = "search.json"
@@ -30,14 +30,11 @@ PLAN = "search.json"
 def run(config: SearchConfig) -> dict[str, Any]:
     """Run what is left of the search at ``config.output``; returns the best trial and where page and its config are.
 
-    Raises UserError, before any trial starts, for data or a judge that is missing, more than a local cluster has, or
-    another search in the same place; at the end where no trial reached its own.
+    Raises UserError, before any trial starts, for a judge or whatever else a trial's job would miss, more than a local
+    cluster has, or another search in the same place; at the end where no trial reached its own.
     """
     job: Any = config.job_config
-    if isinstance(job, (TrainClassifierConfig, TrainScoreModelConfig)):
-        check_data([job])
-    if isinstance(job, CounterfactualsConfig):
-        inputs_of(job)
+    _check_job(config)
     judge = Judge(config.judge, load_classifier(config.judge, job.data).digest) if config.judge else None
     claim(config, config.output, PLAN, "search", {"judge": judge.digest} if judge else None)
     cluster.connect()
@@ -65,6 +62,16 @@ def run(config: SearchConfig) -> dict[str, Any]:
         tracked.log_metrics({**counts, "num_on_front": int(table["on_front"].sum())})
     untold = {"effects", "seconds_per_ce"} | (set() if config.objectives[1:] else {"front"})
     return {key: value for key, value in summary.items() if key not in untold}
+
+
+def _check_job(config: SearchConfig) -> None:
+    """Raise UserError for what a first trial's job would refuse before its work, in a place that goes away.
+
+    Models and sets are the same for all trials: a setting names none of them.
+    """
+    settings = next(iter(config.given()), {one.key: one.extremes()[0] for one in config.space})
+    with tempfile.TemporaryDirectory(prefix="advgen-check-") as place, checks_alone():
+        RUNS[config.job](config.trial_config(settings).override([f"output={place}/trial"]))
 
 
 def schedule_of(config: SearchConfig, at_once: int, own_process: Mapping[str, float] | None = None) -> Schedule:

@@ -9,6 +9,7 @@ import torch
 from advgen_ray.config import TrainBinaryConfig, TrainClassifierConfig, TrainScoreModelConfig, WorkersConfig
 from advgen_ray.distributed.train import Describe, Task, run_training
 from advgen_ray.errors import UserError
+from advgen_ray.stages.checks import work_begins
 from advgen_ray.stages.marks import is_tracked, mark_once_recorded
 from advgen_ray.storage.filesystem import join, local_copy
 from advgen_ray.tracking import Run, SideBySide, check_before_work
@@ -24,6 +25,7 @@ def run_tracked(tasks: Sequence[Task], workers: WorkersConfig, describe: Describ
     A finished model was recorded when it was trained, so it is not recorded again; but where its driver was killed
     before the run was over, that run is completed.
     """
+    work_begins()
     check_before_work()
     recorder = _Recorder(tasks)
     try:

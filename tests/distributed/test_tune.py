@@ -79,15 +79,15 @@ def stumble(root: str, parameters: Mapping[str, Any], trial_id: str, report: Rep
     kind, lives = parameters["kind"], Path(root) / f"{parameters['kind']}.lives"
     with lives.open("a") as file:
         file.write("x")
-    if kind == "mistaken":
-        raise UserError("the loss is nan")
+    if kind == "mistaken" and not (Path(root) / "mended").exists():
+        raise UserError("no data")
     if kind == "doomed" or (kind == "unlucky" and len(lives.read_text()) == 1):
         os.kill(os.getpid(), signal.SIGKILL)
     report({"progress": 1.0, "value": 1.0})
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_a_trial_that_dies_is_started_again_and_a_mistaken_one_is_not(tmp_path: Path) -> None:
+def test_a_trial_that_dies_is_started_again_and_a_mistaken_one_when_the_search_is(tmp_path: Path) -> None:
     given = [{"kind": kind} for kind in ("sound", "unlucky", "doomed", "mistaken")]
     schedule = Schedule({"value": "max"}, 4, given, max_failures=1)
     notes = Notes()
@@ -97,9 +97,16 @@ def test_a_trial_that_dies_is_started_again_and_a_mistaken_one_is_not(tmp_path: 
     statuses = {trial.parameters["kind"]: (trial.status, trial.mistake) for trial in trials}
     assert statuses == {
         "sound": ("finished", ""), "unlucky": ("finished", ""), "doomed": ("failed", ""),
-        "mistaken": ("failed", "the loss is nan"),
+        "mistaken": ("failed", "no data"),
     }  # fmt: skip
     assert {trial.id: trial.status for trial in trials} == notes.ends
+    (tmp_path / "mended").touch()
+    trials = run_search(partial(stumble, str(tmp_path)), (), schedule, str(tmp_path), Notes())
+    lives = {path.stem: len(path.read_text()) for path in tmp_path.glob("*.lives")}
+    assert lives == {"sound": 1, "unlucky": 2, "doomed": 3, "mistaken": 2}, "run again: what had failed, once"
+    assert {trial.parameters["kind"]: (trial.status, trial.mistake) for trial in trials} == statuses | {
+        "mistaken": ("finished", "")
+    }
 
 
 @pytest.mark.long
