@@ -18,11 +18,12 @@ Trial = dict[str, Any]
 
 
 def store_counterfactuals(
-    uri: Path, name: str, num_sources: int = 6, relabel: Callable[[int], int] | None = None
+    uri: Path, name: str, num_sources: int = 6, relabel: Callable[[int], int] | None = None, **inputs: str
 ) -> ResultSet:
     """One counterfactual of each class for the first training digits: mostly a scan of that class.
 
-    ``name`` makes sets differ; ``relabel`` changes the targets that are stored, and nothing else.
+    ``name`` makes sets differ; ``relabel`` changes the targets that are stored, ``inputs`` what the set is said to be
+    made of, and nothing else.
     """
     images = datasets.load("digits", "", "train")
     example = {target: int(np.flatnonzero(images.labels == target)[len(name)]) for target in range(10)}
@@ -55,7 +56,7 @@ def store_counterfactuals(
         str(uri),
         kind="counterfactuals",
         config={"data": {"name": "digits"}, "split": "train", "name": name},
-        inputs={},
+        inputs=inputs,
         num_shards=1,
         image_shape=(1, 8, 8),
     )

@@ -8,9 +8,8 @@ from advgen_ray.analysis.gradient_alignment import alignment_table, source_point
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
 from advgen_ray.distributed.alignment_rows import AlignmentRows
 from advgen_ray.distributed.pipelines import run_map
-from advgen_ray.errors import UserError
 from advgen_ray.report.alignment_page import alignment_page
-from advgen_ray.stages.inputs import load_classifier, open_counterfactuals, unique_names
+from advgen_ray.stages.inputs import load_classifier, open_counterfactuals_of_images, unique_names
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
@@ -42,9 +41,7 @@ def run(config: AlignGradientsConfig) -> dict[str, Any]:
 
 def prepare(config: AlignGradientsConfig) -> ResultSet:
     """The set that the config makes, begun or continued, with every input checked."""
-    made = open_counterfactuals(config.counterfactuals, config.data)
-    if "sources" in made.plan["inputs"]:
-        raise UserError(f"{config.counterfactuals}: made of counterfactuals; give a set made of images")
+    made = open_counterfactuals_of_images(config.counterfactuals, config.data)
     names = unique_names(config.classifiers, "classifiers", depth=1)
     digests = [load_classifier(uri, config.data).digest for uri in config.classifiers]
     return ResultSet.create(

@@ -135,6 +135,14 @@ def open_counterfactuals(uri: str, data: DataConfig) -> ResultSet:
     return result_set
 
 
+def open_counterfactuals_of_images(uri: str, data: DataConfig) -> ResultSet:
+    """The same, whose ``source_index`` is a place in a split of ``data``; raises UserError for one of another set's."""
+    result_set = open_counterfactuals(uri, data)
+    if "sources" in result_set.plan["inputs"]:
+        raise UserError(f"{uri}: made of counterfactuals; give a set made of images")
+    return result_set
+
+
 def rows_of_images(result_set: ResultSet, columns: list[str], image_ids: list[str]) -> pd.DataFrame:
     """Some columns of all rows of some images, ``image_id`` among them; one shard in memory at a time."""
     wanted = pa.array(image_ids)

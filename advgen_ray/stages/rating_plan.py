@@ -11,7 +11,7 @@ from advgen_ray.analysis.rating_plan import CATCH, COUNTERFACTUAL, order_trials,
 from advgen_ray.config import MakeRatingPageConfig
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.errors import UserError
-from advgen_ray.stages.inputs import content_digest, load_images, open_counterfactuals, unique_names
+from advgen_ray.stages.inputs import content_digest, load_images, open_counterfactuals_of_images, unique_names
 from advgen_ray.stages.report_inputs import pictures
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.descriptions import identity_of
@@ -43,10 +43,11 @@ class RatingPlan:
 def plan_of(config: MakeRatingPageConfig) -> RatingPlan:
     """The plan that the config makes, the same each time.
 
-    Raises UserError for a missing, unfinished or foreign set, one given twice, or fewer counterfactuals than asked for.
+    Raises UserError for a missing, unfinished or foreign set, one made of counterfactuals, one given twice, or fewer
+    counterfactuals than asked for.
     """
     names = unique_names(config.counterfactuals, "counterfactuals", depth=0)
-    opened = [open_counterfactuals(uri, config.data) for uri in config.counterfactuals]
+    opened = [open_counterfactuals_of_images(uri, config.data) for uri in config.counterfactuals]
     sets = dict(zip(names, opened, strict=True))
     if len({one.identity for one in opened}) < len(opened):
         raise UserError(f"counterfactuals: one set is there twice in {list(config.counterfactuals)}; give it once")

@@ -17,7 +17,14 @@ from advgen_ray.report.search_words import KINDS
 from advgen_ray.report.study import RunRecord
 from advgen_ray.stages.classifier_images import GENERATED, GRADIENTS
 from advgen_ray.stages.energies import attacks_of
-from advgen_ray.stages.inputs import check_scored, open_counterfactuals, open_energies, set_name, unique_names
+from advgen_ray.stages.inputs import (
+    check_scored,
+    open_counterfactuals,
+    open_counterfactuals_of_images,
+    open_energies,
+    set_name,
+    unique_names,
+)
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, local_copy
 from advgen_ray.storage.schemas import column_to_images
@@ -39,16 +46,18 @@ def read_stored(config: ReportConfig) -> Stored:
     """Read everything that ``config`` names.
 
     Raises:
-        UserError: something is not named, missing, unfinished, of another data set, or not what the energies were
-            scored with.
+        UserError: something is not named, missing, unfinished, of another data set, not what the energies were scored
+            with, or made of counterfactuals but no chain.
     """
     for key in ("judge", "counterfactuals", "energies"):
         if not getattr(config, key):
             raise UserError(f"{key} is empty; the report needs it: --set {key}=PATH")
     names = unique_names((*config.classifiers, config.judge), "classifiers and judge", depth=1)
     cards = {name: _card(uri) for name, uri in zip(names, (*config.classifiers, config.judge), strict=True)}
-    main = open_counterfactuals(config.counterfactuals, config.data)
-    compared = [main if uri == main.uri else open_counterfactuals(uri, config.data) for uri in config.variants]
+    main = open_counterfactuals_of_images(config.counterfactuals, config.data)
+    compared = [
+        main if uri == main.uri else open_counterfactuals_of_images(uri, config.data) for uri in config.variants
+    ]
     held_out = open_counterfactuals(config.held_out, config.data) if config.held_out else None
     energies = open_energies(config.energies)
     _check_belonging(energies, cards, [main, *compared])

@@ -151,6 +151,8 @@ def test_without_clock_the_stored_seconds_are_added(stored):
         ({"energies": "{ces}/main"}, "holds counterfactuals, expected energies"),
         ({"counterfactuals": "{ces}/nowhere"}, "no result set here"),
         ({"variants": ("{ces}/held-out",)}, "counterfactuals 'held-out' was not scored"),
+        ({"counterfactuals": "{ces}/of-by-eps-1.0"}, "of-by-eps-1.0: made of counterfactuals; give a set"),
+        ({"variants": ("{ces}/of-by-eps-1.0",)}, "of-by-eps-1.0: made of counterfactuals; give a set"),
         ({"classifiers": ()}, "expected a standard classifier"),
     ],
 )

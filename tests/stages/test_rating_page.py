@@ -106,6 +106,7 @@ def test_the_job_writes_the_page_and_what_its_answers_need(sets: list[ResultSet]
         (["counterfactuals=[nowhere]"], "nowhere: no result set here"),
         (["counterfactuals=[{one}, {one}]"], "two are called 'diffusion'"),
         (["counterfactuals=[{one}, {copy}]"], "one set is there twice"),
+        (["counterfactuals=[{one}, {chain}]"], "chain: made of counterfactuals; give a set made of images"),
         (["data.name=mnist"], "made from digits, but data.name is mnist"),
         (["num_pairs=61"], "num_pairs=61: the sets have 60 counterfactuals together; lower it"),
         (["num_pairs=60", "catch_share=0.5"], "catch_share=0.5: 30 clean images of 6 sources; lower it"),
@@ -122,9 +123,10 @@ def test_a_mistake_is_one_line_and_nothing_is_written(
 ) -> None:
     copy = tmp_path / "copy"
     copy.symlink_to(sets[0].uri)
+    chain = store_counterfactuals(tmp_path / "chain", "chain", sources=sets[0].identity).uri
     file = tmp_path / "config.yaml"
     file.write_text(page_config(tmp_path / "out", sets[0]).to_yaml())
-    filled = [setting.format(one=sets[0].uri, copy=copy) for setting in settings]
+    filled = [setting.format(one=sets[0].uri, copy=copy, chain=chain) for setting in settings]
     words = [word for setting in filled for word in ("--set", setting)]
     assert run_job(MakeRatingPageConfig, rating_page.run, ["--config", str(file), *words]) == 2
     line = capsys.readouterr().err
