@@ -9,7 +9,7 @@ from advgen_ray.models.one_vs_rest import OneVsRest
 from advgen_ray.stages import binary
 from advgen_ray.stages.training import store_model
 from advgen_ray.storage.filesystem import exists, join, local_copy
-from advgen_ray.training.model_directory import CARD, ONE_VS_REST, LoadedModel, load_model
+from advgen_ray.training.model_directory import CARD, ONE_VS_REST, LoadedModel, load_model, read_card
 
 
 def run(config: TrainOneVsRestConfig) -> dict[str, Any]:
@@ -44,10 +44,12 @@ def trainings_of(config: TrainOneVsRestConfig) -> list[TrainBinaryConfig]:
 
 
 def together(config: TrainOneVsRestConfig) -> str:
-    """Where the classifier of all detectors is, once they are trained; stored once, as none is trained again."""
+    """Where the classifier of all detectors is, once they are trained; stored anew where it is of other ones."""
     uri = join(config.output, "model")
-    if not exists(join(uri, CARD)):
-        detectors = [load_model(local_copy(join(one.output, "model"))) for one in trainings_of(config)]
+    places = [local_copy(join(one.output, "model")) for one in trainings_of(config)]
+    digests = [read_card(place)["weights_sha256"] for place in places]
+    if not exists(join(uri, CARD)) or read_card(local_copy(uri)).get("detectors") != digests:
+        detectors = [load_model(place) for place in places]
         store_model(uri, OneVsRest([one.model for one in detectors]), card_of(config, detectors))
     return uri
 

@@ -62,6 +62,10 @@ def test_all_detectors_together_are_a_classifier_for_every_job(tmp_path: Path, m
     again = Path(uri, "model.json").read_bytes()
     one_vs_rest.run(TrainOneVsRestConfig(output=str(tmp_path)))
     assert Path(uri, "model.json").read_bytes() == again
+    models[3] = TwoConv(**architecture)
+    one_vs_rest.run(TrainOneVsRestConfig(output=str(tmp_path)))
+    trained_anew = inputs.load_classifier(uri, DataConfig()).model(x)
+    assert torch.allclose(trained_anew[:, 3:4], models[3].eval()(x), atol=1e-6), "of the detectors as they are now"
 
 
 @pytest.mark.parametrize(
