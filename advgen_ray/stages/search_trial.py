@@ -1,6 +1,7 @@
 """One trial of a search: the job itself with the trial's settings, which tells on its way how good it is."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
@@ -134,14 +135,22 @@ def share_of_way(job: Config, metrics: Mapping[str, float], step: int) -> float:
 
 
 def _numbers(summary: Any, place: str = "") -> Iterator[tuple[str, float]]:
-    """Every number of a summary by its dotted place; a row of a table by its words: ``detectors.LID.PGD (2).auroc``."""
+    """Every number of a summary by its dotted place; a row of a table by its words: ``detectors.LID.PGD (2).auroc``.
+
+    Rows of the same words are told apart by their place, from 0: ``detectors.LID.PGD (2).3.auroc``.
+    """
     if isinstance(summary, Mapping):
         for key, value in summary.items():
             yield from _numbers(value, f"{place}.{key}" if place else str(key))
     elif isinstance(summary, (list, tuple)):
-        for at, value in enumerate(summary):
-            told = value.values() if isinstance(value, Mapping) else ()
-            words = ".".join(one for one in told if isinstance(one, str) and one)
-            yield from _numbers(value, f"{place}.{words or at}")
+        words = [_words(value) for value in summary]
+        alike = Counter(words)
+        for at, (told, value) in enumerate(zip(words, summary, strict=True)):
+            names = (place, told, "" if told and alike[told] == 1 else str(at))
+            yield from _numbers(value, ".".join(filter(None, names)))
     elif isinstance(summary, (int, float)) and not isinstance(summary, bool):
         yield place, float(summary)
+
+
+def _words(row: Any) -> str:
+    return ".".join(one for one in row.values() if isinstance(one, str) and one) if isinstance(row, Mapping) else ""

@@ -144,6 +144,11 @@ def test_any_number_of_a_summary_is_an_objective_by_its_place(tmp_path: Path, mo
     assert reported(*places) == [{"progress": 1.0, **places}]
     with pytest.raises(UserError, match=r"objectives: 'auroc': compare_detectors ends in count, by.a, detectors.LID"):
         reported("auroc")
+    rows += [{"detector": "LID", "attack": "PGD (2)", "eps": eps, "auroc": eps} for eps in (0.5, 1.0)]
+    places = {"detectors.LID.PGD (2).0.auroc": 0.9, "detectors.LID.PGD (2).3.auroc": 1.0, "detectors.KD.auroc": 0.8}
+    assert reported(*places) == [{"progress": 1.0, **places}], "rows that differ in a number alone"
+    with pytest.raises(UserError, match=r"objectives: 'detectors.LID.PGD \(2\).auroc': compare_detectors ends in"):
+        reported("detectors.LID.PGD (2).auroc")
 
 
 def test_another_search_in_the_same_place_is_refused(tmp_path: Path) -> None:
