@@ -10,7 +10,6 @@ from advgen_ray.config import (
     CompareLossesConfig,
     CompareSubsetsConfig,
     Config,
-    SearchConfig,
     TrainBinaryConfig,
     TrainClassifierConfig,
     TrainOneVsRestConfig,
@@ -79,11 +78,6 @@ def _losses(config: CompareLossesConfig, known: dict[str, Network]) -> dict[str,
 @networks_of.register
 def _subsets(config: CompareSubsetsConfig, known: dict[str, Network]) -> dict[str, Network]:
     return networks_of(config.base(), known)
-
-
-@networks_of.register
-def _search(config: SearchConfig, known: dict[str, Network]) -> dict[str, Network]:
-    return networks_of(config.job_config, known)
 
 
 @cache

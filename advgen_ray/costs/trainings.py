@@ -4,7 +4,6 @@ from advgen_ray.config import (
     CheckServiceConfig,
     CompareLossesConfig,
     CompareSubsetsConfig,
-    SearchConfig,
     SimulateBinaryTrainingConfig,
     TrainBinaryConfig,
     TrainClassifierConfig,
@@ -14,6 +13,7 @@ from advgen_ray.config import (
 from advgen_ray.config.jobs import training_passes
 from advgen_ray.costs.passes import FORWARD_AND_BACK, Passes, num_classes, passes_of, split_size, together
 
+STARTS = 2  # of the attack that measures a detector: the image itself, and noise
 SUBSETS = 5  # all images, and without I, C, H and L
 
 
@@ -38,8 +38,10 @@ def _binary(config: TrainBinaryConfig) -> list[Passes]:
     samples = config.batch_size * (1 + config.ascent.last_steps)
     count = FORWARD_AND_BACK * config.num_steps * (data + samples)
     if config.validation:
-        times = config.num_steps // config.validation.every_steps
-        count += FORWARD_AND_BACK * times * config.validation.num_images * config.validation.num_steps
+        times = -(-config.num_steps // config.validation.every_steps)
+        at_worst = 1 + STARTS * (FORWARD_AND_BACK * config.validation.num_steps + 2)
+        count += times * config.validation.num_images * (1 + at_worst)  # p0 is attacked
+        count += config.validation.num_test_images * 2 * at_worst  # and so are both in the end
     return [Passes(f"{config.output}/model", count)]
 
 
@@ -64,14 +66,6 @@ def _losses(config: CompareLossesConfig) -> list[Passes]:
 def _subsets(config: CompareSubsetsConfig) -> list[Passes]:
     (base,) = passes_of(config.base())
     return [Passes(base.network, base.images * (1 + SUBSETS * len(config.seeds)))]
-
-
-@passes_of.register
-def _search(config: SearchConfig) -> list[Passes]:
-    """Whole trials: what a scheduler stops early is not taken off."""
-    if config.drawn != "none":
-        return [Passes(one.network, one.images * config.size) for one in passes_of(config.job_config)]
-    return together(config.trial_config(settings) for settings in config.given())
 
 
 @passes_of.register

@@ -13,13 +13,21 @@ from torch.nn.modules.module import register_module_forward_hook
 from advgen_ray import recipes
 from advgen_ray.catalogue import ROWS, chosen, placing
 from advgen_ray.catalogue.entry import in_order
-from advgen_ray.config import AttackConfig, GenerateConfig, ReproduceConfig, SamplerConfig, TrainBinaryConfig
+from advgen_ray.config import (
+    AttackConfig,
+    GenerateConfig,
+    ReproduceConfig,
+    SamplerConfig,
+    SearchConfig,
+    TrainBinaryConfig,
+)
 from advgen_ray.config.binary import AscentFromP0Config
 from advgen_ray.config.image_sources import NoiseConfig
 from advgen_ray.config.jobs import training_passes
 from advgen_ray.costs.networks import networks_of
 from advgen_ray.costs.passes import FORWARD_AND_BACK, of_attack, passes_of, split_size
 from advgen_ray.costs.plan import plan
+from advgen_ray.costs.study import parts_of
 from advgen_ray.data import datasets
 from advgen_ray.data.catalog import SIZES
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
@@ -77,14 +85,26 @@ def test_trainings_are_shared_out_by_what_they_are_said_to_evaluate(tmp_path: Pa
     assert costs["sat"] < costs["mart"] < costs["trades"] < costs["outliers"]
 
 
-def test_so_does_one_against_p0(tmp_path: Path) -> None:
+@pytest.mark.parametrize("measured", [{}, {"num_images": 40, "num_test_images": 30, "num_steps": 30, "every_steps": 4}])
+def test_so_does_one_against_p0(measured: dict[str, int], tmp_path: Path) -> None:
     ascent = AscentFromP0Config(norm="l2", eps=1.0, step_size=0.25, first_steps=6, last_steps=6)
     config = TrainBinaryConfig(
         class_index=3, model={"kind": "two_conv", "channels": (4, 8), "hidden": 16}, ascent=ascent, num_steps=9,
-        batch_size=8, output=str(tmp_path),
+        batch_size=8, output=str(tmp_path), validation=measured or None,
     )  # fmt: skip
     (told,) = passes_of(config)
     assert _train(binary, config) == pytest.approx(told.images / FORWARD_AND_BACK, rel=0.1)
+
+
+def test_a_search_is_the_sum_of_its_trials_each_with_its_own_network() -> None:
+    search: Any = recipes.find("digits_binary_ablation", SearchConfig)
+    trials = parts_of(search)
+    assert len({one.output for one in trials}) == len(trials) == search.size
+    known = {place: network for one in trials for place, network in networks_of(one, {}).items()}
+    flops = [known[passes.network].flops for one in trials for passes in passes_of(one)]
+    assert sorted(set(flops)) == [flops[1], flops[2], flops[0], flops[3]], "4 to 8, 8 to 16, the base's, 32 to 64"
+    drawn = search.override(["proposals=random", "num_trials=7"])
+    assert [one.digest() for one in parts_of(drawn)] == [search.job_config.digest()] * 7
 
 
 def test_counterfactuals_take_their_evaluations_exactly(tmp_path: Path) -> None:
