@@ -65,7 +65,7 @@ def prepare(config: MeasureDistortionConfig) -> tuple[LabelledImages, str, list[
         inputs={
             "classifier": classifier,
             "detectors": {str(one.class_index): one.digest for one in detectors},
-            "images": content_digest(images, config.num_natural),
+            "images": content_digest(images, None if config.num_natural is None else wanted),
         },
         num_shards=len(distortion_groups(config)),
         image_shape=images.info.image_shape,

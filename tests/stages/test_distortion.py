@@ -171,6 +171,18 @@ def test_the_table_by_hand() -> None:
     assert len(nearest) == 6
 
 
+def test_every_image_that_is_attacked_is_a_part_of_what_the_set_is(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = _config(models, tmp_path, num_images=80, num_natural=60)
+    prepare(config)
+    images = datasets.load("digits", "", "test").first(80)
+    images.images[70] = 255 - images.images[70]
+    monkeypatch.setattr(distortion, "load_images", lambda *_: images)
+    with pytest.raises(UserError, match="images"):
+        prepare(config)
+
+
 def test_what_cannot_be_measured_is_refused(models: Path, tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="integrated detection needs one"):
         _config(models, tmp_path, classifier="")
