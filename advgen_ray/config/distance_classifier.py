@@ -14,6 +14,7 @@ class ClassifyByDistanceConfig(Config):
 
     One set of counterfactuals a sampler, else as ``generation`` says, whose ``replicates`` are the most counterfactuals
     of a class that are averaged; fewer of the same ones give the rest of the curve. The images are those of its split.
+    The accuracy told is that of the sampler named first, whichever turns out best.
     """
 
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output"})
