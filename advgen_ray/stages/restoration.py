@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from advgen_ray.analysis.restoration import DEGRADED, MEASURES, AtBest, at_chosen_strength, by_strength
+from advgen_ray.analysis.restoration import DEGRADED, MEASURES, AtBest, at_chosen_strength, by_strength, mean_gain
 from advgen_ray.config.restoration import RestoreImagesConfig
 from advgen_ray.distributed.actors import Map
 from advgen_ray.distributed.pipelines import run_maps
@@ -41,15 +41,16 @@ def run(config: RestoreImagesConfig) -> dict[str, Any]:
         chosen = at_chosen_strength(rows)
         models = list(result_set.plan["inputs"]["models"])
         by_models = [one for one in chosen if one.method.removesuffix(HELD) in models]
-        gains = {  # of all models and degradations
-            f"mean_{measure}_gain": float(np.mean([one.gain.value for one in by_models if one.measure == measure]))
+        gains = {
+            f"mean_{measure}_gain{end}": value
             for measure in MEASURES
+            for end, value in zip(("", "_low", "_high"), mean_gain(by_models, measure), strict=True)
         }
         summary: dict[str, Any] = {
             "output": config.output,
             "report": join(config.output, PAGE),
             "identity": result_set.identity,
-            **{name: round(value, 6) for name, value in gains.items()},
+            **{name: round(value, 6) if math.isfinite(value) else None for name, value in gains.items()},
             "chosen": [_rounded(one) for one in chosen],
             "seconds": result_set.seconds,
         }

@@ -23,7 +23,7 @@ from advgen_ray.report.synthesis_page import SynthesisResults, synthesis_page
 from advgen_ray.stages.inputs import content_digest, load_images, tell_missing_classes, unique_names
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.stages.synthesis_inputs import feature_digest, judge_digest, synthesizers_of
-from advgen_ray.stages.synthesis_view import SynthesisSets, results_of
+from advgen_ray.stages.synthesis_view import SynthesisSets, nearness_of, results_of
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
 from advgen_ray.training.model_directory import versions
@@ -162,10 +162,7 @@ def _summary(config: SynthesizeConfig, sets: SynthesisSets, results: SynthesisRe
             "reference_identity": sets.features.identity,
         },
         "samples": rows,
-        "least_l2_to_training": {
-            name: round(float(near.distances.min()), 6) for name, near in results.neighbors.items()
-        },  # of the samples that the page shows
-        "real_least_l2_to_training": round(float(results.real_distances.min()), 6),
+        "l2_to_training": nearness_of(config, sets),
         "identities": {f"{name}, {ascent.label}": one.identity for (name, ascent), one in sets.samples.items()},
         "seconds": round(sum(one.seconds for one in sets.every()), 3),
     }

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
+from advgen_ray.analysis.nearness import LOW, low_l2, nearness
 from advgen_ray.analysis.synthesis import ReadImages, SampleSet, quality_table
 from advgen_ray.config import LogitAscentConfig, SynthesizeConfig
 from advgen_ray.data.datasets import LabelledImages
@@ -15,14 +17,16 @@ from advgen_ray.report.synthesis_page import Measure, Neighbors, SynthesisResult
 from advgen_ray.stages.inputs import load_images, unique_names
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import column_to_images
-from advgen_ray.synthesis.neighbors import nearest_l2
+from advgen_ray.synthesis.neighbors import least_l2, nearest_l2
 
 NUM_SHOWN, NUM_WITH_NEIGHBORS, NUM_NEIGHBORS = 30, 6, 3
+NUM_COMPARED = 1000  # samples, and test images, of which the distance to the training images is measured
 NUMBERS = [
     "class_asked", "y_target", "start_logit", "logit", "predicted", "judge_start_predicted", "judge_predicted",
     "distance",
 ]  # fmt: skip
 READ = ["features", "feature_logits"]
+PICTURED = ["class_asked", "x_start", "x_generated", "features"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def results_of(config: SynthesizeConfig, sets: SynthesisSets) -> SynthesisResult
         for (name, ascent), one in sets.samples.items()
     ]
     train = load_images(config.data, "train", config.num_reference, "num_reference").first(config.num_reference)
-    first = {key: _first(one) for key, one in sets.samples.items()}
+    first = {key: _first(one, NUM_SHOWN, PICTURED) for key, one in sets.samples.items()}
     any_rows = next(iter(first.values()))
     shape = train.info.image_shape
     asked = any_rows["class_asked"].to_pylist()
@@ -93,12 +97,12 @@ def _read_images(table: pa.Table) -> ReadImages:
     return ReadImages(matrix("features"), matrix("feature_logits"))
 
 
-def _first(result_set: ResultSet) -> pa.Table:
-    """The first rows, pictures and all, out of the first shard alone where it is large enough."""
+def _first(result_set: ResultSet, count: int, columns: list[str]) -> pa.Table:
+    """Some columns of the first rows, out of the first shard alone where it is large enough."""
     parts: list[pa.Table] = []
-    for table in result_set.tables(["class_asked", "x_start", "x_generated", "features"]):
-        parts.append(table.slice(0, NUM_SHOWN - sum(map(len, parts))))
-        if sum(map(len, parts)) == NUM_SHOWN:
+    for table in result_set.tables(columns):
+        parts.append(table.slice(0, count - sum(map(len, parts))))
+        if sum(map(len, parts)) == count:
             break
     return pa.concat_tables(parts)
 
@@ -122,6 +126,21 @@ def _of_real_images(config: SynthesizeConfig, train: LabelledImages) -> np.ndarr
     """From as many test images to the nearest training image: how near is near."""
     test = load_images(config.data, "test", None, "num_images").first(NUM_WITH_NEIGHBORS)
     return np.asarray(nearest_l2(test.tensor(), train.tensor(), 1)[1][:, 0].numpy())
+
+
+def nearness_of(config: SynthesizeConfig, sets: SynthesisSets) -> dict[str, Any]:
+    """How near the first samples of the first ascent lie to training images, and as many test images, for JSON."""
+    train = load_images(config.data, "train", config.num_reference, "num_reference").first(config.num_reference)
+    test = load_images(config.data, "test", None, "num_images")
+    candidates = train.tensor()
+    real = least_l2(test.first(min(NUM_COMPARED, len(test))).tensor(), candidates).numpy()
+    rows = []
+    for (name, ascent), one in sets.samples.items():
+        if ascent == config.ascents[0]:
+            images = column_to_images(_first(one, NUM_COMPARED, ["x_generated"])["x_generated"], train.info.image_shape)
+            found = nearness(least_l2(torch.from_numpy(images), candidates).numpy(), real, config.seed)
+            rows.append({"model": name, "count": len(images)} | {key: round(v, 6) for key, v in found.items()})
+    return {"quantile": LOW, "real_count": len(real), "real_low_l2": round(low_l2(real), 6), "models": rows}
 
 
 def _interpolations(result_set: ResultSet) -> dict[str, np.ndarray]:

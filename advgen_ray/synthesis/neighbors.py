@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 _CHUNK = 1024  # candidates compared at a time
+_FEW = 64  # images whose distances to all candidates are held at a time
 
 
 def nearest_l2(x: Tensor, candidates: Tensor, num_neighbors: int, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -27,6 +28,14 @@ def nearest_l2(x: Tensor, candidates: Tensor, num_neighbors: int, mask: Tensor |
         distances = torch.cat([_distances(one[:, pixels], known, pixels) for one, pixels in of_each])
     values, indices = distances.sort(dim=1, stable=True)
     return indices[:, :num_neighbors], values[:, :num_neighbors]
+
+
+def least_l2(x: Tensor, candidates: Tensor) -> Tensor:
+    """The L2 distance of each of ``x [N, ...]`` to the nearest of ``candidates [M, ...]``: ``[N]``, float64.
+
+    A few of ``x`` are compared at a time, so that memory does not grow with their number.
+    """
+    return torch.cat([nearest_l2(part, candidates, 1)[1][:, 0] for part in x.split(_FEW)])
 
 
 def _distances(flat: Tensor, known: Tensor, pixels: Tensor | slice = slice(None)) -> Tensor:

@@ -11,8 +11,8 @@ import torch
 from pydantic import ValidationError
 from scipy.stats import ttest_1samp
 
-from advgen_ray.analysis.estimate import mean_interval
-from advgen_ray.analysis.restoration import at_chosen_strength, by_strength
+from advgen_ray.analysis.estimate import Estimate, alone, mean_interval
+from advgen_ray.analysis.restoration import AtBest, at_chosen_strength, by_strength, mean_gain
 from advgen_ray.config import (
     AddedNoiseConfig,
     OcclusionConfig,
@@ -175,6 +175,14 @@ def test_the_true_label_is_raised_where_asked(models: Path, tmp_path: Path) -> N
     ten = found[found["method"] == "ten"]
     assert (ten["ascended"] == ten["label"]).all()
     assert set(found.loc[found["method"] == "one", "ascended"]) == {0}
+
+
+def test_gains_of_the_same_images_have_a_mean_as_wide_as_they_are() -> None:
+    def at_best(measure: str, *gain: float) -> AtBest:
+        return AtBest("noise", "one", measure, 1.0, True, alone(0.5), Estimate(*gain), 12)
+
+    chosen = [at_best("ssim", 0.1, 0.0, 0.2), at_best("ssim", 0.3, 0.1, 0.6), at_best("psnr", 9.0, 8.0, 10.0)]
+    assert mean_gain(chosen, "ssim") == pytest.approx((0.2, 0.05, 0.4))
 
 
 def test_shards_cover_every_image_once(models: Path, tmp_path: Path) -> None:

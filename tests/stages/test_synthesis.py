@@ -194,6 +194,15 @@ def test_a_finished_job_is_shown_again_without_a_cluster(
     assert summary["lowest_proxy_fid"] == min(row["proxy_fid"] for row in summary["samples"][2:])
     rests_on = summary["proxy_fid_rests_on"]
     assert (rests_on["generated"], rests_on["reference"], rests_on["real"]) == (24, 300, 24)
+    near = summary["l2_to_training"]
+    train = datasets.load("digits", "", "train").first(config.num_reference).tensor().flatten(1)
+    own = np.stack([np.frombuffer(x, "<f4") for x in rows["samples/rest/4x0.5"]["x_generated"]])
+    far = torch.cdist(torch.from_numpy(own), train).amin(1).numpy()
+    (rest,) = (one for one in near["models"] if one["model"] == "rest")
+    assert rest["count"] == len(own) == 24
+    assert rest["low_l2"] == pytest.approx(np.quantile(far, 0.01), abs=1e-4)
+    assert rest["ratio"] == pytest.approx(rest["low_l2"] / near["real_low_l2"], abs=1e-4)
+    assert near["real_count"] == len(datasets.load("digits", "", "test"))
     assert rests_on["network_digest"] == load_model(config.judge).digest
     assert json.loads((Path(config.output) / "summary.json").read_text()) == summary
     page = (Path(config.output) / "report.html").read_text()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from advgen_ray.synthesis.neighbors import nearest_l2
+from advgen_ray.synthesis.neighbors import least_l2, nearest_l2
 
 
 def test_it_finds_what_scikit_learn_finds() -> None:
@@ -22,6 +22,12 @@ def test_copies_are_at_no_distance_and_the_earlier_comes_first() -> None:
     indices, distances = nearest_l2(images, torch.cat([images, images]), 2)
     assert indices.tolist() == [[k, k + 4] for k in range(4)]
     assert (distances == 0).all()
+
+
+def test_the_least_distance_of_many_is_that_of_each() -> None:
+    generator = torch.Generator().manual_seed(2)
+    x, candidates = torch.rand(150, 5, generator=generator), torch.rand(40, 5, generator=generator)
+    assert torch.equal(least_l2(x, candidates), nearest_l2(x, candidates, 1)[1][:, 0])
 
 
 def test_another_shape_is_refused() -> None:
