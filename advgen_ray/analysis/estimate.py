@@ -43,6 +43,11 @@ def times(factor: float, one: Estimate) -> Estimate:
     return Estimate(factor * one.value, low, high)
 
 
+def size(one: Estimate) -> Estimate:
+    """The number without its sign; of a negative one the ends turn round."""
+    return times(-1.0, one) if one.value < 0 else one
+
+
 def less(one: Estimate, other: Estimate) -> Estimate:
     """``one`` minus ``other``, as if independent."""
     return total(one, times(-1.0, other))

@@ -26,12 +26,18 @@ def _dynamics(found: Summaries) -> Reading:
 
 def _subsets(found: Summaries) -> Reading:
     rates = {row["subset"]: row for row in found["subsets"]["error_rates"]}
+    composition = found["subsets"]["composition"]
     figures = [
         Figure(f"{'all images' if name == 'full' else f'without {name}'}, {what}", row[key])
         for name, row in rates.items()
         for what, key in (("clean error", "clean_error"), ("adversarial error", "adversarial_error"))
     ]
-    return Reading(figures, seed_by_seed(found["subsets"]["trainings"], "subset", "H", "L", "adversarial_error"))
+    left_out = {row["subset"]: row["num_left_out"] / found["subsets"]["num_images"] for row in composition}
+    figures += [
+        Figure(f"{what}, of the training images", left_out[name], count / 50_000)
+        for name, what, count in (("I", "incorrect", 3317), ("H", "left out by energy", 6500))
+    ]
+    return Reading(figures, seed_by_seed(found["subsets"]["trainings"], "subset", ("H",), "L", "adversarial_error"))
 
 
 def _trades(found: Summaries) -> Reading:
@@ -68,7 +74,7 @@ ROWS: tuple[Row, ...] = (
         source=f"{MIRZA}, A.4, figure F, tables A and B",
         claim="Correct images of high energy carry more of a classifier's robustness than those of low energy.",
         margin="adversarial error without the high ones less without the low ones",
-        published_on="",
+        published_on="CIFAR-10, table B",
         small={"subsets": Work("compare_subsets", "digits_subsets")},
         paper={"subsets": Work("compare_subsets", "cifar10_subsets")},
         read=_subsets,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import mean
 from typing import Any
 
 from advgen_ray.analysis.estimate import Estimate, alone, mean_interval, mean_of
@@ -28,14 +29,16 @@ def mean_told(row: Mapping[str, Any], key: str, count: int) -> Estimate:
     return alone(row[key]) if error is None else mean_of(row[key], error, count)
 
 
-def seed_by_seed(trainings: Sequence[Mapping[str, Any]], by: str, one: str, other: str, quantity: str) -> Estimate:
-    """How much a quantity of ``one`` exceeds that of ``other`` on average, over the seeds of both, 95% by Student's t.
+def seed_by_seed(
+    trainings: Sequence[Mapping[str, Any]], by: str, ones: Sequence[str], other: str, quantity: str
+) -> Estimate:
+    """How much the mean of a quantity of ``ones`` exceeds that of ``other``, over the seeds of all, 95% by Student's t.
 
     ``trainings`` are a summary's: a row each, of which the column ``by`` says what was trained.
     """
     found = {(row[by], row["seed"]): row[quantity] for row in trainings}
-    seeds = [seed for name, seed in found if name == one and (other, seed) in found]
-    return mean_interval([found[one, seed] - found[other, seed] for seed in seeds])
+    seeds = [seed for name, seed in found if name == other and all((one, seed) in found for one in ones)]
+    return mean_interval([mean(found[one, seed] for one in ones) - found[other, seed] for seed in seeds])
 
 
 def least(margins: Iterable[Estimate]) -> Estimate:

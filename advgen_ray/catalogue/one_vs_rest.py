@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
+from statistics import median
 from typing import Any
 
 from advgen_ray.analysis.distortion import DISSERTATION
@@ -12,7 +13,7 @@ from advgen_ray.analysis.published_generative import S004_CALIBRATION, S004_ROBU
 from advgen_ray.analysis.published_ood import S004_CIFAR10
 from advgen_ray.catalogue.binary_training import YIN, sample_quality
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work, first
-from advgen_ray.catalogue.margins import largest, mean_told, told
+from advgen_ray.catalogue.margins import mean_told, told
 from advgen_ray.catalogue.works import CIFAR10_SOFTMAX, CIFAR10_STUDY, DETECTORS, MNIST_DETECTORS, STUDY
 from advgen_ray.recipes.binary_ablation import TEST_AUCS
 
@@ -30,6 +31,7 @@ CIFAR10_OOD_MODELS = (
     Work("train_classifier", "cifar10_ratio"),
 )
 MNIST_SOFTMAX = Work("train_classifier", "mnist_generative_softmax")
+PLAIN = "generative"  # of figure 3.7, neither calibrated nor combined
 BINARY, ENERGY = "binary AT", "standard, energy"
 
 
@@ -91,32 +93,33 @@ def _generative(found: Summaries) -> Reading:
         for row in worst
     ]
     radius = max(row["eps"] for row in worst)
-    apart = [told(row, "difference", ends="") for row in comparison["differences"] if row["eps"] == radius]
-    return Reading(figures, largest(apart))
+    return Reading(figures, told(first(comparison["differences"], classifier=PLAIN, eps=radius), "difference", ends=""))
 
 
 def _ablations(found: Summaries) -> Reading:
-    """Trials differ from a base in one setting each: the base is what most of them share."""
+    """Trials differ from a base in one setting each: the base is what most of them share.
+
+    The largest of many changes would exceed the larger of two by seeds in five cases of six if no setting did anything,
+    their median in one of four.
+    """
     trials, metric = found["search"]["every_trial"], TEST_AUCS[0]
     keys = [key for key in found["search"]["best"] if key not in ("trial", *TEST_AUCS)]
     base = {key: Counter(str(one[key]) for one in trials).most_common(1)[0][0] for key in keys}
-    changes: dict[str, list[float]] = {key: [] for key in keys}
-    figures, of_base = [], 0.0
-    for one in trials:
-        if all(str(one[key]) == base[key] for key in keys):
-            of_base = one[metric]
+    of_base = next(one[metric] for one in trials if all(str(one[key]) == base[key] for key in keys))
+    figures, by_setting, by_seed = [Figure("base, AUC", of_base)], [], []
     for one in trials:
         for key in (key for key in keys if str(one[key]) != base[key]):
-            figures.append(Figure(f"{key} {one[key]}, AUC", one[metric]))
-            changes[key].append(abs(one[metric] - of_base))
-    luck = max(changes.pop("seed"))
-    return Reading([Figure("base, AUC", of_base), *figures], alone(max(map(max, changes.values())) - luck))
+            seed = key == "seed"
+            value = f"+ {one[key] - int(base[key])}" if seed else one[key]
+            figures.append(Figure(f"{key} {value}, AUC", one[metric]))
+            (by_seed if seed else by_setting).append(abs(one[metric] - of_base))
+    return Reading(figures, alone(median(by_setting) - max(by_seed)))
 
 
 ROWS: tuple[Row, ...] = (
     Row(
         id="D6",
-        source=f"{YIN}, section 3.2, tables 3.2, 3.6 and 3.11",
+        source=f"{YIN}, section 3.2, tables 3.3, 3.6 and 3.11",
         claim="Generative detection asks for a larger distortion than integrated detection.",
         margin="mean L2 past generative less past integrated detection",
         published_on="MNIST, Linf .3, AUC under PGD(200, .01)",
@@ -150,7 +153,7 @@ ROWS: tuple[Row, ...] = (
         id="D8",
         source=f"{YIN}, section 3.4, tables 3.14, 3.16 and 3.17, figure 3.7",
         claim="At twice the radius of training a generative classifier stands attacks better than robust softmax.",
-        margin="accuracy of the best generative one less that of softmax, there",
+        margin="accuracy of the uncalibrated one less that of softmax, there",
         published_on="CIFAR-10, L2, trained at 0.3 and the softmax classifier at 0.5",
         small={
             "robustness": Work(
@@ -188,8 +191,9 @@ ROWS: tuple[Row, ...] = (
     Row(
         id="D10",
         source=f"{YIN}, section 3.4.4, figures 3.12 to 3.15",
-        claim="Capacity, decay, radius, augmentation or combined training move a detector's robustness more than luck.",
-        margin="largest change of the attacked AUC by a setting less that by a seed",
+        claim="Most changes of capacity, decay, radius, augmentation or combined training move a detector's robustness "
+        "more than another seed does.",
+        margin="median change of the attacked AUC by a setting less the largest by a seed",
         published_on="",
         small={"search": Work("search", "digits_binary_ablation")},
         paper={"search": Work("search", "cifar10_binary_ablation")},

@@ -10,6 +10,7 @@ from advgen_ray.catalogue.margins import largest, least, seed_by_seed, share, to
 from advgen_ray.catalogue.works import CIFAR10_STUDY, DEMO, STUDY, SVHN_STUDY
 
 HALF_A_POINT, FIVE_POINTS = 0.005, 0.05
+WEAT = ("weat_adv", "weat_nat")  # the document's own loss; the best of all six would be ahead by luck alone
 
 
 def _accuracies(found: Summaries, table: PublishedTable) -> list[Figure]:
@@ -52,8 +53,7 @@ def _losses(found: Summaries) -> Reading:
         for what, key in (("clean", "clean_accuracy"), ("under PGD", "pgd_accuracy"))
     ]
     trainings = found["losses"]["trainings"]
-    others = [loss for loss in losses if loss != "sat"]
-    return Reading(figures, largest(seed_by_seed(trainings, "loss", one, "sat", "pgd_accuracy") for one in others))
+    return Reading(figures, seed_by_seed(trainings, "loss", WEAT, "sat", "pgd_accuracy"))
 
 
 def _suite(found: Summaries) -> Reading:
@@ -99,8 +99,8 @@ ROWS: tuple[Row, ...] = (
     Row(
         id="A3",
         source="Mirza et al. 2024 (S001), A.3",
-        claim="Some loss of TRADES, MART, MAIL-TRADES, WEAT-adv and WEAT-nat stands PGD better than standard AT.",
-        margin="the best of them less standard AT, accuracy under PGD",
+        claim="WEAT, the mean of WEAT-adv and WEAT-nat, stands PGD better than standard AT.",
+        margin="accuracy under PGD of the two less that of standard AT",
         published_on="CIFAR-10, Linf 8/255, AutoAttack's leaderboard: other networks, a stronger attack",
         small={"losses": Work("compare_losses", "digits_losses")},
         paper={"losses": Work("compare_losses", "cifar10_losses")},

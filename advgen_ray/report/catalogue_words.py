@@ -10,7 +10,8 @@ from advgen_ray.report import numbers
 CAUTION = (
     "A claim holds where its margin is above zero. In brackets is the margin's 95% interval: of one seed over the "
     "images, sources or repeated trainings that its jobs measured, of several seeds over these. Where it has both "
-    "signs the claim is within noise. A margin without one is exact, or hangs on one training: --seeds 3 tells of it."
+    "signs the claim is within noise. A margin without one is exact, or one run does not tell how sure it is: "
+    "--seeds 3 does."
 )
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from advgen_ray.analysis.estimate import Estimate, alone, exact, less, mean_interval, mean_of, times, total
+from advgen_ray.analysis.estimate import Estimate, alone, exact, less, mean_interval, mean_of, size, times, total
 from advgen_ray.analysis.proportion import Proportion
 
 
@@ -34,6 +34,11 @@ def test_what_is_exact_adds_no_width_and_what_is_unknown_takes_all() -> None:
     assert value == 1.4
     assert all(map(math.isnan, ends))
     assert all(map(math.isnan, times(-1.0, alone(1.0))[1:]))
+
+
+def test_a_size_has_no_sign_and_keeps_what_is_known_of_it() -> None:
+    assert size(Estimate(-0.4, -0.6, -0.3)) == (0.4, 0.3, 0.6)
+    assert size(Estimate(0.1, -0.2, 0.3)) == (0.1, -0.2, 0.3)
 
 
 def test_a_mean_by_its_error_is_that_of_its_values() -> None:

@@ -75,7 +75,9 @@ def _study(config: StudyConfig) -> dict[str, Any]:
         },
         "robust_on_counterfactuals": [model | dict.fromkeys(on_sets, 0.8) for model in models],
         "effect": {"value": 0.1, "low": 0.05, "high": 0.15},
-        "confidence_vs_distance": [model | {"r2": 0.1, "r2_low": 0.0, "r2_high": 0.4} for model in models],
+        "confidence_vs_distance": [
+            model | {"correlation": 0.3, "r2": 0.1, "r2_low": 0.0, "r2_high": 0.4} for model in models
+        ],
         "variants": [
             {"name": name, "label": name, "mean_l2": 1.0, "mean_l0": 0.3, "validity": 0.9}
             | {"mean_l2_error": 0.1, "mean_l0_error": 0.01, "num_sources": 20}
@@ -133,8 +135,12 @@ def _synthesis(config: SynthesizeConfig) -> dict[str, Any]:
     rows = [{"model": model, "ascent": path.label, distance: 2.0} for model in models for path in config.ascents]
     return {
         "samples": [{"model": "", "ascent": "test images", distance: 1.0}, *rows],
-        "least_l2_to_training": dict.fromkeys(models, 1.0),
-        "real_least_l2_to_training": 1.0,
+        "l2_to_training": {
+            "real_low_l2": 1.0,
+            "models": [
+                {"model": name, "low_l2": 1.0, "ratio": 1.0, "ratio_low": 0.9, "ratio_high": 1.1} for name in models
+            ],
+        },
     }
 
 
@@ -154,6 +160,8 @@ def _losses(config: CompareLossesConfig) -> dict[str, Any]:
 def _subsets(config: CompareSubsetsConfig) -> dict[str, Any]:
     errors, names = {"clean_error": 0.1, "adversarial_error": 0.5}, ("full", "I", "C", "H", "L")
     return {
+        "num_images": 1000,
+        "composition": [{"subset": name, "num_left_out": 100} for name in names[1:]],
         "error_rates": [{"subset": name} | errors for name in names],
         "trainings": [{"subset": name, "seed": seed} | errors for name in names for seed in config.seeds],
     }
@@ -238,4 +246,5 @@ def _flat(config: Config) -> dict[str, Any]:
     """Jobs whose numbers have names of their own, whatever the config."""
     numbers = ("data_probability", "out_probability", "accuracy", "mean_ssim_gain", "mean_psnr_gain", "count")
     sets = ("mean_l2_different_class", "mean_l2_same_class", "mean_l0")
-    return ACCURATE | dict.fromkeys((*numbers, *sets), 0.5) | {"ended": "", "identity": "0"}
+    ends = {"mean_ssim_gain_low": 0.4, "mean_ssim_gain_high": 0.6}
+    return ACCURATE | dict.fromkeys((*numbers, *sets), 0.5) | ends | {"ended": "", "identity": "0"}
