@@ -11,6 +11,10 @@ class UserError(ValueError):
     """A user's mistake: names the value, what was expected and the usual fix; a job exits with code 2."""
 
 
+class AwayError(UserError):
+    """No mistake of settings or data: storage does not answer as things are, and a later try may find it again."""
+
+
 class IncompleteError(RuntimeError):
     """All that could be done is done and stored, a part could not; the same command tries it again; code 3."""
 

@@ -14,8 +14,8 @@ from advgen_ray.distributed import session
 from advgen_ray.distributed.population import Round, first_round
 from advgen_ray.distributed.schedules import Schedule
 from advgen_ray.distributed.session import Task, run_tasks
-from advgen_ray.distributed.tune import MISTAKE, Trial
-from advgen_ray.errors import UserError
+from advgen_ray.distributed.tune import AWAY, MISTAKE, Trial
+from advgen_ray.errors import AwayError, UserError
 from advgen_ray.stages import population, search
 from advgen_ray.tracking import SideBySide
 from advgen_ray.training.model_directory import load_model
@@ -80,7 +80,7 @@ class Here:
                 for one in trial.reports:
                     watcher.reported(trial, one)
             except UserError as error:
-                trial.reports.append({MISTAKE: str(error)})
+                trial.reports.append({MISTAKE: str(error), AWAY: isinstance(error, AwayError)})
                 trial.status = "failed"
             watcher.ended(trial)
         return trials

@@ -15,7 +15,7 @@ from advgen_ray.distributed.cluster import enter
 from advgen_ray.distributed.failures import RowsFailed, commonest
 from advgen_ray.distributed.heap import keep_freed_memory
 from advgen_ray.distributed.loading import given_gpu, own_device
-from advgen_ray.errors import UserError
+from advgen_ray.errors import AwayError, UserError
 from advgen_ray.storage import ResultSet
 
 Batch = dict[str, np.ndarray]
@@ -73,8 +73,8 @@ class ShardActor:
 
         So do the seconds it took, the ``actor``, and whether a GPU was given that torch cannot use. Rows that cannot be
         made are written down beside the set; ``num_failed`` of them, mostly for ``reason``, come back, or that all of
-        them are ``given_up``. An error comes back as a value, ``mistake`` (a user's, one line) or ``defect`` (ours, a
-        traceback): raised here it would reach the driver without its type, under pages of Ray's frames.
+        them are ``given_up``. An error comes back as a value, ``mistake`` (a user's, one line; ``away`` storage's) or
+        ``defect`` (ours, a traceback): raised here it would reach the driver without its type, under Ray's frames.
         """
         handed = zip(batch["map"].tolist(), batch["shard"].tolist(), strict=True)
         reports = [self._report(which, index) for which, index in handed]
@@ -82,7 +82,7 @@ class ShardActor:
 
     def _report(self, which: int, index: int) -> dict[str, int | float | str | bool]:
         num_rows, num_failed, reason, mistake, defect = 0, 0, "", "", ""
-        given_up, self.attempt = False, 0
+        given_up, away, self.attempt = False, False, 0
         begin = time.monotonic()
         try:
             num_rows = self._store(which, index)
@@ -91,13 +91,14 @@ class ShardActor:
         except RowsFailed as failed:
             num_failed, reason = len(failed.reasons), commonest(failed.reasons)
         except UserError as error:
-            mistake = str(error)
+            mistake, away = str(error), isinstance(error, AwayError)
         except Exception:
             defect = traceback.format_exc()
         return {
             "map": which, "shard": index, "num_rows": num_rows, "num_failed": num_failed, "reason": reason,
-            "given_up": given_up, "mistake": mistake, "defect": defect, "attempt": self.attempt, "actor": self.id,
-            "seconds": time.monotonic() - begin, "fallback": given_gpu() and self.device.type == "cpu",
+            "given_up": given_up, "mistake": mistake, "away": away, "defect": defect, "attempt": self.attempt,
+            "actor": self.id, "seconds": time.monotonic() - begin,
+            "fallback": given_gpu() and self.device.type == "cpu",
         }  # fmt: skip
 
     def _store(self, which: int, index: int) -> int:

@@ -21,7 +21,7 @@ from advgen_ray.distributed.cluster import connect, is_local
 from advgen_ray.distributed.failures import Failed
 from advgen_ray.distributed.map_seconds import MapSeconds
 from advgen_ray.distributed.progress import Progress
-from advgen_ray.errors import IncompleteError, UserError
+from advgen_ray.errors import AwayError, IncompleteError, UserError
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
 from advgen_ray.storage.result_set import FAILURES
@@ -190,7 +190,7 @@ def _check_fits(pool: PoolConfig, gpus: float) -> None:
 
 def _raise_error(name: str, report: dict[str, Any]) -> None:
     if report["mistake"]:
-        raise UserError(report["mistake"])
+        raise (AwayError if report["away"] else UserError)(report["mistake"])
     if report["defect"]:
         raise RuntimeError(f"{name}: shard {report['shard']} failed in an actor:\n{report['defect']}")
 

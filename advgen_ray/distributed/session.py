@@ -20,7 +20,7 @@ from advgen_ray.distributed.legs import Leg
 from advgen_ray.distributed.loading import given_gpu
 from advgen_ray.distributed.train_backend import worker_device
 from advgen_ray.distributed.train_storage import OWNER, checkpoint_name, mistake_of, newest, write_mistake
-from advgen_ray.errors import UserError
+from advgen_ray.errors import AwayError, UserError
 from advgen_ray.storage.filesystem import join, read_bytes, resolve, write_atomic
 from advgen_ray.training.checkpoint import read_json, write_json
 from advgen_ray.training.loop import Record, Save
@@ -188,6 +188,8 @@ def run_tasks(tasks: list[Task], cpus_per_worker: int, run: str) -> str | None:
                 session = Session(task, worker, resume, place)
                 session.begin()
                 task.program(task.config, session)
+        except AwayError:
+            raise  # Ray Train tries again, as after a death
         except UserError as error:
             mistake = f"{task.name}: {error}"
             if worker.num_workers == 1:
@@ -214,7 +216,7 @@ def _fetched(checkpoint: str | None, task: Task, directory: Path) -> Path | None
 
 
 def _read_json(uri: str) -> dict[str, Any] | None:
-    """What a file holds; None where there is none, or a torn one. Raises UserError where that cannot be told.
+    """What a file holds; None where there is none, or a torn one. Raises AwayError where that cannot be told.
 
     A model whose card does not answer for a moment is not one that has to be trained again.
     """
@@ -223,5 +225,5 @@ def _read_json(uri: str) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
         return None
     except OSError as error:
-        raise UserError(f"{uri}: cannot be read ({error.strerror or error}); run the same command again") from None
+        raise AwayError(f"{uri}: cannot be read ({error.strerror or error}); run the same command again") from None
     return content if isinstance(content, dict) else None

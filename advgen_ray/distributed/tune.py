@@ -16,18 +16,19 @@ from advgen_ray.distributed import cluster, tune_storage
 from advgen_ray.distributed.orphans import removed_meanwhile
 from advgen_ray.distributed.schedules import PROGRESS, Parameters, Schedule, settings_of
 from advgen_ray.distributed.search_meter import SearchMeter
-from advgen_ray.errors import UserError
+from advgen_ray.errors import AwayError, UserError
 from advgen_ray.storage.filesystem import join
 
 RUN = "tune"
 MISTAKE = "mistake"  # the last report of a trial whose settings cannot work as things are
+AWAY = "away"  # beside it: whether storage was, so that another try may find it again
 
 Report = Callable[[dict[str, Any]], None]
 RunTrial = Callable[[Parameters, str, Report], None]
 """``run_trial(parameters, trial id, report)``: pickled into an actor; reports rise in ``progress``, to 1 at the end.
 
 One that raises UserError has failed, until the search is run again: the user may have mended what was wrong. One that
-raises anything else is started again as often as the schedule says.
+raises anything else, AwayError too, is started again as often as the schedule says.
 """
 
 
@@ -44,6 +45,11 @@ class Trial:
     def mistake(self) -> str:
         """What was wrong with its settings, if that is known."""
         return str(self.reports[-1].get(MISTAKE, "")) if self.reports else ""
+
+    @property
+    def away(self) -> bool:
+        """Whether it failed as storage was away, which says nothing of its settings."""
+        return self.status == "failed" and bool(self.reports and self.reports[-1].get(AWAY))
 
 
 class Watcher(Protocol):
@@ -134,7 +140,7 @@ def _run(parameters: Parameters, run_trial: RunTrial, directory: str, address: s
     try:
         run_trial(settings_of(parameters), tune.get_context().get_trial_id(), tune.report)
     except UserError as error:
-        tune.report({MISTAKE: str(error)})
+        tune.report({MISTAKE: str(error), AWAY: isinstance(error, AwayError)})
         raise  # Tune starts a trial that ended in an error again when the search is run again, no other
 
 
@@ -167,7 +173,8 @@ class _Watch(tune.Callback):
         known = self._known(trial)
         known.reports.append(result)
         if result.get(MISTAKE):
-            trial.max_failures = 0  # the error that follows is none that another try mends
+            if not result[AWAY]:
+                trial.max_failures = 0  # the error that follows is none that another try mends
         else:
             _meter.get().reported(known, result)
             _meter.get().look(self.trials.values())

@@ -16,7 +16,7 @@ from advgen_ray.distributed.legs import Leg
 from advgen_ray.distributed.population import Member, Round, lineage, next_round
 from advgen_ray.distributed.schedules import PROGRESS, Parameters, Schedule
 from advgen_ray.distributed.tune import RUN, Report, Trial, run_search
-from advgen_ray.errors import UserError
+from advgen_ray.errors import AwayError, UserError
 from advgen_ray.report.search_words import settings_text
 from advgen_ray.stages import classifier, score_model
 from advgen_ray.stages.search_trial import kept_record, share_of_way
@@ -31,7 +31,10 @@ MEMBER = "member"  # the one parameter of a trial under Tune
 
 
 def run_population(config: SearchConfig, begin: Round, at_once: int, follower: Follower) -> list[Round]:
-    """Run what is left of the rounds; returns all of them. Raises UserError where no trial came to the end of one."""
+    """Run what is left of the rounds; returns all of them.
+
+    Raises UserError where no trial came to the end of a round; AwayError where one did not, as storage was away.
+    """
     rounds = stored_rounds(config)
     try:
         while len(rounds) < config.population.rounds:
@@ -105,6 +108,9 @@ def _run_round(config: SearchConfig, rounds: list[Round], at_once: int, follower
     trials = {
         one.parameters[MEMBER]: one for one in run_search(partial(run_leg, config, ways), (), schedule, root, told)
     }
+    away = next((trial for trial in trials.values() if trial.away), None)
+    if away:  # what the others do next hangs on what this one reaches
+        raise AwayError(f"{config.output}: round {len(rounds)} is not over; {away.mistake}")
     found = []
     for member in members:
         trial = trials[member.trial]

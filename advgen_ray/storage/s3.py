@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pyarrow import fs
 
 from advgen_ray.credentials import redacted
-from advgen_ray.errors import UserError
+from advgen_ray.errors import AwayError, UserError
 
 # Amazon's client waits longer after each; a server that is not there is given up after three quarters of a minute.
 ATTEMPTS = 8
@@ -17,19 +17,10 @@ SINGLE_PUT = 5 * 2**20  # bytes up to which a file is one request; pyarrow has b
 CONNECT_SECONDS, REQUEST_SECONDS = 5.0, 60.0  # of one attempt: without an answer it counts as failed
 
 # What the client says, and what a user makes of it. Some requests have no body, their answer is a status alone.
-CAUSES = (
-    (r"NO_SUCH_BUCKET", "there is no such bucket; make it, or check the address"),
-    (
-        r"PERMANENT_REDIRECT|configured region|HTTP status 30[17]",
-        "is in another region; set AWS_REGION to the bucket's",
-    ),
+PASSING = (
     (
         r"TIME_TOO_SKEWED|REQUEST_EXPIRED|EXPIRED_TOKEN",
         "refused for its time; check this machine's clock, and credentials that expire",
-    ),
-    (
-        r"SIGNATURE|ACCESS_DENIED|ACCESS_KEY|CLIENT_TOKEN_ID|AUTHENTICATION|HTTP status 40[13]",
-        "refused; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, what they are allowed, and this machine's clock",
     ),
     (
         r"NETWORK_CONNECTION|curlCode|REQUEST_TIMEOUT|HTTP status -1",
@@ -38,6 +29,17 @@ CAUSES = (
     (
         r"SLOW_DOWN|SERVICE_UNAVAILABLE|INTERNAL_FAILURE|THROTTLING|HTTP status 5\d\d",
         "the server failed every attempt; run the same command again when it is well",
+    ),
+)
+MISTAKES = (
+    (r"NO_SUCH_BUCKET", "there is no such bucket; make it, or check the address"),
+    (
+        r"PERMANENT_REDIRECT|configured region|HTTP status 30[17]",
+        "is in another region; set AWS_REGION to the bucket's",
+    ),
+    (
+        r"SIGNATURE|ACCESS_DENIED|ACCESS_KEY|CLIENT_TOKEN_ID|AUTHENTICATION|HTTP status 40[13]",
+        "refused; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, what they are allowed, and this machine's clock",
     ),
 )
 
@@ -84,11 +86,18 @@ def put(path: str, data: bytes) -> None:
 
 
 def explained(uri: str, error: OSError) -> UserError:
-    """One line for a request that failed in the end: the address, what it means, and what the client said."""
+    """One line for a request that failed in the end: the address, what it means, and what the client said.
+
+    An AwayError where the same request may succeed later.
+    """
     said = str(error).splitlines()[0]
-    cause = next((cause for pattern, cause in CAUSES if re.search(pattern, said)), "cannot be read or written")
     found = re.search(r"AWS Error (.+? during \w+ operation)", said)
-    return UserError(f"{uri}: {cause} ({found[1] if found else said[:200]})")
+    detail = found[1] if found else said[:200]
+    for kind, causes in ((AwayError, PASSING), (UserError, MISTAKES)):
+        for pattern, cause in causes:
+            if re.search(pattern, said):
+                return kind(f"{uri}: {cause} ({detail})")
+    return UserError(f"{uri}: cannot be read or written ({detail})")
 
 
 def _written(filesystem: fs.FileSystem, path: str, data: bytes) -> None:

@@ -72,6 +72,7 @@ def test_errors_come_back_as_values_with_nothing_stored(tmp_path: Path) -> None:
 
     report = ShardActor([Map(_set(tmp_path), mistaken)], cpus=1, run="a")(_batch(0))
     assert report["mistake"].tolist() == ["runs/model: no model there"]
+    assert report["away"].tolist() == [False]
     assert report["defect"].tolist() == [""]
     report = ShardActor([Map(_set(tmp_path), lambda device: defective)], cpus=1, run="a")(_batch(0))
     assert report["mistake"].tolist() == [""]

@@ -18,7 +18,7 @@ from advgen_ray.distributed import pipelines
 from advgen_ray.distributed.actors import MAX_ATTEMPTS, Map, RowMaker, ShardActor
 from advgen_ray.distributed.failures import RowsFailed
 from advgen_ray.distributed.pipelines import run_map, run_maps
-from advgen_ray.errors import IncompleteError, UserError
+from advgen_ray.errors import AwayError, IncompleteError, UserError
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.schemas import COUNTERFACTUALS
 
@@ -62,6 +62,14 @@ def test_failures_are_one_clear_error_and_the_next_run_makes_the_rest(
         after = Path(result_set.shard_uri(index)).stat()
         assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert "count: 6/6 shards" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", [AwayError, UserError])
+def test_storage_that_is_away_stays_apart_from_a_mistake(kind: type[UserError], tmp_path: Path) -> None:
+    result_set = ResultSet.create(str(tmp_path), kind="energies", config={}, inputs={}, num_shards=1)
+    with pipelines.mapped_here(lambda share: None), pytest.raises(UserError, match=r"^s3://b: of whom") as caught:
+        run_map("count", result_set, _loader(0, kind("s3://b: of whom")), PoolConfig())
+    assert caught.type is kind
 
 
 def _make_once_another_is_there(index: int, folder: Path) -> pa.Table:

@@ -15,7 +15,7 @@ from advgen_ray.distributed import session as sessions
 from advgen_ray.distributed.session import Session, Task, run_tasks
 from advgen_ray.distributed.train import _given_up, run_training
 from advgen_ray.distributed.train_storage import MISTAKE, mistake_of, prepare, write_mistake
-from advgen_ray.errors import IncompleteError, UserError
+from advgen_ray.errors import AwayError, IncompleteError, UserError
 from advgen_ray.training.worker import Worker
 from tests.small_training import classifier_config
 
@@ -57,6 +57,22 @@ def test_one_of_several_leaves_its_mistake_for_all_of_the_next_start(
     monkeypatch.setattr(sessions, "_worker", lambda: Worker(rank=0, num_workers=2))
     assert run_tasks(*work) == "model: the loss is nan"
     assert mistake_of(prepare(str(tmp_path), "run")) is None, "by the next command it may be mended"
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_storage_that_is_away_is_no_mistake_and_tried_again(
+    num_workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def program(config: TrainClassifierConfig, session: Session) -> None:
+        raise AwayError("s3://bucket/out: does not answer")
+
+    monkeypatch.setattr(sessions, "_worker", lambda: Worker(num_workers=num_workers))
+    config, run = classifier_config(tmp_path), prepare(str(tmp_path), "run")
+    with pytest.raises(AwayError, match=r"^s3://bucket/out: does not answer$"):
+        run_tasks([Task("model", program, config, config.output)], 1, run)
+    assert mistake_of(run) is None
+    failures = {0: AwayError("s3://bucket/out: does not answer"), 1: RuntimeError("connection closed by peer")}
+    assert _given_up(WorkerGroupError("", failures), WorkersConfig()) is failures[0]
 
 
 def test_a_mistake_that_cannot_be_left_is_still_raised(tmp_path: Path) -> None:

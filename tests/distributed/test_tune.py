@@ -17,7 +17,7 @@ from advgen_ray.config.space import ParameterConfig
 from advgen_ray.distributed.schedules import Asha, Schedule
 from advgen_ray.distributed.tune import RUN, Report, Trial, run_search
 from advgen_ray.distributed.tune_storage import STATE_PREFIX
-from advgen_ray.errors import UserError
+from advgen_ray.errors import AwayError, UserError
 
 pytestmark = pytest.mark.ray
 
@@ -81,6 +81,8 @@ def stumble(root: str, parameters: Mapping[str, Any], trial_id: str, report: Rep
         file.write("x")
     if kind == "mistaken" and not (Path(root) / "mended").exists():
         raise UserError("no data")
+    if kind == "cut_off" and len(lives.read_text()) == 1:
+        raise AwayError("s3://bucket/out: does not answer")
     if kind == "doomed" or (kind == "unlucky" and len(lives.read_text()) == 1):
         os.kill(os.getpid(), signal.SIGKILL)
     report({"progress": 1.0, "value": 1.0})
@@ -88,22 +90,24 @@ def stumble(root: str, parameters: Mapping[str, Any], trial_id: str, report: Rep
 
 @pytest.mark.usefixtures("ray_session")
 def test_a_trial_that_dies_is_started_again_and_a_mistaken_one_when_the_search_is(tmp_path: Path) -> None:
-    given = [{"kind": kind} for kind in ("sound", "unlucky", "doomed", "mistaken")]
+    given = [{"kind": kind} for kind in ("sound", "unlucky", "cut_off", "doomed", "mistaken")]
     schedule = Schedule({"value": "max"}, 4, given, max_failures=1)
     notes = Notes()
     trials = run_search(partial(stumble, str(tmp_path)), (), schedule, str(tmp_path), notes)
     lives = {path.stem: len(path.read_text()) for path in tmp_path.glob("*.lives")}
-    assert lives == {"sound": 1, "unlucky": 2, "doomed": 2, "mistaken": 1}
+    assert lives == {"sound": 1, "unlucky": 2, "cut_off": 2, "doomed": 2, "mistaken": 1}
     statuses = {trial.parameters["kind"]: (trial.status, trial.mistake) for trial in trials}
     assert statuses == {
-        "sound": ("finished", ""), "unlucky": ("finished", ""), "doomed": ("failed", ""),
+        "sound": ("finished", ""), "unlucky": ("finished", ""), "cut_off": ("finished", ""), "doomed": ("failed", ""),
         "mistaken": ("failed", "no data"),
     }  # fmt: skip
     assert {trial.id: trial.status for trial in trials} == notes.ends
     (tmp_path / "mended").touch()
     trials = run_search(partial(stumble, str(tmp_path)), (), schedule, str(tmp_path), Notes())
     lives = {path.stem: len(path.read_text()) for path in tmp_path.glob("*.lives")}
-    assert lives == {"sound": 1, "unlucky": 2, "doomed": 3, "mistaken": 2}, "run again: what had failed, once"
+    assert lives == {"sound": 1, "unlucky": 2, "cut_off": 2, "doomed": 3, "mistaken": 2}, (
+        "run again: what had failed, once"
+    )
     assert {trial.parameters["kind"]: (trial.status, trial.mistake) for trial in trials} == statuses | {
         "mistaken": ("finished", "")
     }

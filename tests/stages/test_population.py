@@ -20,7 +20,7 @@ from advgen_ray.config.population import PopulationConfig
 from advgen_ray.distributed.legs import Leg
 from advgen_ray.distributed.population import Member
 from advgen_ray.distributed.session import run_tasks
-from advgen_ray.errors import UserError
+from advgen_ray.errors import AwayError, UserError
 from advgen_ray.stages import classifier, population, score_model, search
 from advgen_ray.training.checkpoint import load_tensors
 from advgen_ray.training.model_directory import load_model
@@ -163,6 +163,25 @@ def test_a_trial_that_failed_goes_on_from_a_better_one_and_the_page_says_so(
     way = [one["attack.eps"] for one in summary["best_way"]]
     assert [one["settings"]["attack.eps"] for one in card["lineage"]] == pytest.approx(way)
     assert len(way) == 3
+
+
+def test_a_trial_that_storage_fails_is_not_given_up_with_its_round(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_here(population_config(tmp_path / "unbroken"))
+    run_leg = population.run_leg
+
+    def away(config: SearchConfig, ways: Any, parameters: Any, *others: Any) -> None:
+        if len(ways["02"]) == 2 and parameters["member"] == "02":
+            raise AwayError("s3://bucket/out: does not answer")
+        run_leg(config, ways, parameters, *others)
+
+    monkeypatch.setattr(population, "run_leg", away)
+    with pytest.raises(AwayError, match=r"round 2 is not over; s3://bucket/out: does not answer$"):
+        run_here(population_config(tmp_path / "broken"))
+    monkeypatch.setattr(population, "run_leg", run_leg)
+    run_here(population_config(tmp_path / "broken"))
+    assert outcome(tmp_path / "broken")[0] == outcome(tmp_path / "unbroken")[0]
 
 
 def test_where_every_trial_fails_the_search_ends_in_one_line(here: Here, tmp_path: Path) -> None:
