@@ -45,7 +45,9 @@ class _RowsByClassifier(ABC):
         device: torch.device,
     ) -> None:
         self.config, self.shards, self.device = config, shards, device
-        self.loaded = _load(uris, result_set, device)
+        self.info = datasets.dataset_info(config.data.name, config.data.root)
+        digests = result_set.plan["inputs"]["classifiers"]
+        self.loaded = {name: load_unchanged(uris[name], digest, device, self.info) for name, digest in digests.items()}
 
     def __call__(self, index: int) -> pa.Table:
         """The rows of one shard, in batches of ``batch_size``."""
@@ -74,7 +76,7 @@ class ClassifierImageRows(_RowsByClassifier):
     ) -> None:
         super().__init__(config, uris, result_set, shards, device)
         judge = result_set.plan["inputs"]["judge"]
-        self.judge = load_unchanged(config.judge, judge, device) if judge else None
+        self.judge = load_unchanged(config.judge, judge, device, self.info) if judge else None
         self.train = datasets.load(config.data.name, config.data.root, "train")
         self.pca_starts: dict[int, PCAStart] = {}  # by class; each takes 15 s of a CPU on CIFAR-10
         self.test = datasets.load(config.data.name, config.data.root, "test").first(config.num_test_images)
@@ -181,12 +183,6 @@ class InputGradientRows(_RowsByClassifier):
             **_provenance(self.config, self.loaded[name], len(image_ids)),
         }
         return pa.table([pa.array(columns[f.name]).cast(f.type) for f in INPUT_GRADIENTS], schema=INPUT_GRADIENTS)
-
-
-def _load(uris: Mapping[str, str], result_set: ResultSet, device: torch.device) -> dict[str, LoadedModel]:
-    """The classifiers that the set needs, by name."""
-    digests = result_set.plan["inputs"]["classifiers"]
-    return {name: load_unchanged(uris[name], digest, device) for name, digest in digests.items()}
 
 
 def _read(loaded: LoadedModel, images: Tensor, y: Tensor) -> Readout:

@@ -101,8 +101,9 @@ class DetectionRows:
 
     def __init__(self, config: CompareDetectorsConfig, result_set: ResultSet, device: torch.device) -> None:
         self.config, self.device = config, device
-        self.loaded = load_unchanged(config.classifier, result_set.plan["inputs"]["classifier"], device)
         self.data = datasets.load(config.data.name, config.data.root, "test").first(config.num_images)
+        digest = result_set.plan["inputs"]["classifier"]
+        self.loaded = load_unchanged(config.classifier, digest, device, self.data.info)
         train = datasets.load(config.data.name, config.data.root, "train")
         reference = reference_images(train, config.num_reference)
         self.groups = detection_groups(len(self.data), len(config.attacks), config.shard_images)

@@ -31,10 +31,7 @@ def load_unchanged(uri: str, digest: str, device: torch.device, info: DatasetInf
     ``info`` is that of the images for a classifier, which may be a file from elsewhere.
     """
     path = local_copy(uri)
-    if info and path.is_file():
-        loaded = load_classifier(path, info.image_shape, info.num_classes, info.mean, info.std)
-    else:
-        loaded = load_model(path)
+    loaded = load_classifier(path, info.image_shape, info.num_classes) if info and path.is_file() else load_model(path)
     _check_unchanged(uri, loaded.digest, digest)
     loaded.model.to(device)
     return loaded

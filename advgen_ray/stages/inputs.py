@@ -79,7 +79,7 @@ def load_classifier(uri: str, data: DataConfig) -> LoadedModel:
     """
     if local_copy(uri).is_file():
         info = datasets.dataset_info(data.name, data.root)
-        return any_classifier.load_classifier(local_copy(uri), info.image_shape, info.num_classes, info.mean, info.std)
+        return any_classifier.load_classifier(local_copy(uri), info.image_shape, info.num_classes)
     loaded = load_model(local_copy(uri))
     info = datasets.dataset_info(data.name, data.root)
     architecture: dict[str, Any] = loaded.card["architecture"]
@@ -178,9 +178,20 @@ def set_name(result_set: ResultSet) -> str:
 
 
 def unique_names(uris: tuple[str, ...], what: str, depth: int) -> list[str]:
-    """The name of each: its directory's, ``depth`` levels up; raises UserError where two have the same."""
-    names = [uri.rstrip("/").split("/")[-1 - depth] if uri.count("/") >= depth else uri for uri in uris]
+    """The name of each: its directory's, ``depth`` levels up, or of a model in a file the file's, without its ending.
+
+    Raises UserError where two have the same.
+    """
+    names = [_name(uri, depth) for uri in uris]
     for name in names:
         if names.count(name) > 1:
-            raise UserError(f"{what}: two are called {name!r} in {list(uris)}; rename one directory")
+            raise UserError(f"{what}: two are called {name!r} in {list(uris)}; rename one")
     return names
+
+
+def _name(uri: str, depth: int) -> str:
+    parts = uri.rstrip("/").split("/")
+    stem, _, ending = parts[-1].rpartition(".")
+    if depth and stem and ending[:1].isalpha():  # weights.pt2; the directory eps-0.5 has no ending
+        return stem
+    return parts[-1 - depth] if len(parts) > depth else uri

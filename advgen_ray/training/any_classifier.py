@@ -16,19 +16,13 @@ from advgen_ray.training.foreign_weights import load_robustbench_state
 from advgen_ray.training.model_directory import LoadedModel, load_model
 
 
-def load_classifier(
-    path: str | Path,
-    image_shape: Sequence[int],
-    num_classes: int,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-) -> LoadedModel:
+def load_classifier(path: str | Path, image_shape: Sequence[int], num_classes: int) -> LoadedModel:
     """The classifier at a local path, for images ``[N, *image_shape]`` in [0, 1]; what it is, the file itself tells.
 
     A directory is a model of ours. A file is a ``torch.jit.save`` or ``torch.export.save`` archive, or a state dict in
-    a layout of ``load_robustbench_state``, for which ``mean`` and ``std`` are used where it has none. Its card has a
-    ``kind`` of "torchscript", "exported" or "state_dict", its digest is the file's SHA-256. No format is loaded by
-    unpickling objects or in another way that executes what the file says; files that need that are refused.
+    a layout of ``load_robustbench_state``, mean and std in it. Its card has a ``kind`` of "torchscript", "exported" or
+    "state_dict", its digest is the file's SHA-256. No format is loaded by unpickling objects or in another way that
+    executes what the file says; files that need that are refused.
 
     Raises UserError for such files, for what is missing or damaged, and for a model of other images or classes.
     """
@@ -36,7 +30,7 @@ def load_classifier(
     if path.is_dir():
         loaded = load_model(path)
     elif path.is_file():
-        kind, model = load_program(path) or ("state_dict", load_robustbench_state(path, image_shape, mean, std))
+        kind, model = load_program(path) or ("state_dict", load_robustbench_state(path, image_shape))
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         architecture = {"image_shape": list(image_shape), "num_classes": num_classes}

@@ -58,9 +58,9 @@ def load_robustbench_state(
     """The classifier whose weights lie in a ``.pt`` or ``.safetensors`` file, in evaluation mode.
 
     Known are RobustBench's WideResNet, ResNet and PreActResNet (final norm: PreActBlockV2, none: PreActBlock), and
-    torchvision's ResNets. ``mean`` and ``std`` are those in the file; where it has none, those given, else 0 and 1
-    (the network takes images in [0, 1] as they are). Raises UserError for any other layout, and for a file that holds
-    more than tensors.
+    torchvision's ResNets. ``mean`` and ``std`` are those in the file; where it has none, those given. Raises UserError
+    where neither says what the network normalizes by (no tensor tells, and RobustBench has networks that do not
+    normalize), for any other layout, and for a file that holds more than tensors.
     """
     path = Path(path)
     state = read_state(path)
@@ -74,8 +74,17 @@ def load_robustbench_state(
         )
     build, facts, renames = recognized
     renamed = {_renamed(name, [*renames, *HEADS]): value for name, value in state.items()}
-    channels = image_shape[0]
-    model = build(image_shape, mean=mean or (0.0,) * channels, std=std or (1.0,) * channels, **facts)
+    if mean is None or std is None:
+        channels = image_shape[0]
+        raise UserError(
+            f"{path}: does not say what it normalizes by; save that in the file as mu and sigma: "
+            f"torch.save({{**state, 'mu': torch.zeros({channels}), 'sigma': torch.ones({channels})}}, ...) where it "
+            "takes images in [0, 1] as they are"
+        )
+    try:
+        model = build(image_shape, mean=mean, std=std, **facts)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
     own = model.state_dict()
     # Files from before 2018 lack the counters, some networks a bias in the last layer, and all our buffers' names.
     optional = [name for name in own if name.endswith("num_batches_tracked") or name in ("mean", "std")]

@@ -37,7 +37,7 @@ def test_same_outputs_as_the_network_of_the_file(name: str, tmp_path: Path) -> N
     torch.manual_seed(0)
     theirs = lively(NETWORKS[name]())
     torch.save(theirs.state_dict(), tmp_path / "weights.pt")
-    ours = load_robustbench_state(tmp_path / "weights.pt", (3, 32, 32))
+    ours = load_robustbench_state(tmp_path / "weights.pt", (3, 32, 32), mean=(0.0,) * 3, std=(1.0,) * 3)
     x = torch.rand(4, 3, 32, 32)
     torch.testing.assert_close(ours(x), theirs(x), rtol=1e-3, atol=1e-4)
     assert not ours.training
@@ -65,18 +65,23 @@ def test_wrappings_that_trainings_leave(wrapping: str, tmp_path: Path) -> None:
     torch.testing.assert_close(ours(x), theirs(x), rtol=1e-3, atol=1e-4)
 
 
-def test_statistics_come_from_the_file_then_from_the_caller_else_images_go_in_as_they_are(tmp_path: Path) -> None:
+def test_statistics_come_from_the_file_then_from_the_caller_and_are_never_guessed(tmp_path: Path) -> None:
     theirs, state = _wide()
     torch.save(state, tmp_path / "with.pt")
     assert load_robustbench_state(tmp_path / "with.pt", mean=(0.9,) * 3).mean[0].item() == pytest.approx(0.49)
     bare = {name: value for name, value in state.items() if name not in ("mu", "sigma")}
     save_file({name: value.contiguous() for name, value in bare.items()}, tmp_path / "bare.safetensors")
-    plain = load_robustbench_state(tmp_path / "bare.safetensors")
-    assert plain.mean.flatten().tolist() == [0, 0, 0]
     given = load_robustbench_state(tmp_path / "bare.safetensors", mean=(0.49, 0.48, 0.45), std=(0.25, 0.24, 0.26))
     x = torch.rand(2, 3, 32, 32)
     torch.testing.assert_close(given(x), theirs(x), rtol=1e-3, atol=1e-4)
-    assert not torch.allclose(plain(x), theirs(x), atol=1e-2)
+    told = "does not say what it normalizes by; .*'mu': torch.zeros\\(3\\)"
+    with pytest.raises(UserError, match=told):
+        load_robustbench_state(tmp_path / "bare.safetensors")
+    torch.save(bare | {"mu": torch.zeros(3)}, tmp_path / "half.pt")
+    with pytest.raises(UserError, match=told):
+        load_robustbench_state(tmp_path / "half.pt")
+    with pytest.raises(UserError, match="one value for each of 1 channels"):
+        load_robustbench_state(tmp_path / "with.pt", (1, 32, 32))
 
 
 def test_a_last_layer_without_a_bias(tmp_path: Path) -> None:
