@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from advgen_ray import recipes
-from advgen_ray.config import ReproduceConfig, resolve
+from advgen_ray.analysis.detector_scores import names_of
+from advgen_ray.config import CompareDetectorsConfig, ReproduceConfig, SearchConfig, resolve
 from advgen_ray.config.programs import JOBS
 from advgen_ray.costs.plan import plan
+from advgen_ray.stages.detectors import attack_names
 from advgen_ray.training.foreign_denoisers import DenoiserCard
 from tests import shown_of_the_demo
 
@@ -39,6 +41,19 @@ def test_every_command_asks_for_what_its_job_takes():
         given = {key: [b for a, b in itertools.pairwise(words) if a == key] for key in ("--recipe", "--set")}
         config = recipes.find(next(iter(given["--recipe"]), None), JOBS[job])
         assert resolve(config, None, given["--set"]) != config or not given["--set"]
+
+
+def test_the_search_of_ones_own_asks_for_numbers_that_its_trials_tell(tmp_path: Path):
+    (tmp_path / "mine.yaml").write_text(re.findall(r"```yaml\n(job:.*?)```", README, flags=re.DOTALL)[0])
+    config = resolve(recipes.find(None, SearchConfig), str(tmp_path / "mine.yaml"), [])
+    job = config.job_config
+    assert isinstance(job, CompareDetectorsConfig)
+    told = {
+        f"detectors.{detector}.{attack}.auroc"
+        for detector in names_of(job.detectors, has_dropout=True)
+        for attack in attack_names(job.attacks).values()
+    }
+    assert {objective.metric for objective in config.objectives} <= told
 
 
 def test_the_card_of_a_denoiser_is_one():
