@@ -69,7 +69,11 @@ class Config(BaseModel):
                     raise UserError(f"--set {key}: {_no_mapping('.'.join(parents[:depth]), parent, target)}")
                 target = inner
             target[leaf] = _plain_value(key, text)
-        return type(self).parse(values)
+        return type(self).parse(self.followed(values))
+
+    def followed(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Changed plain values of this config, with what follows from the changes; nothing, unless a class says so."""
+        return values
 
     def to_yaml(self) -> str:
         """The whole config as YAML, defaults included."""
@@ -95,7 +99,7 @@ ConfigT = TypeVar("ConfigT", bound=Config)
 def resolve(base: ConfigT, file: str | None, assignments: list[str]) -> ConfigT:
     """The config a command line asks for: a recipe, then the file's keys over it, then the assignments."""
     if file is not None:
-        values = _deep_update(base, _read_yaml(file))
+        values = base.followed(_deep_update(base, _read_yaml(file)))
         base = type(base).parse(values)
     return base.override(assignments)
 

@@ -21,6 +21,14 @@ from advgen_ray.config.robustness_comparison import CompareRobustnessConfig
 from advgen_ray.config.synthesis import SynthesizeConfig
 from advgen_ray.errors import UserError
 
+# What a study names images in, of the views those that it has.
+PARTS = (
+    "classifier", "score_model", "counterfactuals", "energies",
+    "classifier_view.ascent", "classifier_view.dvce",
+    "energy_view.attacked", "energy_view.detectors", "energy_view.images", "energy_view.recorded",
+    "binary_view.detectors.training", "binary_view.evaluation", "binary_view.synthesis", "binary_view.robustness",
+)  # fmt: skip
+
 
 class ReportConfig(Config):
     """Where the stored results of a study lie; the report reads them and computes nothing that they do not hold."""
@@ -107,11 +115,14 @@ class BinaryViewConfig(Config):
 
 
 class StudyConfig(Config):
-    """The whole study: classifiers, score model, counterfactuals, energies, report."""
+    """The whole study: classifiers, score model, counterfactuals, energies, report.
+
+    ``data`` is for every part: those that had the images of the study have the ones that are set in their place.
+    """
 
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output"})
 
-    data: DataConfig = DataConfig()  # for every part; theirs must name the same set
+    data: DataConfig = DataConfig()
     classifier: TrainClassifierConfig = TrainClassifierConfig()
     eps: tuple[float, ...] = (0.0, 0.5, 1.0)
     standard_dropout: float = Field(
@@ -145,6 +156,14 @@ class StudyConfig(Config):
                     raise ValueError(f"{name}.eps {eps} is none of eps {list(self.eps)}")
         return self
 
+    def followed(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Parts with the study's images have those that it is given, unless they are given others themselves."""
+        before = self.data.model_dump(mode="json")
+        for part in (_at(values, key) for key in PARTS):
+            if isinstance(part, dict) and part.get("data", before) == before:
+                part["data"] = values["data"]
+        return values
+
     def classifier_at(self, eps: float, output: str, seed: int | None = None) -> TrainClassifierConfig:
         """The training of one of its classifiers; raises UserError where the radius does not go with the rest."""
         base = self.classifier
@@ -164,13 +183,13 @@ class StudyConfig(Config):
 
     @model_validator(mode="after")
     def _one_data_set(self) -> Self:
-        view, by_classifiers, binary = self.energy_view, self.classifier_view, self.binary_view
-        parts: tuple[Any, ...] = (self, self.classifier, self.score_model, self.counterfactuals, self.energies)
-        parts += (view.attacked, view.detectors, view.images, view.recorded) if view else ()
-        parts += tuple(one for one in (by_classifiers.ascent, by_classifiers.dvce) if one) if by_classifiers else ()
-        parts += (binary.detectors.training, binary.evaluation, binary.synthesis, binary.robustness) if binary else ()
-        if len({part.data.name for part in parts}) > 1:
-            raise ValueError(f"a study has one data set, got {[part.data.name for part in parts]}")
+        for key in PARTS:
+            part = _at(self, key)
+            if part is not None and part.data.name != self.data.name:
+                raise ValueError(
+                    f"{key}.data.name is {part.data.name}, data.name is {self.data.name}: a study has one data set; "
+                    "set data.name alone, which is for every part"
+                )
         if self.counterfactuals.sources:
             raise ValueError(
                 f"counterfactuals.sources={self.counterfactuals.sources}: those of a study are made of its images; "
@@ -193,3 +212,10 @@ class StudyConfig(Config):
                 f"sources of counterfactuals; take energies.splits=[{','.join(needed)}]"
             )
         return self
+
+
+def _at(values: Any, key: str) -> Any:
+    """What stands under a dotted key of a config, or of plain values; None where nothing does."""
+    for name in key.split("."):
+        values = values.get(name) if isinstance(values, dict) else getattr(values, name, None)
+    return values

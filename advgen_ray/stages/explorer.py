@@ -131,7 +131,7 @@ def _columns(explored: Explored, per_block: int) -> dict[str, Any]:
 def _classifiers(explored: Explored) -> list[dict[str, str]]:
     """The name of each and what a reader calls it: its training radius, as in the report; the judge keeps its name."""
     table = pd.DataFrame([(one.classifier, one.eps) for one in explored.opinions], columns=["classifier", "eps"])
-    judge = table.index == explored.judge
-    table.loc[~judge, "label"] = eps_labels(table[~judge])
-    table.loc[judge, "label"] = table.loc[judge, "classifier"]
+    others = table.index != explored.judge
+    table["label"] = table["classifier"]
+    table.loc[others, "label"] = eps_labels(table[others])
     return [{"name": row["classifier"], "label": row["label"]} for _, row in table.iterrows()]

@@ -90,7 +90,9 @@ def load_classifier(uri: str, data: DataConfig) -> LoadedModel:
         wanted = f"classifier ({', '.join(kinds)})"
         raise UserError(f"{uri}: holds a {loaded.card['kind']}, expected a {wanted}; give another model directory")
     if found != expected:
-        raise UserError(f"{uri}: made for {found}, {data.name} has {expected}; give a model of this data set")
+        raise UserError(
+            f"{uri}: made for {found}, {data.name} has {expected}; give a model of this data set, or another data.name"
+        )
     _check_trained_on(uri, loaded.card, data)
     return loaded
 
@@ -107,7 +109,8 @@ def load_any_model(uri: str, data: DataConfig) -> LoadedModel:
     shape, found = datasets.dataset_info(data.name, data.root).image_shape, loaded.card["architecture"]["image_shape"]
     if tuple(found) != shape:
         raise UserError(
-            f"{uri}: made for images {tuple(found)}, {data.name} has {shape}; give a model of this data set"
+            f"{uri}: made for images {tuple(found)}, {data.name} has {shape}; give a model of this data set, or "
+            "another data.name"
         )
     _check_trained_on(uri, loaded.card, data)
     return loaded

@@ -52,10 +52,13 @@ def _try(model: nn.Module, path: Path, image_shape: Sequence[int], num_classes: 
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise UserError(
                 f"{path}: does not take {num_images} images of shape {list(image_shape)} ({reason}); a stored program "
-                "must have been made for them, with a batch size that may vary"
+                "must have been made for them, with a batch size that may vary; or give another data.name"
             ) from None
         if not isinstance(logits, torch.Tensor) or logits.shape != (num_images, num_classes):
             found = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-            raise UserError(f"{path}: gives {found} for {num_images} images, expected [{num_images}, {num_classes}]")
+            raise UserError(
+                f"{path}: gives {found} for {num_images} images, expected [{num_images}, {num_classes}]; give a "
+                "classifier of these images, or another data.name"
+            )
     if are_probabilities(logits):
         raise UserError(f"{path}: gives probabilities, expected logits; store the model without its softmax")

@@ -81,7 +81,9 @@ def _load_own(path: Path, image_shape: Sequence[int], num_classes: int, device: 
     expected = {"image_shape": list(image_shape), "num_classes": num_classes}
     found = {key: loaded.card["architecture"][key] for key in expected}
     if found != expected:
-        raise UserError(f"{path}: made for {found}, the images are {expected}; give a model of this data set")
+        raise UserError(
+            f"{path}: made for {found}, the images are {expected}; give a model of this data set, or another data.name"
+        )
     training = loaded.card["training"]
     sde = VPSDE(training["beta_min"], training["beta_max"])
     score_fn = score_from_noise_prediction(loaded.model.to(device), sde)
@@ -103,7 +105,7 @@ def _try(loaded: LoadedScore, path: Path, image_shape: Sequence[int], device: to
                 reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
                 raise UserError(
                     f"{path}: no score for {num_images} images of shape {list(image_shape)} ({reason}); it must have "
-                    "been made for them, and a stored program with a batch size that may vary"
+                    "been made for them, a stored program with a batch size that may vary; or give another data.name"
                 ) from None
             if not score.isfinite().all():
                 raise UserError(f"{path}: gives values that are not finite at t = {time} for label {label}")

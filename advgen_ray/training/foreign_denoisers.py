@@ -43,7 +43,7 @@ def load_denoiser(directory: Path, num_classes: int, sde: VPSDE, device: torch.d
     if card.num_classes not in (0, num_classes):
         raise UserError(
             f"{directory / DENOISER_CARD}: num_classes {card.num_classes}, the images have {num_classes}; give a model "
-            "of this data set (0: one without classes)"
+            "of this data set (0: one without classes), or another data.name"
         )
     path = _program_in(directory)
     found = load_program(path)

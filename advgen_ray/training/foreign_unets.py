@@ -27,6 +27,7 @@ from advgen_ray.errors import UserError
 from advgen_ray.training.checkpoint import read_json
 from advgen_ray.training.loaded_score import LoadedScore, digest_of
 
+CURE = "give a model of this data set, or another data.name"
 PREDICTIONS: dict[str, NoiseReading] = {
     "epsilon": noise_of_epsilon,
     "v_prediction": noise_of_velocity,
@@ -89,10 +90,10 @@ def _num_embeddings(path: Path, config: dict[str, Any], image_shape: Sequence[in
     channels, size = image_shape[0], list(image_shape[1:])
     found = {key: config.get(key, 3) for key in ("in_channels", "out_channels")}
     if set(found.values()) != {channels}:
-        raise UserError(f"{path}: {found}, the images have {channels}; give a model of this data set")
+        raise UserError(f"{path}: {found}, the images have {channels}; {CURE}")
     sample_size = config.get("sample_size")
     if sample_size is not None and size != (sample_size if isinstance(sample_size, list) else [sample_size] * 2):
-        raise UserError(f"{path}: sample_size {sample_size}, the images have {size}; give a model of this data set")
+        raise UserError(f"{path}: sample_size {sample_size}, the images have {size}; {CURE}")
     for key, known in (("class_embed_type", None), ("time_embedding_type", "positional")):
         if config.get(key, known) != known:
             raise UserError(f"{path}: {key} {config[key]!r} has no known reading here, expected {known!r}")
@@ -100,7 +101,7 @@ def _num_embeddings(path: Path, config: dict[str, Any], image_shape: Sequence[in
     if num_embeddings not in (0, num_classes, num_classes + 1):
         raise UserError(
             f"{path}: num_class_embeds {num_embeddings}, the images have {num_classes} classes; expected as many, or "
-            "one more with the null class last"
+            f"one more with the null class last; {CURE}"
         )
     return num_embeddings
 

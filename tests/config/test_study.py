@@ -1,9 +1,11 @@
 """A study's config: what its parts would refuse of each other is one line of the dry run, whatever the network."""
 
+from pathlib import Path
+
 import pytest
 
 from advgen_ray import recipes
-from advgen_ray.config import ResNetConfig, StudyConfig
+from advgen_ray.config import DataConfig, ResNetConfig, StudyConfig, resolve
 from advgen_ray.errors import UserError
 from advgen_ray.job import run_job
 from advgen_ray.stages.study import StudyPlan, planned
@@ -33,6 +35,10 @@ from advgen_ray.stages.study import StudyPlan, planned
         (["energies.attacks=[{name: PGD-20}]"], "energies.attacks: got ['PGD-20'], but the report rests on"),
         (["energies.splits=[train]"], "energies.splits=['train']: the report needs those of the test split"),
         (["energies.splits=[test]"], "take energies.splits=[test,train]"),
+        (
+            ["data.name=mnist", "classifier_view.ascent.data.name=svhn"],
+            "classifier_view.ascent.data.name is svhn, data.name is mnist: a study has one data set; set data.name",
+        ),
     ],
 )
 def test_parts_that_do_not_go_together_are_one_line_of_the_dry_run(
@@ -50,6 +56,22 @@ def test_parts_that_do_not_go_together_are_one_line_of_the_dry_run(
 def test_test_images_are_enough_where_counterfactuals_are_of_them() -> None:
     study = recipes.find("digits_study", StudyConfig)
     assert study.override(["energies.splits=[test]", "counterfactuals.split=test"]).energies.splits == ("test",)
+
+
+@pytest.mark.parametrize("recipe", ["digits_study", "cifar10_study"])
+def test_the_parts_have_the_images_that_the_study_is_given(recipe: str, tmp_path: Path) -> None:
+    study = recipes.find(recipe, StudyConfig)
+    own = DataConfig(name="npz", root="mine")
+    (tmp_path / "own.yaml").write_text("data: {name: npz, root: mine}\nclassifier: {data: {name: npz}, seed: 5}\n")
+    for given in (study.override(["data.name=npz", "data.root=mine"]), resolve(study, str(tmp_path / "own.yaml"), [])):
+        assert given.data == given.score_model.data == given.counterfactuals.data == given.energies.data == own
+        assert given.classifier.data.name == "npz"
+        view, binary = given.energy_view, given.binary_view
+        assert view.attacked.data == view.detectors.data == view.images.data == view.recorded.data == own
+        assert given.classifier_view.ascent.data == own
+        if recipe == "digits_study":
+            assert binary.detectors.training.data == binary.evaluation.data == binary.synthesis.data == own
+            assert binary.robustness.data == own
 
 
 def test_a_network_without_dropout_is_trained_as_it_is() -> None:

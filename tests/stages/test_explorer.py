@@ -19,6 +19,7 @@ from advgen_ray.job import run_job
 from advgen_ray.report.grid import eight_bit
 from advgen_ray.stages import explorer
 from advgen_ray.storage import ResultSet
+from tests import invented_counterfactuals
 from tests.invented_counterfactuals import invent
 
 PER_BLOCK, PICTURES = 8, 21  # 3 x 32 x 32: eight sources on a sheet, each with twenty CEs
@@ -191,3 +192,11 @@ def test_an_empty_judge_leaves_the_first_classifier(config: ExploreCounterfactua
     about = handed(tmp_path / "explorer_data/columns.js")["about"]
     assert about["judge"] == 0
     assert [one["name"] for one in about["classifiers"]] == ["eps-0.0", "judge", "eps-1.0"]
+
+
+def test_the_only_classifier_may_be_the_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invented_counterfactuals, "CLASSIFIERS", {"judge": 0.05})
+    alone = invent(tmp_path, num_sources=3)
+    explorer.run(alone)
+    about = handed(Path(alone.output) / "explorer_data/columns.js")["about"]
+    assert about["classifiers"] == [{"name": "judge", "label": "judge"}]
