@@ -21,7 +21,7 @@ MEANING = {
 def service_page(summary: Mapping[str, Any], config: Mapping[str, Any], version: str) -> Page:
     """``summary`` is the job's."""
     kept, same = summary["kept"], summary["same_weights"]
-    missing = [kind for kind in MEANING if not kept.get(kind)]
+    missing = lacking(kept)
     settings = Details("Full config", [("service", yaml.safe_dump(dict(config), sort_keys=False))])
     held = f"lacks {', '.join(missing)}" if missing else "holds its config, versions, numbers, files and model"
     return Page(
@@ -41,6 +41,11 @@ def service_page(summary: Mapping[str, Any], config: Mapping[str, Any], version:
             Section("run", "The run in MLflow", [], [_kept(kept), settings]),
         ],
     )
+
+
+def lacking(kept: Mapping[str, int]) -> list[str]:
+    """Of what a run in MLflow is to hold the kinds of which it has none."""
+    return [kind for kind in MEANING if not kept.get(kind)]
 
 
 def _accuracies(summary: Mapping[str, Any]) -> Table:

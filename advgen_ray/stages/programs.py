@@ -10,7 +10,7 @@ PROGRAMS: dict[str, Callable[[Any], dict[str, Any]]] = {
     **RUNS,
     "study": study.run,
     "search": search.run,
-    "check_service": service.run,
+    "check_service": service.compare,  # what differs is a figure of its rows
     "compare_losses": loss_comparison.run,
     "compare_subsets": subset_comparison.run,
     "simulate_binary_training": binary_simulation.run,

@@ -12,8 +12,8 @@ from typing import Any
 
 from advgen_ray.config import CheckServiceConfig, TrainClassifierConfig
 from advgen_ray.distributed.own_head import own_head
-from advgen_ray.errors import UserError
-from advgen_ray.report.service_page import service_page
+from advgen_ray.errors import IncompleteError, UserError
+from advgen_ray.report.service_page import lacking, service_page
 from advgen_ray.stages import classifier
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage.filesystem import ensure_writable, join, read_bytes
@@ -24,6 +24,18 @@ ACCURACIES = ("clean_accuracy", "pgd_accuracy")
 
 
 def run(config: CheckServiceConfig) -> dict[str, Any]:
+    """``compare``; raises IncompleteError, once all is written, unless weights are equal and the run is whole."""
+    summary = compare(config)
+    missing = lacking(summary["kept"])
+    wrong = [] if summary["same_weights"] else ["the submitted training has other weights than the one here"]
+    if missing:
+        wrong.append(f"its run in MLflow has no {', '.join(missing)}: set MLFLOW_TRACKING_URI to a server both reach")
+    if wrong:
+        raise IncompleteError(f"{'; '.join(wrong)}; see {summary['report']}, and remove {config.output} to try anew")
+    return summary
+
+
+def compare(config: CheckServiceConfig) -> dict[str, Any]:
     """Train both, those of them that are not there yet, and compare; returns what each left.
 
     Raises UserError where no job server answers, where the job that was sent does not succeed, with its last line, or
