@@ -65,7 +65,7 @@ def check_reachable(address: str) -> None:
 
 
 def submit(submission: Submission, address: str, wait: bool = True) -> int:
-    """Send a job and follow its log; 0 if it succeeded, 1 if not, 130 if the user stopped following."""
+    """Send a job and follow its log; returns its exit code, 1 where it left none, 130 if the user stopped following."""
     check_reachable(address)
     client = _client(address)
     try:
@@ -83,7 +83,7 @@ def submit(submission: Submission, address: str, wait: bool = True) -> int:
         print(afterwards)
         return 0
     try:
-        status, message = _followed(client, identifier, afterwards)
+        status, message, exit_code = _followed(client, identifier, afterwards)
     except KeyboardInterrupt:
         print(f"\nno longer following; the job goes on\n{afterwards}", file=sys.stderr)
         return 130
@@ -93,7 +93,7 @@ def submit(submission: Submission, address: str, wait: bool = True) -> int:
     print(f"advgen: {identifier} {status.lower()}: {message.partition(chr(10))[0]}", file=sys.stderr)
     if status == LOST:
         print(afterwards, file=sys.stderr)
-    return 1
+    return exit_code or 1
 
 
 def _client(address: str) -> Any:
@@ -111,8 +111,8 @@ def _client(address: str) -> Any:
         raise UserError(f"no cluster at {address}: {_cause(error)}") from None
 
 
-def _followed(client: Any, identifier: str, afterwards: str) -> tuple[str, str]:
-    """Print the job's log until it ends; returns its status, or LOST, and the server's message."""
+def _followed(client: Any, identifier: str, afterwards: str) -> tuple[str, str, int | None]:
+    """Print the job's log until it ends; its status, or LOST, the server's message, and the exit code if it has one."""
     printed = 0  # characters: a connection that breaks is followed anew, from the beginning of the log
     breaks = failures = 0  # in a row, of the log and of the server
 
@@ -137,11 +137,11 @@ def _followed(client: Any, identifier: str, afterwards: str) -> tuple[str, str]:
         except Exception as error:
             failures += 1
             if failures == FAILURES:
-                return LOST, f"the job server is gone: {_cause(error)}"
+                return LOST, f"the job server is gone: {_cause(error)}", None
         else:
             failures = 0
             if info.status.is_terminal():
-                return str(info.status.value), info.message or ""
+                return str(info.status.value), info.message or "", info.driver_exit_code
         time.sleep(1.0)
 
 

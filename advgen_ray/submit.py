@@ -21,6 +21,8 @@ from advgen_ray.tracking.provenance import git_commit
 
 # Gitignore patterns from the working directory's top: data/ must not travel, advgen_ray/data must.
 EXCLUDES = ["/data/", "/runs/", "/.venv/", "/.git/", "/build/", "/dist/", "__pycache__/", "*.egg-info/", ".*_cache/"]
+# Another on every machine; containers on one machine share it, but not its paths.
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 FORWARDED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME")
 # Ray's agents log a job's environment, and its dashboard shows it.
 SECRET_NAME = re.compile(
@@ -91,14 +93,21 @@ def _place(root: Path, address: str, output: str) -> str:
     """A shell prefix that gives a relative output a lasting place.
 
     A job starts in an unpacked copy of the working directory, which Ray deletes some time after the job. On this
-    machine it goes to the directory itself; on another nothing is right but an address that all nodes reach.
+    machine it goes to the directory itself; on another nothing is right but an address that all nodes reach. A loopback
+    address may be a tunnel to another, so the job looks for itself where it is, and ends with 2 if that is elsewhere.
     """
     if output.startswith("/") or "://" in output:
         return ""
     if _is_this_machine(urllib.parse.urlsplit(address).hostname or ""):
-        return f"cd {shlex.quote(str(root))} && "
-    raise UserError(
-        f"{output!r} would lie in a copy that the cluster deletes after the job; "
+        boot_id = Path(BOOT_ID).read_text().strip() if Path(BOOT_ID).exists() else ""
+        here = f'[ "$(cat {BOOT_ID} 2>/dev/null)" = "{boot_id}" ] && cd {shlex.quote(str(root))} 2>/dev/null'
+        return f"{{ {here}; }} || {{ echo {shlex.quote(f'error: {_elsewhere(output)}')} >&2; exit 2; }}; "
+    raise UserError(_elsewhere(output))
+
+
+def _elsewhere(output: str) -> str:
+    return (
+        f"{output!r} would lie on another machine, in a copy that the cluster deletes after the job; "
         "give --set output=s3://BUCKET/NAME, or an absolute path on storage that every node shares"
     )
 

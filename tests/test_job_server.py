@@ -201,7 +201,7 @@ def test_rays_own_command_runs_a_training(head: Head, tmp_path: Path) -> None:
 @pytest.mark.ray
 def test_a_job_that_fails_on_the_cluster_fails_here(head: Head, tmp_path: Path) -> None:
     done = advgen(head, "generate_counterfactuals", "--set", "score_model=/nowhere", "--set", f"output={tmp_path}/set")
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == 2, done.stdout + done.stderr
     assert "error: /nowhere" in done.stdout  # the job's own line, in its log
     assert "failed" in done.stderr
     assert not (tmp_path / "set" / "manifest.json").exists()

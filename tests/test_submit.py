@@ -1,14 +1,18 @@
-"""What `advgen submit` sends, and every mistake that it finds before anything is sent."""
+"""What `advgen submit` sends, every mistake that it finds before anything is sent, and the code that it ends with."""
 
 import json
 import re
-import shlex
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from ray.job_submission import JobDetails
 
+from advgen_ray import job_server
 from advgen_ray.errors import UserError
-from advgen_ray.submit import prepare
+from advgen_ray.submit import Submission, prepare
 
 ROOT = Path(__file__).parent.parent
 HERE, ELSEWHERE = "http://127.0.0.1:8265", "http://ray.example.org:8265"
@@ -32,9 +36,38 @@ def test_a_submission_is_the_job_with_its_arguments() -> None:
     assert re.fullmatch("[0-9a-f]{16}", sent.metadata["config_digest"])
 
 
-def test_a_relative_output_stays_with_the_checkout_on_this_machine() -> None:
+def _started(entrypoint: str, place: Path) -> subprocess.CompletedProcess[str]:
+    """What the shell of a job does that is begun in ``place``, which says where it is in the job's place."""
+    command = entrypoint.removesuffix("python jobs/report.py") + "pwd"
+    assert command != entrypoint
+    return subprocess.run(command, shell=True, cwd=place, capture_output=True, text=True, check=False)
+
+
+def test_a_relative_output_stays_with_the_checkout_on_this_machine(tmp_path: Path) -> None:
     for address in (HERE, "http://localhost:8265", "http://[::1]:8265"):
-        assert prepare("report", address).entrypoint == f"cd {shlex.quote(str(ROOT))} && python jobs/report.py"
+        done = _started(prepare("report", address).entrypoint, tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{ROOT}\n", "")
+
+
+def test_a_loopback_address_that_is_a_tunnel_to_another_machine_is_found_out_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot_id, checkout = tmp_path / "boot_id", tmp_path / "it's mine"
+    monkeypatch.setattr("advgen_ray.submit.BOOT_ID", str(boot_id))
+    (checkout / "jobs").mkdir(parents=True)
+    (checkout / "jobs" / "report.py").touch()
+    for of_this_machine in ("", "a1-b2\n"):  # some have none
+        boot_id.write_text(of_this_machine) if of_this_machine else boot_id.unlink(missing_ok=True)
+        entrypoint = prepare("report", HERE, working_dir=str(checkout)).entrypoint
+        assert _started(entrypoint, tmp_path).stdout == f"{checkout}\n"
+        boot_id.write_text("c3-d4\n")  # another machine, where a checkout lies at the same path
+        done = _started(entrypoint, tmp_path)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert done.stderr.startswith("error: 'runs/demo' would lie on another machine")
+        assert "--set output=s3://BUCKET/NAME" in done.stderr
+    boot_id.write_text(of_this_machine)  # another container of this one, without
+    shutil.rmtree(checkout)
+    assert _started(entrypoint, tmp_path).returncode == 2
 
 
 def test_a_relative_output_is_refused_elsewhere() -> None:
@@ -156,3 +189,29 @@ def test_what_is_no_secret_goes_along(variable: str) -> None:
 def test_another_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="give a checkout"):
         prepare("report", HERE, working_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("status", "exit_code", "code"),
+    [("SUCCEEDED", 0, 0), ("FAILED", 3, 3), ("FAILED", 2, 2), ("FAILED", None, 1), ("STOPPED", None, 1)],
+)
+def test_a_job_ends_here_with_the_code_that_it_ended_with(
+    status: str, exit_code: int | None, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Client:
+        def submit_job(self, **_: object) -> str:
+            return "raysubmit_1"
+
+        async def tail_job_logs(self, identifier: str) -> AsyncIterator[str]:
+            yield "the log\n"
+
+        def get_job_info(self, identifier: str) -> JobDetails:
+            about = {"type": "SUBMISSION", "entrypoint": "", "status": status, "driver_exit_code": exit_code}
+            return JobDetails(**about)
+
+    monkeypatch.setattr(job_server, "check_reachable", lambda address: None)
+    monkeypatch.setattr(job_server, "_client", lambda address: Client())
+    assert job_server.submit(Submission("", {}, {}), "http://127.0.0.1:8265") == code
+    told = capsys.readouterr()
+    assert "the log" in told.out
+    assert (status.lower() in told.err) == (code != 0)
