@@ -55,7 +55,7 @@ wheel: $(INSTALLED)  ## dist/*.whl, which cluster/aws.yaml and cluster/gcp.yaml 
 # For x86 Linux with CUDA, whatever this machine is; the head of cluster/gcp.yaml needs one package more.
 constraints: $(INSTALLED)  ## cluster/constraints.txt anew: every dependency at the newest version that pyproject allows
 	echo google-api-python-client | $(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 \
-		--python-platform x86_64-unknown-linux-gnu --no-annotate --no-emit-index-url --no-emit-find-links \
+		--extra attacks --extra diffusers --python-platform x86_64-unknown-linux-gnu --no-annotate --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make constraints" --output-file cluster/constraints.txt pyproject.toml -
 
 install: $(INSTALLED)

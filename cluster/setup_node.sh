@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One node's setup, run by `ray up` on the node: a Python of its own and the wheel that lies beside this script, with
-# every dependency at the version of constraints.txt. Arguments are further packages. Again on a node it changes nothing.
+# its extras and every dependency at the version of constraints.txt. Arguments are further packages. Again on a node it
+# changes nothing.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 uv_version=0.13.8
@@ -10,7 +11,9 @@ if ! command -v uv >/dev/null; then
     curl -LsSf "https://astral.sh/uv/$uv_version/install.sh" | env UV_UNMANAGED_INSTALL="$here/bin" sh
 fi
 test -x "$here/venv/bin/python" || uv venv --quiet --python 3.11 "$here/venv"
-uv pip install --python "$here/venv/bin/python" --constraint "$here/constraints.txt" "$here"/advgen_ray-*.whl "$@"
+wheel=("$here"/advgen_ray-*.whl)
+uv pip install --python "$here/venv/bin/python" --constraint "$here/constraints.txt" \
+    "${wheel[0]}[attacks,diffusers]" "$@"
 
 # A job's `python` is the one on the PATH that `ray start` saw, and a cluster asks for a token where both sides agree to.
 # What else jobs are to have, secrets say, is in a file beside this script, NAME=VALUE a line, if there is one.

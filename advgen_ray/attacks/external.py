@@ -174,7 +174,7 @@ def _library(name: str, attack: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise UserError(
-            f"{attack} runs through {name}, which cannot be imported ({error}): pip install 'advgen_ray[attacks]'"
+            f"{attack} runs through {name}, which cannot be imported ({error}): in a checkout, pip install '.[attacks]'"
         ) from error
 
 

@@ -169,7 +169,7 @@ def _diffusers(path: Path) -> Any:
         return importlib.import_module("diffusers")
     except ImportError as error:
         raise UserError(
-            f"{path}: needs diffusers, which cannot be imported ({error}): pip install 'advgen_ray[diffusers]'"
+            f"{path}: needs diffusers, which cannot be imported ({error}): in a checkout, pip install '.[diffusers]'"
         ) from error
 
 

@@ -23,7 +23,7 @@ DUAL = {2.0: 2.0, math.inf: 1.0}
 
 def needs(library: str) -> pytest.MarkDecorator:
     missing = importlib.util.find_spec(library) is None
-    return pytest.mark.skipif(missing, reason=f"{library} is not installed: pip install 'advgen_ray[attacks]'")
+    return pytest.mark.skipif(missing, reason=f"{library} is not installed: pip install '.[attacks]'")
 
 
 ATTACKS = [
@@ -163,5 +163,5 @@ def test_without_the_extra_one_line_says_how(
         raise ModuleNotFoundError(f"No module named '{name}'")
 
     monkeypatch.setattr(external.importlib, "import_module", missing)
-    with pytest.raises(UserError, match=r"runs through \w+, .*: pip install 'advgen_ray\[attacks\]'"):
+    with pytest.raises(UserError, match=r"runs through \w+, .*: in a checkout, pip install '\.\[attacks\]'"):
         attack(linear(), near_grey(NUM_SAMPLES), torch.zeros(NUM_SAMPLES, dtype=torch.int64))

@@ -95,8 +95,8 @@ def _install(stage: list[Instruction]) -> Iterator[str]:
     for text in installs:
         if not re.search(r"--(constraint|requirement) \S*/constraints\.txt", text):
             yield f"RUN {text}: without the constraints"
-    if not any(".whl" in text for text in installs):
-        yield "the wheel of this project is not installed"
+    if not any(re.search(r"\.whl\S*\[attacks,diffusers\]", text) for text in installs):
+        yield "the wheel of this project is not installed with its extras"
 
 
 def _user(stage: list[Instruction]) -> Iterator[str]:

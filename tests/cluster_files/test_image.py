@@ -30,6 +30,7 @@ def test_nothing_is_wrong() -> None:
         ("python:3.11.14-slim-bookworm\n", "python\n", "a tag that moves"),
         ("--constraint /opt/advgen/constraints.txt ", "", "without the constraints"),
         ("/opt/advgen/wheel/*.whl", "ray", "is not installed"),
+        ("[attacks,diffusers]", "", "is not installed with its extras"),
         ("USER 1000", "USER ray", "expected a number"),
         ("USER 1000", "USER 0", "not root's"),
         ("USER 1000", "", "USER []"),
@@ -79,7 +80,8 @@ def test_rules_are_read_as_docker_reads_them() -> None:
 
 def test_every_dependency_is_pinned_to_a_version_that_the_project_takes() -> None:
     pinned = pins()
-    for text in PROJECT["dependencies"]:
+    extras = PROJECT["optional-dependencies"]  # those that jobs use
+    for text in (*PROJECT["dependencies"], *extras["attacks"], *extras["diffusers"]):
         asked = Requirement(text)
         version = pinned[canonicalize_name(asked.name)]
         assert asked.specifier.contains(version), f"{asked}: cluster/constraints.txt has {version}; make constraints"
@@ -109,7 +111,7 @@ def test_a_nodes_setup_resolves_the_wheel_under_the_pins(tmp_path: Path) -> None
     setup = ["bash", str(node / "setup_node.sh"), "google-api-python-client", "--dry-run"]
     lines = _run(setup, own).stderr.splitlines()
     found = dict(line.strip(" +").split("==") for line in lines if "==" in line)
-    assert {name: version for name, version in found.items() if name in pins()} == pins()
+    assert {name: version for name, version in found.items() if name in pins()} == pins(), "the extras' among them"
     assert any("advgen" in line for line in lines)
     shell = _run(["bash", "-i", "-c", "echo $RAY_AUTH_MODE $PATH"], {**own, "PATH": os.defpath})
     assert shell.stdout.startswith(f"token {node}/venv/bin:")  # every later shell of the node asks for a token

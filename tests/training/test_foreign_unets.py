@@ -184,7 +184,7 @@ def test_weights_that_are_missing_damaged_or_pickled_are_refused(tmp_path: Path)
 def test_without_the_extra_one_line_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = save_unet(tmp_path / "model")
     monkeypatch.setitem(sys.modules, "diffusers", None)
-    assert "pip install 'advgen_ray[diffusers]'" in _refusal(directory)
+    assert "in a checkout, pip install '.[diffusers]'" in _refusal(directory)
 
 
 def test_attention_under_its_older_names_is_read(tmp_path: Path) -> None:
