@@ -43,6 +43,20 @@ def test_every_command_asks_for_what_its_job_takes():
         assert resolve(config, None, given["--set"]) != config or not given["--set"]
 
 
+def test_no_printed_command_finds_what_another_has_left_in_its_place():
+    """Those of one place compute the same, on however many machines."""
+    asked: dict[str, set[str]] = {}
+    command = re.compile(r"^    .*(?:jobs/|advgen submit )(\w+)(?:\.py)? (.*output=.*)$", flags=re.MULTILINE)
+    for page in ("README.md", "cluster/README.md", "dashboards/README.md"):
+        for job, text in command.findall((ROOT / page).read_text().replace("\\\n", " ")):
+            words = shlex.split(text, comments=True)
+            given = {key: [b for a, b in itertools.pairwise(words) if a == key] for key in ("--recipe", "--set")}
+            config = recipes.find(next(iter(given["--recipe"]), None), JOBS[job]).override(given["--set"])
+            asked.setdefault(config.output, set()).add(f"{job} {config.digest()}")
+    assert len(asked) > 15
+    assert not {output: works for output, works in asked.items() if len(works) > 1}
+
+
 def test_the_search_of_ones_own_asks_for_numbers_that_its_trials_tell(tmp_path: Path):
     (tmp_path / "mine.yaml").write_text(re.findall(r"```yaml\n(job:.*?)```", README, flags=re.DOTALL)[0])
     config = resolve(recipes.find(None, SearchConfig), str(tmp_path / "mine.yaml"), [])
