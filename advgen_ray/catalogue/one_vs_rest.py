@@ -106,7 +106,9 @@ def _ablations(found: Summaries) -> Reading:
     keys = [key for key in found["search"]["best"] if key not in ("trial", *TEST_AUCS)]
     base = {key: Counter(str(one[key]) for one in trials).most_common(1)[0][0] for key in keys}
     of_base = next(one[metric] for one in trials if all(str(one[key]) == base[key] for key in keys))
-    figures, by_setting, by_seed = [Figure("base, AUC", of_base)], [], []
+    figures = [Figure("base, AUC", of_base)]
+    by_setting: list[float] = []
+    by_seed: list[float] = []
     for one in trials:
         for key in (key for key in keys if str(one[key]) != base[key]):
             seed = key == "seed"

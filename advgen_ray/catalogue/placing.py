@@ -26,8 +26,8 @@ def command(work: Work) -> str:
 
 def _moved(value: Any, root: str, by: int, key: str = "") -> Any:
     if isinstance(value, dict):
-        varied = {"values": value["key"]} if "key" in value else {}  # of a search's setting, by what it is a setting of
-        return {name: _moved(inner, root, by, varied.get(name, name)) for name, inner in value.items()}
+        setting = str(value.get("key", "values"))  # of a search: its values are of what it names
+        return {name: _moved(inner, root, by, setting if name == "values" else name) for name, inner in value.items()}
     if isinstance(value, list):
         return [_moved(inner, root, by, key) for inner in value]
     if isinstance(value, str) and value.startswith(RUNS):
