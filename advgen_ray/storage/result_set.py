@@ -164,8 +164,7 @@ class ResultSet:
 
     def begin_attempt(self, index: int, run: str) -> int:
         """Note that this run begins to make a shard; returns how many times it has, this time included."""
-        where = join(self.uri, ATTEMPTS, run, str(index))
-        number = 1 + len(list_names(where))
+        number = 1 + len(list_names(where := join(self.uri, ATTEMPTS, run, str(index))))
         write_atomic(join(where, str(number)), b"")
         return number
 
