@@ -4,9 +4,11 @@ import itertools
 import json
 import re
 import shlex
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
 
 from advgen_ray import recipes
 from advgen_ray.analysis.detector_scores import names_of
@@ -74,6 +76,10 @@ def test_the_card_of_a_denoiser_is_one():
     cards = re.findall(r"```json\n(.*?)```", README, flags=re.DOTALL)
     assert len(cards) == 1
     assert DenoiserCard(**json.loads(cards[0])).sigma_max == 80
+
+
+def test_the_citation_is_of_this_version():
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == version("advgen_ray")
 
 
 def test_every_folder_of_the_tree_is_there():

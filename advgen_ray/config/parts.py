@@ -75,8 +75,8 @@ class WorkersConfig(Config):
 
     Where there are several models to train, ``num_groups`` such groups share them and work side by side. With
     ``min_workers`` a group is elastic: where nodes are missing, spot ones say, it goes on from its last checkpoint with
-    as few, and grows again with the cluster. A batch is shared among whoever is there, so the model is the same but for
-    the order of its sums.
+    as few, and grows again with the cluster. A batch is shared among whoever is there, so the model is the same up to
+    floating-point rounding.
     """
 
     num_workers: PositiveInt = 2
