@@ -26,9 +26,14 @@ Entry = dict[str, Any]
 
 
 class Sender:
-    """Sends entries, each as often as it takes: a repeated one changes nothing. ``ids`` are MLflow's, by our keys."""
+    """Sends entries, each as often as it takes: a repeated one changes nothing. ``ids`` are MLflow's, by our keys.
+
+    It may send in another thread than it is made in, where nothing else reads the environment: the C library moves that
+    as it grows, and a thread that reads it then, Amazon's client say, dies of it.
+    """
 
     def __init__(self, uri: str, experiment: str) -> None:
+        _tell_mlflow()
         self.uri, self.experiment = uri, experiment
         self.client: Any = None
         self.experiment_id = ""
@@ -50,12 +55,6 @@ class Sender:
         ways[entry["do"]](entry)
 
     def _connect(self) -> None:
-        for name, value in _QUIET_AND_QUICK.items():
-            os.environ.setdefault(name, value)
-        os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it would print the address with its password
-        s3 = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-        if s3:  # where result sets go; MLflow has a name of its own for it
-            os.environ.setdefault("MLFLOW_S3_ENDPOINT_URL", s3)
         from mlflow import MlflowClient
 
         for noisy in ("alembic", "mlflow.store.db.utils"):
@@ -155,6 +154,15 @@ class Sender:
 
     def _end(self, entry: Entry) -> None:
         self.client.set_terminated(self.ids[entry["run"]], entry["status"])
+
+
+def _tell_mlflow() -> None:
+    for name, value in _QUIET_AND_QUICK.items():
+        os.environ.setdefault(name, value)
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it would print the address with its password
+    s3 = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if s3:  # where result sets go; MLflow has a name of its own for it
+        os.environ.setdefault("MLFLOW_S3_ENDPOINT_URL", s3)
 
 
 def key_of(name: str) -> str:

@@ -1,6 +1,7 @@
 """What MLflow holds after a job: nested runs, whole configs, every number, honest endings; one run a piece of work."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from advgen_ray.errors import UserError
 from advgen_ray.tracking import tracked_run
 from advgen_ray.tracking.reading import kept_of
 
+ROOT = Path(__file__).parents[2]
 CONFIG = {
     "seed": 7,
     "output": "runs/it's here",
@@ -180,3 +182,21 @@ def test_what_a_run_holds_is_counted_and_a_run_that_failed_is_none(workplace: Pa
     assert kept == {"parameters": 2, "metrics": 1, "files": 2, "models": 0}  # config.json is one of the files
     assert kept_of("d2", "runs/it's") == {}
     assert len(named(workplace, "counted")) == 1, "the run that failed was found, whatever its output is called"
+
+
+def test_the_thread_that_talks_to_mlflow_leaves_the_environment_alone(tmp_path: Path) -> None:
+    """The C library moves the environment as it grows: another thread that reads it then dies of it."""
+    program = (
+        "import sys, threading, torch\n"  # as every job has: numpy sets a variable as it is imported
+        "from advgen_ray.tracking import tracked_run\n"
+        "def hook(event, words):\n"
+        "    if event == 'os.putenv' and threading.current_thread() is not threading.main_thread(): print(words[0])\n"
+        "sys.addaudithook(hook)\n"
+        "with tracked_run('work', {'seed': 1}) as run: run.log_file('page.html', b'')\n"
+    )
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert (tmp_path / "runs/mlflow.db").exists()
+    assert done.stdout == ""
