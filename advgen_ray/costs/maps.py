@@ -8,8 +8,10 @@ from advgen_ray.config import (
     CompareRobustnessConfig,
     CounterfactualsConfig,
     DVCEConfig,
+    EvaluateDetectionConfig,
     EvaluateOneVsRestConfig,
     EvaluateOODConfig,
+    ExplainPredictionsConfig,
     GenerateByClassifierConfig,
     GenerateConfig,
     GenerateFromClassifierConfig,
@@ -123,6 +125,18 @@ def _one_vs_rest(config: EvaluateOneVsRestConfig) -> list[Passes]:
     classes = config.classes if config.classes is not None else range(num_classes(config.data.name))
     steps = sum(attack.num_steps * (1 + attack.num_noise_starts) for attack in config.attacks)
     return _each((f"{config.detectors}/class-{k}/model" for k in classes), FORWARD_AND_BACK * config.num_images * steps)
+
+
+@passes_of.register
+def _class_detection(config: EvaluateDetectionConfig) -> list[Passes]:
+    """Without ``fitted`` detectors, which no row asks for."""
+    steps = sum(attack.num_steps * (1 + attack.num_noise_starts) for attack in config.attacks)
+    return _each((config.classifier, f"{config.detectors}/model"), FORWARD_AND_BACK * config.num_images * steps)
+
+
+@passes_of.register
+def _explanations(config: ExplainPredictionsConfig) -> list[Passes]:
+    return _each(config.classifiers, FORWARD_AND_BACK * config.num_images * config.num_steps * len(config.baselines))
 
 
 @passes_of.register

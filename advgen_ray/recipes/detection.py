@@ -10,6 +10,7 @@ from advgen_ray.config import (
 from advgen_ray.config.detectors import FittedDetectorsConfig
 
 BOTH = ("generative", "integrated")
+ADAPTIVE = ("classifier", "detector", "combined", "bypass", "predicted_detector")  # equations 3.30, 3.32, 3.35, 3.34; ours
 
 
 def digits_distortion() -> MeasureDistortionConfig:
@@ -76,6 +77,38 @@ def digits_detection() -> EvaluateDetectionConfig:
         num_images=100,
         attacks=tuple(DetectionAttackConfig(kind=k, norm="l2", eps=1.0, step_size=0.05) for k in attacks),
         output="runs/digits/detection",
+    )
+
+
+def mnist_detection() -> EvaluateDetectionConfig:
+    """S004 figure 3.2, within Linf .3: integrated and generative detection under each attack; only curves are printed.
+
+    Trained before: mnist_one_vs_rest and mnist_generative_softmax.
+    """
+    return EvaluateDetectionConfig(
+        data=DataConfig(name="mnist"),
+        classifier="runs/mnist/softmax/model",
+        detectors="runs/mnist/one_vs_rest",
+        num_images=1000,
+        attacks=tuple(DetectionAttackConfig(kind=kind, num_steps=200) for kind in ADAPTIVE),
+        output="runs/mnist/detection",
+    )
+
+
+def cifar10_detection() -> EvaluateDetectionConfig:
+    """S004 figure 3.4, within Linf 8/255, in 40 steps of .5/255; only curves are printed.
+
+    Trained before: cifar10_one_vs_rest and cifar10_generative_softmax.
+    """
+    return EvaluateDetectionConfig(
+        data=DataConfig(name="cifar10"),
+        classifier="runs/cifar10/softmax/model",
+        detectors="runs/cifar10/one_vs_rest",
+        num_images=1000,
+        attacks=tuple(
+            DetectionAttackConfig(kind=kind, eps=8 / 255, num_steps=40, step_size=0.5 / 255) for kind in ADAPTIVE
+        ),
+        output="runs/cifar10/detection",
     )
 
 

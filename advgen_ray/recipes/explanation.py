@@ -21,3 +21,20 @@ def mnist_explanations() -> ExplainPredictionsConfig:
     return ExplainPredictionsConfig(
         data=DataConfig(name="mnist"), classifiers=("runs/mnist/one_vs_rest/model",), output="runs/mnist/explanations"
     )
+
+
+def cifar10_explanations() -> ExplainPredictionsConfig:
+    """S004 figure 3.10: a standard and a robust softmax classifier, and ten detectors; pictures there.
+
+    Trained before: the classifier of eps 0 of cifar10_study, cifar10_generative_softmax, cifar10_generative_classifier.
+    """
+    return ExplainPredictionsConfig(
+        data=DataConfig(name="cifar10"),
+        classifiers=(
+            "runs/cifar10/classifiers/eps-0.0/model",
+            "runs/cifar10/softmax/model",
+            "runs/cifar10/generative/model",
+        ),
+        num_images=1000,
+        output="runs/cifar10/explanations",
+    )
