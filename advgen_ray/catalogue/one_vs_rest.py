@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -53,6 +53,10 @@ def _detectors(found: Summaries) -> Reading:
         Figure("mean L2 past generative detection", distortion["generative_dissertation_mean"], theirs.own["Linf 0.3"]),
         Figure("mean L2, state of the art before", None, theirs.before),
     ]
+    figures += [
+        Figure(f"FPR at TPR .95 of {name} detection, its worst attack", found["detection"][f"{name}_fpr_at_tpr_95"])
+        for name in ("integrated", "generative")
+    ]
     searches = [row for row in distortion["searches"] if row["search"] == DISSERTATION]
     integrated, generative = (_over_found(first(searches, method=name)) for name in ("integrated", "generative"))
     return Reading(figures, less(generative, integrated))
@@ -96,6 +100,16 @@ def _generative(found: Summaries) -> Reading:
     return Reading(figures, told(first(comparison["differences"], classifier=PLAIN, eps=radius), "difference", ends=""))
 
 
+def _counterfactuals_and_masks(found: Summaries) -> Reading:
+    reading = sample_quality(found, table="T3.15")
+    masks = [
+        Figure(f"{row['classifier']}, attribution on bright pixels less their share", row["excess"])
+        for row in found["explanations"]["masks"]
+        if row["baseline"] == "mean"
+    ]
+    return replace(reading, figures=[*reading.figures, *masks])
+
+
 def _ablations(found: Summaries) -> Reading:
     """Trials differ from a base in one setting each: the base is what most of them share.
 
@@ -129,6 +143,7 @@ ROWS: tuple[Row, ...] = (
         small={
             "evaluation": Work("evaluate_one_vs_rest", "digits_one_vs_rest_evaluation", after=(DETECTORS,)),
             "distortion": Work("measure_distortion", "digits_distortion", after=(STUDY, DETECTORS)),
+            "detection": Work("evaluate_detection", "digits_detection", after=(STUDY, DETECTORS)),
         },
         paper={
             "evaluation": Work(
@@ -137,6 +152,7 @@ ROWS: tuple[Row, ...] = (
                 after=(MNIST_DETECTORS,),
             ),
             "distortion": Work("measure_distortion", "mnist_distortion", after=(MNIST_DETECTORS, MNIST_SOFTMAX)),
+            "detection": Work("evaluate_detection", "mnist_detection", after=(MNIST_DETECTORS, MNIST_SOFTMAX)),
         },
         read=_detectors,
     ),
@@ -180,15 +196,23 @@ ROWS: tuple[Row, ...] = (
         margin="proxy FID of the best softmax classifier less that of the detectors",
         published_on="CIFAR-10, FID by Inception's features",
         unit="number",
-        small={"synthesis": Work("synthesize", "digits_counterfactual_synthesis", after=(STUDY, DETECTORS))},
+        small={
+            "synthesis": Work("synthesize", "digits_counterfactual_synthesis", after=(STUDY, DETECTORS)),
+            "explanations": Work("explain_predictions", "digits_explanations", after=(STUDY, DETECTORS)),
+        },
         paper={
             "synthesis": Work(
                 "synthesize",
                 "cifar10_counterfactual_synthesis",
                 after=(CIFAR10_STUDY, CIFAR10_GENERATIVE, CIFAR10_SOFTMAX),
-            )
+            ),
+            "explanations": Work(
+                "explain_predictions",
+                "cifar10_explanations",
+                after=(CIFAR10_STUDY, CIFAR10_GENERATIVE, CIFAR10_SOFTMAX),
+            ),
         },
-        read=partial(sample_quality, table="T3.15"),
+        read=_counterfactuals_and_masks,
     ),
     Row(
         id="D10",

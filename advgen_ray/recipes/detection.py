@@ -10,7 +10,8 @@ from advgen_ray.config import (
 from advgen_ray.config.detectors import FittedDetectorsConfig
 
 BOTH = ("generative", "integrated")
-ADAPTIVE = ("classifier", "detector", "combined", "bypass", "predicted_detector")  # equations 3.30, 3.32, 3.35, 3.34; ours
+PREDICTED = "predicted_detector"  # which is ours; the others are equations 3.30, 3.32, 3.35 and 3.34
+ADAPTIVE = ("classifier", "detector", "combined", "bypass", PREDICTED)
 
 
 def digits_distortion() -> MeasureDistortionConfig:

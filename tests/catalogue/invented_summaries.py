@@ -11,8 +11,10 @@ from advgen_ray.config import (
     CompareRobustnessConfig,
     CompareSubsetsConfig,
     Config,
+    EvaluateDetectionConfig,
     EvaluateOneVsRestConfig,
     EvaluateOODConfig,
+    ExplainPredictionsConfig,
     GenerateConfig,
     GenerateFromClassifierConfig,
     MeasureDistortionConfig,
@@ -131,16 +133,11 @@ def _search(config: SearchConfig) -> dict[str, Any]:
 @summary_of.register
 def _synthesis(config: SynthesizeConfig) -> dict[str, Any]:
     distance = "fid" if config.inception else "proxy_fid"
-    models = [name_of(model) for model in config.models]
+    models, ratios = [name_of(one) for one in config.models], {"ratio": 1.0, "ratio_low": 0.9, "ratio_high": 1.1}
     rows = [{"model": model, "ascent": path.label, distance: 2.0} for model in models for path in config.ascents]
     return {
         "samples": [{"model": "", "ascent": "test images", distance: 1.0}, *rows],
-        "l2_to_training": {
-            "real_low_l2": 1.0,
-            "models": [
-                {"model": name, "low_l2": 1.0, "ratio": 1.0, "ratio_low": 0.9, "ratio_high": 1.1} for name in models
-            ],
-        },
+        "l2_to_training": {"real_low_l2": 1.0, "models": [{"model": one, "low_l2": 1.0} | ratios for one in models]},
     }
 
 
@@ -214,9 +211,8 @@ def _ood(config: EvaluateOODConfig) -> dict[str, Any]:
 
 @summary_of.register
 def _plane(config: SimulateBinaryTrainingConfig) -> dict[str, Any]:
-    measured = {"mean_on_data": 0.5, "num_spurious": 1}
     kinds = [(problem, p0) for problem in ("maximin", "minimax") for p0 in ("diverse", "concentrated")]
-    return {"cases": [{"problem": problem, "p0": p0} | measured for problem, p0 in kinds]}
+    return {"cases": [{"problem": a, "p0": b, "mean_on_data": 0.5, "num_spurious": 1} for a, b in kinds]}
 
 
 @summary_of.register
@@ -225,9 +221,11 @@ def _service(config: CheckServiceConfig) -> dict[str, Any]:
 
 
 @summary_of.register(AlignGradientsConfig)
-def _alignment(config: AlignGradientsConfig) -> dict[str, Any]:
-    measured = {"alignment": 0.1, "alignment_error": 0.01, "count": 100}
-    return {"classifiers": [{"classifier": name_of(one)} | measured for one in config.classifiers]}
+@summary_of.register(ExplainPredictionsConfig)
+def _of_classifiers(config: AlignGradientsConfig | ExplainPredictionsConfig) -> dict[str, Any]:
+    measured = {"alignment": 0.1, "alignment_error": 0.01, "count": 100, "baseline": "mean", "excess": 0.1}
+    rows = [{"classifier": name_of(one)} | measured for one in config.classifiers]
+    return {"classifiers": rows, "masks": rows}
 
 
 @summary_of.register
@@ -242,9 +240,11 @@ def _distortion(config: MeasureDistortionConfig) -> dict[str, Any]:
 @summary_of.register(GenerateConfig)
 @summary_of.register(ClassifyByDistanceConfig)
 @summary_of.register(RestoreImagesConfig)
+@summary_of.register(EvaluateDetectionConfig)
 def _flat(config: Config) -> dict[str, Any]:
     """Jobs whose numbers have names of their own, whatever the config."""
     numbers = ("data_probability", "out_probability", "accuracy", "mean_ssim_gain", "mean_psnr_gain", "count")
     sets = ("mean_l2_different_class", "mean_l2_same_class", "mean_l0")
+    rates = ("integrated_fpr_at_tpr_95", "generative_fpr_at_tpr_95")
     ends = {"mean_ssim_gain_low": 0.4, "mean_ssim_gain_high": 0.6}
-    return ACCURATE | dict.fromkeys((*numbers, *sets), 0.5) | ends | {"ended": "", "identity": "0"}
+    return ACCURATE | dict.fromkeys((*numbers, *sets, *rates), 0.5) | ends | {"ended": "", "identity": "0"}
