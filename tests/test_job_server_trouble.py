@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,7 +49,8 @@ class Server:
         told = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         if isinstance(told, Exception):
             raise told
-        return SimpleNamespace(status=SimpleNamespace(value=told, is_terminal=lambda: told != "RUNNING"), message="")
+        status = SimpleNamespace(value=told, is_terminal=lambda: told != "RUNNING")
+        return SimpleNamespace(status=status, message="", driver_exit_code=None)
 
 
 @pytest.fixture
@@ -58,7 +60,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], int]:
 
     def submitted(client: Any) -> int:
         monkeypatch.setattr(job_server, "_client", lambda _: client)
-        return submit(Submission("python jobs/report.py", {}, {}), HERE)
+        with ThreadPoolExecutor(1) as thread:  # in the main one a browser's test may have left its event loop running
+            return thread.submit(submit, Submission("python jobs/report.py", {}, {}), HERE).result()
 
     return submitted
 

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import torch
 
-from advgen_ray.attacks.suite import SuiteState
 from advgen_ray.attacks.threat_model import L2
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.data import datasets
@@ -68,8 +67,6 @@ def test_attacks_with_slashes_in_their_names_are_told_apart(trained_classifier: 
     _, rows = _table(config)
     assert set(rows["fallen_to"]) == {"", "clean", *names}
     assert robustness.doubts_of_falls(rows["fallen_to"], suite) == []
-    state = SuiteState(tuple(attack.name for attack in suite), torch.tensor([-1, -2, 0, 3]), torch.empty(0), 4)
-    assert state.accuracies() == {"clean": 0.75, names[0]: 0.5, names[1]: 0.25}
 
 
 def test_shards_and_batches_change_no_flag(trained_classifier: str, tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_the_true_label_is_raised_where_asked(models: Path, tmp_path: Path) -> N
 
 def test_gains_of_the_same_images_have_a_mean_as_wide_as_they_are() -> None:
     def at_best(measure: str, *gain: float) -> AtBest:
-        return AtBest("noise", "one", measure, 1.0, True, alone(0.5), Estimate(*gain), 12)
+        return AtBest("noise", "one", measure, 1.0, True, 0.5, alone(0.5), Estimate(*gain), 12)
 
     chosen = [at_best("ssim", 0.1, 0.0, 0.2), at_best("ssim", 0.3, 0.1, 0.6), at_best("psnr", 9.0, 8.0, 10.0)]
     assert mean_gain(chosen, "ssim") == pytest.approx((0.2, 0.05, 0.4))
