@@ -81,6 +81,10 @@ function back() {
 function go(place) {
   stopClock();
   keep();
+  show(place);
+}
+
+function show(place) {
   at = place;
   clearFilter();
   draw();
@@ -200,20 +204,20 @@ function begin(event) {
   event.preventDefault();
   rater = element("rater").value.trim();
   if (rater === "") return;
-  resume(recall(rater));
+  resume();
+  keep();
 }
 
-function resume(kept) {
-  answers = kept;
+function resume() {
+  answers = recall(rater);
   const open = page.order.findIndex((_, trial) => !answered(answers[trial]));
-  go(open < 0 ? total : open);
+  show(open < 0 ? total : open);
 }
 
-// Another tab keeps answers of this rater: they are the newer ones, and the time was spent there.
+// Another tab keeps answers of this rater: they are the newer ones, and the time was spent there. Nothing is kept here:
+// what that tab has kept since would be lost.
 function follow(event) {
-  if (rater === "" || event.key !== placeOf(rater) || event.newValue === null) return;
-  since = null;
-  resume(JSON.parse(event.newValue));
+  if (rater !== "" && event.key === placeOf(rater) && event.newValue !== null) resume();
 }
 
 function someoneElse() {
