@@ -1,4 +1,4 @@
-"""The exceptions that end in one line: a user's mistake, and work of which a part is left undone; others in one."""
+"""The exceptions that end in one line: a user's mistake, work left undone in part; and any other's first line."""
 
 import zipfile
 import zlib

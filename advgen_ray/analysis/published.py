@@ -54,6 +54,8 @@ LEADERBOARD = {"sat": 0.4925, "trades": 0.5308, "mart": 0.5629}
 # S000 figure 3, of robust models' confidence on the distance of counterfactuals; at which radius is not said.
 R2 = {"CIFAR-10": 0.39, "SVHN": 0.24}
 DISTANCE_ACCURACY = 0.85  # S000 section 4, "about"
+S001_CIFAR100_ENERGY = -50.0  # figure A: to about which E(x) of PGD's images falls
+S001_INCORRECT = 3317 / 50_000  # A.4: of CIFAR-10's training images
 
 # The same in words.
 CLEAN_ACCURACY = "93.1% on CIFAR-10, 96.8% on SVHN (Yeats et al., tables 1 and 2)"

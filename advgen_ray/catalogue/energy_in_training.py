@@ -1,8 +1,9 @@
 """Section B, second half: energies while a classifier is trained, and images out of them (S001's supplement)."""
 
 from advgen_ray.analysis.estimate import alone, exact
+from advgen_ray.analysis.published import S001_INCORRECT
 from advgen_ray.catalogue.energy_views import MIRZA, STUDIES
-from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work
+from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work, first
 from advgen_ray.catalogue.margins import seed_by_seed
 
 LOSSES = {"small": {"losses": Work("compare_losses", "digits_losses")},
@@ -26,17 +27,13 @@ def _dynamics(found: Summaries) -> Reading:
 
 def _subsets(found: Summaries) -> Reading:
     rates = {row["subset"]: row for row in found["subsets"]["error_rates"]}
-    composition = found["subsets"]["composition"]
     figures = [
         Figure(f"{'all images' if name == 'full' else f'without {name}'}, {what}", row[key])
         for name, row in rates.items()
         for what, key in (("clean error", "clean_error"), ("adversarial error", "adversarial_error"))
     ]
-    left_out = {row["subset"]: row["num_left_out"] / found["subsets"]["num_images"] for row in composition}
-    figures += [
-        Figure(f"{what}, of the training images", left_out[name], count / 50_000)
-        for name, what, count in (("I", "incorrect", 3317), ("H", "left out by energy", 6500))
-    ]
+    incorrect = first(found["subsets"]["composition"], subset="I")["num_left_out"] / found["subsets"]["num_images"]
+    figures.append(Figure("incorrect, of the training images", incorrect, S001_INCORRECT))
     return Reading(figures, seed_by_seed(found["subsets"]["trainings"], "subset", ("H",), "L", "adversarial_error"))
 
 
@@ -74,7 +71,7 @@ ROWS: tuple[Row, ...] = (
         source=f"{MIRZA}, A.4, figure F, tables A and B",
         claim="Correct images of high energy carry more of a classifier's robustness than those of low energy.",
         margin="adversarial error without the high ones less without the low ones",
-        published_on="CIFAR-10, table B",
+        published_on="CIFAR-10, section A.4",
         small={"subsets": Work("compare_subsets", "digits_subsets")},
         paper={"subsets": Work("compare_subsets", "cifar10_subsets")},
         read=_subsets,

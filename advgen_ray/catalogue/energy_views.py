@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from advgen_ray.analysis.estimate import Estimate, alone, less, size
+from advgen_ray.analysis.published import S001_CIFAR100_ENERGY
 from advgen_ray.analysis.published_detection import ON_CIFAR10
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work, first
 from advgen_ray.catalogue.margins import largest, least, mean_told, share
@@ -11,7 +12,6 @@ from advgen_ray.catalogue.works import CIFAR10_STUDY, STUDY, of_depths
 
 BEADINI, MIRZA = "Beadini and Masi 2023 (S003)", "Mirza et al. 2024 (S001)"
 OVERLAPPING = ("fab", "square", "cw")
-CIFAR100_ENERGY = -50.0  # to about which PGD's images fall in figure A
 LADDERS = {"pgd": "cross-entropy", "pgd-kl": "TRADES"}  # of PGD, by what they ascend
 
 DEPTHS = of_depths("digits_classifier", {n: f"runs/digits/wrn-{n}" for n in (10, 16, 22)}, "attack.eps=0")
@@ -51,7 +51,7 @@ def _by_steps(found: Summaries) -> Reading:
                 for rung, one in (("fewest", few), ("most", many))
             ]
             falls.append(less(few, many))
-    figures.append(Figure("E(x), most steps, as drawn", None, CIFAR100_ENERGY))
+    figures.append(Figure("E(x), most steps, as drawn", None, S001_CIFAR100_ENERGY))
     return Reading(figures, least(falls))
 
 

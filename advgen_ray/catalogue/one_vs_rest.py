@@ -135,7 +135,7 @@ def _ablations(found: Summaries) -> Reading:
 ROWS: tuple[Row, ...] = (
     Row(
         id="D6",
-        source=f"{YIN}, section 3.2, tables 3.3, 3.6 and 3.11",
+        source=f"{YIN}, section 3.2, tables 3.3, 3.6 and 3.11, figure 3.2",
         claim="Generative detection asks for a larger distortion than integrated detection.",
         margin="mean L2 past generative less past integrated detection",
         published_on="MNIST, Linf .3, AUC under PGD(200, .01)",
