@@ -18,6 +18,8 @@ import torch
 from advgen_ray.distributed.heap import keep_freed_memory
 from tests.s3_server import SWIFT_HOME, SwiftServer, installed
 
+LONG_SECONDS = 1200  # for what takes up to five minutes on two quiet cores; pyproject.toml has the limit of the others
+
 torch.set_num_threads(1)
 keep_freed_memory()
 
@@ -25,6 +27,9 @@ keep_freed_memory()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of a cluster first: files of many quick tests then fill what is left of two processes' time."""
     items.sort(key=lambda item: not any(map(item.get_closest_marker, ("ray", "long"))))
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(LONG_SECONDS))
 
 
 @pytest.fixture(scope="session", autouse=True)

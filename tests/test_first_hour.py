@@ -56,7 +56,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_is_ones_own_is_taken_as_printed(command: str, checkout: Path) -> None:
     words = shlex.split(command, comments=True)

@@ -163,7 +163,6 @@ def advgen(head: Head, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(600)
 def test_advgen_submit_runs_a_job_and_its_output_lies_in_the_checkout(head: Head, tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     for part in ("advgen_ray", "jobs"):
@@ -182,7 +181,6 @@ def test_advgen_submit_runs_a_job_and_its_output_lies_in_the_checkout(head: Head
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(600)
 def test_rays_own_command_runs_a_training(head: Head, tmp_path: Path) -> None:
     settings = [word for setting in [*TINY, f"output={tmp_path}/classifier"] for word in ("--set", setting)]
     variables = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}

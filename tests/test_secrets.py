@@ -75,7 +75,6 @@ def ray_folder() -> Iterator[Path]:
 
 @pytest.mark.ray
 @pytest.mark.long
-@pytest.mark.timeout(900)
 def test_a_job_with_secrets_in_its_environment_leaves_none(
     bucket: str, s3_server: SwiftServer, ray_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

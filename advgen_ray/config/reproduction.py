@@ -24,5 +24,5 @@ class ReproduceConfig(Config):
     num_seeds: PositiveInt = 1
     card_teraflops: PositiveFloat = 62.4  # two fifths of what an A100 has in TF32; of none is it measured
     price_per_hour: NonNegativeFloat = 2.0
-    readme: str = ""  # a Markdown file whose table of results, between its marks, is written anew
+    readme: str = ""  # a Markdown file; between its marks is a table of results, where these rows are written anew
     output: str = "runs/reproduce"

@@ -40,13 +40,14 @@ def told(result: RowResult) -> str:
     return f"failed: {result.mistake}" if result.margin is None else f"{verdict(result)}; {margin(result)}"
 
 
-def markdown(results: Sequence[RowResult]) -> str:
-    """A table for a README."""
-    lines = ["| row | claim | here | by how much |", "|---|---|---|---|"]
+def markdown(results: Sequence[RowResult], former: str, order: Sequence[str]) -> str:
+    """A table for a README, by ``order``, ids of rows; those not among ``results`` keep their lines in ``former``."""
+    lines = {line.split("|")[1].strip(): line for line in former.splitlines() if line.count("|") > 1}
     for one in results:
         said = f"**{verdict(one)}**" if one.holds is False else verdict(one)
-        lines.append(f"| {one.row.id} | {one.row.claim} | {said} | {margin(one)} |")
-    return "\n".join(lines)
+        lines[one.row.id] = f"| {one.row.id} | {one.row.claim} | {said} | {margin(one)} |"
+    table = ["| row | claim | here | by how much |", "|---|---|---|---|"]
+    return "\n".join(table + [lines[one] for one in order if one in lines])
 
 
 def _written(value: float, unit: Unit) -> str:

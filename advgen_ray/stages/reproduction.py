@@ -37,7 +37,7 @@ def run(config: ReproduceConfig) -> dict[str, Any]:
     rows = chosen(config.rows)
     ensure_writable(config.output)
     if config.readme:
-        _check_readme(config.readme, config.rows)
+        _check_readme(config.readme)
     works = _Works(config)
     results: list[RowResult] = []
     sections: list[Section] = []
@@ -51,7 +51,7 @@ def run(config: ReproduceConfig) -> dict[str, Any]:
             page = catalogue_page(results, sections, config.model_dump(mode="json"), version("advgen_ray"))
             publish(config.output, [as_json(one) for one in results], page, tracked if place == len(rows) else None)
         if config.readme:
-            _into(config.readme, markdown(results))
+            _into(config.readme, results)
         tracked.log_metrics({f"margin/{one.row.id}": one.margin.value for one in results if one.margin is not None})
     return {
         "rows": len(rows),
@@ -139,18 +139,16 @@ def _result(row: Row, works: _Works, config: ReproduceConfig) -> RowResult:
     return RowResult(row, config.scale, readings, mistake, works.seconds_of(needed), beside)
 
 
-def _check_readme(place: str, rows: Sequence[str]) -> None:
-    """Raise UserError for a file that has no place for a table, or a part of the rows, which would replace them all."""
-    if rows:
-        raise UserError(
-            f"readme={place}: its table has every row, not {', '.join(rows)} alone; leave rows or readme out"
-        )
+def _check_readme(place: str) -> None:
+    """Raise UserError for a file that has no place for a table."""
     text = Path(place).read_text() if Path(place).is_file() else ""
     if not text.count(BEGIN) == text.count(END) == 1:
         raise UserError(f"readme={place}: expected a Markdown file with one {BEGIN} and one {END}")
 
 
-def _into(place: str, table: str) -> None:
+def _into(place: str, results: Sequence[RowResult]) -> None:
+    """These rows' lines; the other rows of the catalogue keep theirs."""
     before, _, rest = Path(place).read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
+    former, _, after = rest.partition(END)
+    table = markdown(results, former, [row.id for row in chosen(())])
     write_atomic(place, f"{before}{BEGIN}\n{table}\n{END}{after}".encode())

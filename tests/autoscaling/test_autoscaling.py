@@ -10,7 +10,6 @@ from tests.autoscaling.run import Look, watch, wrong
 
 @pytest.mark.ray
 @pytest.mark.long
-@pytest.mark.timeout(900)
 def test_a_pool_takes_gpu_nodes_as_it_grows_and_gives_them_back(tmp_path: Path) -> None:
     looks, config = watch(tmp_path, num_nodes=2, num_sources=40)
     assert wrong(looks, config, num_nodes=2) == "", looks

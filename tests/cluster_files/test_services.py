@@ -91,7 +91,6 @@ def fetch(url: str) -> int:
         return int(response.status)
 
 
-@pytest.mark.timeout(200)
 def test_they_answer_on_loopback_only(services: Services) -> None:
     assert f"MLflow: export MLFLOW_TRACKING_URI=http://127.0.0.1:{services.mlflow}" in services.printed
     assert fetch(f"http://127.0.0.1:{services.mlflow}/api/2.0/mlflow/experiments/search?max_results=1") == 200
@@ -150,7 +149,6 @@ def test_a_service_that_does_not_start_is_named(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1] == f"services.sh: error: mlflow did not start; its log: {tmp_path}/mlflow.log"
 
 
-@pytest.mark.timeout(200)
 def test_one_that_ends_takes_the_others_along(tmp_path: Path) -> None:
     with running(tmp_path) as services:
         server = next(child for child in services.children if "http.server" in child.cmdline())

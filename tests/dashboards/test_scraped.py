@@ -25,7 +25,7 @@ from tests.dashboards.prometheus import Prometheus
 from tests.models_on_disk import choice, generate_config, save_classifier, save_score_model, search_config
 from tests.small_training import classifier_config
 
-pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.long, pytest.mark.ray]
 
 ROOT = FOLDER.parent
 # Unless told Ray reports every ten seconds, longer than some of these workers live, and starts a worker a CPU at once.

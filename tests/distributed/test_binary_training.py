@@ -33,7 +33,6 @@ def _config(output: Path) -> TrainBinaryConfig:
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(600)
 def test_detectors_train_side_by_side_and_are_there_the_next_time(ray_session: None, tmp_path: Path) -> None:
     training = _config(tmp_path).model_copy(update={"workers": WorkersConfig(num_workers=1, num_groups=2)})
     config = TrainOneVsRestConfig(training=training, classes=(0, 1), output=str(tmp_path))
@@ -72,7 +71,6 @@ def _train_and_die(config: TrainBinaryConfig, session: Session) -> None:
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(900)
 def test_a_killed_worker_goes_on_with_its_k_and_window_bit_for_bit(ray_session: None, tmp_path: Path) -> None:
     unbroken, broken = _config(tmp_path / "unbroken"), _config(tmp_path / "broken")
     tasks = [

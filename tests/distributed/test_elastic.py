@@ -1,9 +1,5 @@
 """An elastic worker group on a cluster that loses a node and gets another."""
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,10 +12,8 @@ from advgen_ray.distributed.resources import demand, describe
 from advgen_ray.distributed.session import Task
 from advgen_ray.stages import classifier
 from advgen_ray.training.model_directory import load_model
+from tests.job_process import JobProcess
 from tests.small_training import classifier_config
-
-ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 300.0
 
 
 def test_an_elastic_group_asks_for_its_fewest_and_says_so(tmp_path: Path) -> None:
@@ -34,7 +28,6 @@ def test_an_elastic_group_asks_for_its_fewest_and_says_so(tmp_path: Path) -> Non
 
 @pytest.mark.ray
 @pytest.mark.long
-@pytest.mark.timeout(900)
 def test_a_group_goes_on_with_fewer_workers_and_grows_again(tmp_path: Path) -> None:
     from ray.cluster_utils import Cluster
 
@@ -43,25 +36,21 @@ def test_a_group_goes_on_with_fewer_workers_and_grows_again(tmp_path: Path) -> N
         update={"workers": workers}
     )
     task: Any = Task("", classifier.train, config, config.output)
-    (tmp_path / "job.yaml").write_text(config.to_yaml())
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-    log = tmp_path / "log"
-    command = [sys.executable, "jobs/train_classifier.py", "--config", str(tmp_path / "job.yaml")]
-    own = {"RAY_ADDRESS": cluster.address, "PYTHONPATH": str(ROOT)}
-    with log.open("w") as output:
-        driver = subprocess.Popen(command, cwd=ROOT, env=os.environ | own, stdout=output, stderr=output)
+    driver = JobProcess.of("train_classifier", config, tmp_path / "log", RAY_ADDRESS=cluster.address)
 
     def until(reached: Callable[[int, int], bool]) -> int:
         """Wait for what workers say of their number and step; the step."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline and driver.poll() is None:
+        steps = [0]
+
+        def looked() -> bool:
             progress = task.progress()
-            step = (progress.get("record") or {}).get("step", 0)
-            if reached(progress.get("num_workers", 0), step):
-                return int(step)
-            time.sleep(0.1)
-        raise AssertionError(f"exit {driver.poll()}, {task.progress()}\n{log.read_text()[-3000:]}")
+            steps.append((progress.get("record") or {}).get("step", 0))
+            return reached(progress.get("num_workers", 0), steps[-1])
+
+        driver.wait_until(looked, often=0.1)
+        return steps[-1]
 
     try:
         step = until(lambda size, step: size == 2 and step > 20)
@@ -71,10 +60,10 @@ def test_a_group_goes_on_with_fewer_workers_and_grows_again(tmp_path: Path) -> N
         step = until(lambda size, now: size == 1 and now > step)
         cluster.add_node(num_cpus=1)
         until(lambda size, now: size == 2 and now > step)
-        assert driver.wait(PATIENCE_SECONDS) == 0, log.read_text()[-3000:]
+        said = driver.finish()
     finally:
-        driver.kill()
+        driver.process.kill()
         cluster.shutdown()
     card = load_model(Path(config.output, "model")).card
     assert [record["step"] for record in card["history"]] == list(range(3, 451, 3))
-    assert "goes on with 1 workers, not 2" in log.read_text()
+    assert "goes on with 1 workers, not 2" in said

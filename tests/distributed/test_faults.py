@@ -2,11 +2,7 @@
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +13,12 @@ from advgen_ray.config import GenerateConfig, PoolConfig, SamplerConfig
 from advgen_ray.job import run_job
 from advgen_ray.stages import counterfactuals
 from advgen_ray.storage import ResultSet
+from tests.job_process import JobProcess
 from tests.models_on_disk import generate_config
 
-pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.ray]
 
-ROOT = Path(__file__).parents[2]
 NUM_SHARDS = 24
-WAIT_SECONDS = 180.0
 
 
 def _config(score_model: str, output: Path, **changes: Any) -> GenerateConfig:
@@ -32,27 +27,9 @@ def _config(score_model: str, output: Path, **changes: Any) -> GenerateConfig:
     return generate_config(score_model, output, **(values | {"pool": pool} | changes))
 
 
-def _start(config: GenerateConfig, folder: Path) -> subprocess.Popen[str]:
-    """The job's own command line, in a process of its own with a cluster of its own."""
-    file = folder / "config.yaml"
-    file.write_text(config.to_yaml())
-    command = [sys.executable, "jobs/generate_counterfactuals.py", "--config", str(file)]
-    log = (folder / "log").open("a")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=environment, text=True)
-
-
-def _wait(until: Callable[[], bool], job: subprocess.Popen[str], folder: Path) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not until():
-        assert job.poll() is None, f"the job ended early:\n{(folder / 'log').read_text()}"
-        assert time.monotonic() < deadline, f"the job hangs:\n{(folder / 'log').read_text()}"
-        time.sleep(0.01)
-
-
-def _actors(job: subprocess.Popen[str]) -> list[psutil.Process]:
+def _actors(job: JobProcess) -> list[psutil.Process]:
     found = []
-    for process in psutil.Process(job.pid).children(recursive=True):
+    for process in psutil.Process(job.process.pid).children(recursive=True):
         try:
             if "ShardActor" in " ".join(process.cmdline()):
                 found.append(process)
@@ -70,11 +47,10 @@ def _content(output: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in [output / "plan.json", *sorted((output / "shards").iterdir())]}
 
 
-def _end(job: subprocess.Popen[str]) -> None:
+def _end(job: JobProcess) -> None:
     """Kill the driver and wait for its actors to notice; Ray's agents take a minute to, so they are helped."""
-    family = psutil.Process(job.pid).children(recursive=True)
-    job.send_signal(signal.SIGKILL)
-    job.wait()
+    family = psutil.Process(job.process.pid).children(recursive=True)
+    job.kill_driver()
     _, alive = psutil.wait_procs(family, timeout=10)
     for process in alive:
         process.kill()
@@ -91,21 +67,20 @@ def test_kill_an_actor_then_the_driver_and_run_again(
     counterfactuals.run(_config(score_model, unbroken))
 
     config = _config(score_model, broken)
-    job = _start(config, tmp_path)
+    job = JobProcess.of("generate_counterfactuals", config, tmp_path / "first.log")
     first, second = chance.randint(1, 8), chance.randint(12, 18)
-    _wait(lambda: len(_files(broken)) >= first, job, tmp_path)
+    job.wait_until(lambda: len(_files(broken)) >= first)
     time.sleep(chance.uniform(0.0, 0.3))
     victim = chance.choice(_actors(job))
     victim.kill()
-    _wait(lambda: len(_files(broken)) >= second, job, tmp_path)
+    job.wait_until(lambda: len(_files(broken)) >= second)
     time.sleep(chance.uniform(0.0, 0.3))
     _end(job)
     there = _files(broken)
     assert second <= len(there) < NUM_SHARDS
     assert not (broken / "manifest.json").exists()
 
-    rerun = _start(config, tmp_path)
-    assert rerun.wait(WAIT_SECONDS) == 0, (tmp_path / "log").read_text()
+    JobProcess.of("generate_counterfactuals", config, tmp_path / "second.log").finish()
     after = _files(broken)
     assert {name: after[name] for name in there} == there  # nothing was computed twice
     assert _content(broken) == _content(unbroken)
@@ -119,7 +94,7 @@ def test_kill_an_actor_then_the_driver_and_run_again(
     assert _files(broken) == after
     assert (broken / "manifest.json").stat().st_mtime_ns == manifest
 
-    arguments = ["--config", str(tmp_path / "config.yaml"), "--set", "guidance_scale=9"]
+    arguments = ["--config", str(tmp_path / "second.yaml"), "--set", "guidance_scale=9"]
     assert run_job(GenerateConfig, counterfactuals.run, arguments) == 2
     assert "guidance_scale is 2.0 there, 9.0 here" in capsys.readouterr().err
     assert _content(broken) == _content(unbroken)

@@ -1,11 +1,6 @@
 """Jobs whose output lies on S3: killed, run again, and in the end what they are on a disk."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,40 +16,20 @@ from advgen_ray.stages.counterfactuals import prepare
 from advgen_ray.storage import ResultSet, filesystem
 from advgen_ray.training.model_directory import load_model
 from tests.classifier_jobs import fill
+from tests.job_process import JobProcess
 from tests.models_on_disk import generate_config, save_score_model
 from tests.same_weights import same_weights
 from tests.small_training import KeptSession, classifier_config
 
-pytestmark = [pytest.mark.ray, pytest.mark.long, pytest.mark.timeout(600)]
-ROOT = Path(__file__).parents[2]
-SECONDS_FOR_A_START = 240
-
-
-def _start(job: str, config: Config, log: Path) -> subprocess.Popen[bytes]:
-    """A job as a user starts it, in a session of its own."""
-    file = log.with_suffix(".yaml")
-    file.write_text(config.to_yaml())
-    command = [sys.executable, f"jobs/{job}.py", "--config", str(file)]
-    environment = os.environ | {"RAY_ADDRESS": "", "PYTHONPATH": str(ROOT)}
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
+pytestmark = [pytest.mark.ray, pytest.mark.long]
 
 
 def _killed_once(job: str, config: Config, folder: Path, far_enough: Callable[[], bool]) -> str:
     """Kill the job with all its processes when it came ``far_enough``; then run it to its end. What it said then."""
-    log, second = folder / "first.log", folder / "second.log"
-    driver = _start(job, config, log)
-    deadline = time.monotonic() + SECONDS_FOR_A_START
-    while not far_enough():
-        assert driver.poll() is None, log.read_text()[-3000:]
-        assert time.monotonic() < deadline, log.read_text()[-3000:]
-        time.sleep(0.1)
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.wait()
-    assert _start(job, config, second).wait(SECONDS_FOR_A_START) == 0, second.read_text()[-3000:]
-    return second.read_text()
+    first = JobProcess.of(job, config, folder / "first.log")
+    first.wait_until(far_enough, often=0.1)
+    first.kill()
+    return JobProcess.of(job, config, folder / "second.log").finish()
 
 
 def test_a_set_of_counterfactuals_is_the_one_of_a_disk(bucket: str, tmp_path: Path) -> None:

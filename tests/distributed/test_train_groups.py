@@ -82,7 +82,6 @@ def _fail(config: TrainClassifierConfig, session: Session) -> None:
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(600)
 def test_two_groups_work_at_once_and_a_mistake_in_one_costs_the_other_nothing(
     ray_session: None, tmp_path: Path
 ) -> None:

@@ -5,7 +5,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -25,10 +24,10 @@ from advgen_ray.stages import classifier, score_model
 from advgen_ray.training.checkpoint import STATE
 from advgen_ray.training.loop import Record, Save
 from advgen_ray.training.model_directory import load_model
+from tests.job_process import PATIENCE_SECONDS, JobProcess
 from tests.same_weights import same_weights
 from tests.small_training import KeptSession, classifier_config
 
-SECONDS_FOR_A_START = 240  # on two cores that others use as well
 NUM_EPOCHS = 30  # of 3 steps, more than the workers of a killed driver make before they notice
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a test
@@ -68,7 +67,6 @@ def _train_and_die(config: TrainScoreModelConfig, session: Session) -> None:
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(900)
 def test_a_killed_worker_costs_no_more_than_the_steps_since_the_checkpoint(ray_session: None, tmp_path: Path) -> None:
     unbroken, broken = _score_model_config(tmp_path / "unbroken"), _score_model_config(tmp_path / "broken")
     tasks = [
@@ -91,7 +89,6 @@ def test_a_killed_worker_costs_no_more_than_the_steps_since_the_checkpoint(ray_s
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(900)
 def test_a_training_that_gave_up_says_so_in_a_line_and_goes_on_when_it_is_asked_again(
     ray_session: None, tmp_path: Path
 ) -> None:
@@ -111,39 +108,19 @@ def test_a_training_that_gave_up_says_so_in_a_line_and_goes_on_when_it_is_asked_
 # A killed driver
 
 
-def _start(config: TrainClassifierConfig, log: Path) -> subprocess.Popen[bytes]:
-    """The job as a user starts it."""
-    script = (
-        "import sys; from advgen_ray.config import TrainClassifierConfig; from advgen_ray.stages import classifier;"
-        "print(classifier.run(TrainClassifierConfig.parse(__import__('json').loads(sys.argv[1]))))"
-    )
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-c", script, config.model_dump_json()], stdout=output, stderr=subprocess.STDOUT
-        )
-
-
 def _reported(config: TrainClassifierConfig) -> int:
     """The step that workers last reported."""
     record = Task("", classifier.train, config, config.output).progress().get("record")
     return int(record["step"]) if record else 0
 
 
-def _kill_at(step: int, config: TrainClassifierConfig, log: Path) -> int:
+def _kill_at(step: int, config: TrainClassifierConfig, driver: JobProcess) -> int:
     """SIGKILL the driver once its workers report ``step``; returns the last step they reported."""
-    driver = _start(config, log)
-    try:
-        deadline = time.monotonic() + SECONDS_FOR_A_START
-        while _reported(config) < step:
-            assert time.monotonic() < deadline, f"no step {step} in time:\n{log.read_text()[-3000:]}"
-            assert driver.poll() is None, log.read_text()[-3000:]
-            time.sleep(0.02)
-    finally:
-        training = [process for process in psutil.Process(driver.pid).children(recursive=True) if _trains(process)]
-        driver.kill()
-        driver.wait()
+    driver.wait_until(lambda: _reported(config) >= step)
+    training = [process for process in psutil.Process(driver.process.pid).children(recursive=True) if _trains(process)]
+    driver.kill_driver()
     # They notice within seconds; until then they go on, and would mend what the test tears.
-    _, alive = psutil.wait_procs(training, timeout=60)
+    _, alive = psutil.wait_procs(training, timeout=PATIENCE_SECONDS)
     assert not alive, "workers of a killed driver end"
     return _reported(config)
 
@@ -152,32 +129,31 @@ def _trains(process: psutil.Process) -> bool:
     return process.cmdline()[:1] != [] and process.cmdline()[0].startswith(("ray::TrainController", "ray::RayTrain"))
 
 
-def _first_epoch(log: Path) -> int:
-    found = re.search(r"epoch (\d+)/", log.read_text())
-    assert found, log.read_text()
+def _first_epoch(said: str) -> int:
+    found = re.search(r"epoch (\d+)/", said)
+    assert found, said
     return int(found[1])
 
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(1200)
 def test_a_killed_driver_is_started_again_and_ends_where_an_unbroken_run_does(tmp_path: Path) -> None:
     config = classifier_config(tmp_path / "classifier", num_epochs=NUM_EPOCHS)
-    logs = [tmp_path / f"log-{life}" for life in range(2)]
     seed = int(os.environ.get("ADVGEN_FAULT_SEED", time.time_ns() % 10**6))
     print(f"fault seed {seed} (set ADVGEN_FAULT_SEED to repeat)")
     choice = random.Random(seed)
     # A random point, but past the first checkpoint (step 6), so that there is something to lose.
-    killed_at = _kill_at(choice.randrange(9, 39), config, logs[0])
+    first = JobProcess.of("train_classifier", config, tmp_path / "first.log")
+    killed_at = _kill_at(choice.randrange(9, 39), config, first)
     assert killed_at < 3 * NUM_EPOCHS, "killed too late to test anything"
     torn = choice.random() < 0.5
     if torn:  # as a kill in the middle of writing it leaves it
         for snapshot in (tmp_path / "classifier" / "train" / config.digest()).glob(SNAPSHOT):
             snapshot.write_bytes(snapshot.read_bytes()[:-20])
-    driver, case = _start(config, logs[1]), f"{killed_at=} {torn=}"
-    assert driver.wait(SECONDS_FOR_A_START) == 0, f"{case}\n{logs[1].read_text()[-3000:]}"
+    case = f"{killed_at=} {torn=}"
+    said = JobProcess.of("train_classifier", config, tmp_path / "second.log").finish()
     # A checkpoint every 2 epochs of 3 steps; that of the step last reported may have been cut off.
-    assert 3 * _first_epoch(logs[1]) > (killed_at - 1) // 6 * 6, case
+    assert 3 * _first_epoch(said) > (killed_at - 1) // 6 * 6, case
 
     unbroken: Any = KeptSession()
     classifier.train(config, unbroken)

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from advgen_ray.distributed.schedules import Asha, Schedule
 from advgen_ray.distributed.tune import RUN, Report, Trial, run_search
 from advgen_ray.distributed.tune_storage import STATE_PREFIX
 from advgen_ray.errors import AwayError, UserError
+from tests.job_process import JobProcess
 
 pytestmark = pytest.mark.ray
 
@@ -115,21 +115,15 @@ def test_a_trial_that_dies_is_started_again_and_a_mistaken_one_when_the_search_i
 
 @pytest.mark.long
 def test_a_killed_search_continues_where_it_was(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.distributed.test_tune", str(tmp_path)]
-    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_ADDRESS": ""}
-    driver = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
-    assert driver.stdout is not None
-    for line in driver.stdout:
-        if line.rstrip().endswith(" 0.5"):
-            break
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.wait()
+    command = ["-m", "tests.distributed.test_tune", str(tmp_path)]
+    first = JobProcess(command, tmp_path / "first.log")
+    first.wait_until(lambda: " 0.5\n" in first.log.read_text())
+    first.kill()
     before = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
     assert before
     (tmp_path / RUN / f"{STATE_PREFIX}2999-12-31_00-00-00.json").write_text('{"trial_da')  # torn in a life between
-    finished = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=200)
-    assert finished.returncode == 0, finished.stderr
-    outcome = json.loads(finished.stdout.splitlines()[-1])
+    said = JobProcess(command, tmp_path / "second.log").finish()
+    outcome = json.loads(next(line for line in said.splitlines() if line.startswith("{")))
     assert len(outcome) == NUM_TRIALS
     assert before.keys() <= outcome.keys(), "the trials that were running are continued, not replaced"
     for trial_id, epochs in before.items():

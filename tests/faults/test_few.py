@@ -21,7 +21,6 @@ from tests.faults.works import CPU, evaluation, save_models, scoring
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(900)
 def test_a_few_kills_lose_nothing(tmp_path: Path) -> None:
     options = ["--kills", "2", "--seed", "18", "--only", "generation", "--output", str(tmp_path / "faults.json")]
     command = [sys.executable, "-m", "tests.faults.run", *options]

@@ -46,9 +46,18 @@ def test_a_failed_row_says_why() -> None:
     assert (verdict(failed), margin(failed), told(failed)) == ("failed", "", "failed: no data there")
 
 
-def test_a_readme_has_a_line_a_row_and_what_fails_in_bold() -> None:
-    lines = markdown([_result(Estimate(0.12, 0.05, 0.19)), _result(Estimate(-0.02, -0.05, 0.01))]).splitlines()
-    assert lines[2:] == [
+def test_a_table_of_a_readme_has_what_fails_in_bold_and_keeps_the_lines_of_other_rows() -> None:
+    first, second = _result(Estimate(0.12, 0.05, 0.19)), _result(Estimate(-0.02, -0.05, 0.01))
+    second = dataclasses.replace(second, row=dataclasses.replace(second.row, id="A2"))
+    former = markdown([first, second], "", ["A1", "A2"])
+    assert former.splitlines()[2:] == [
         "| A1 | Something holds. | holds | gain: +12.0 points (+5.0 to +19.0) |",
-        "| A1 | Something holds. | **does not hold, within noise** | gain: −2.0 points (−5.0 to +1.0) |",
+        "| A2 | Something holds. | **does not hold, within noise** | gain: −2.0 points (−5.0 to +1.0) |",
     ]
+    changed = dataclasses.replace(second, readings=first.readings)
+    assert markdown([changed], former, ["A3", "A2", "A1"]).splitlines() == [
+        *former.splitlines()[:2],
+        "| A2 | Something holds. | holds | gain: +12.0 points (+5.0 to +19.0) |",
+        "| A1 | Something holds. | holds | gain: +12.0 points (+5.0 to +19.0) |",
+    ]
+    assert "A1" not in markdown([changed], former, ["A2"]), "a row that the catalogue has no longer"

@@ -2,16 +2,11 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from advgen_ray.config import SearchConfig
 from advgen_ray.distributed.tune import Trial
@@ -19,9 +14,9 @@ from advgen_ray.errors import UserError
 from advgen_ray.stages import search
 from advgen_ray.stages.search_results import store, summarize, trial_table
 from advgen_ray.stages.search_trial import told_of
+from tests.job_process import JobProcess
 from tests.models_on_disk import choice, save_classifier, search_config
 
-ROOT = Path(__file__).parents[2]
 KIND, SIGMA, W = "neighborhood.kind", "neighborhood.sigma_ce", "guidance_scale"
 
 
@@ -134,24 +129,17 @@ def test_every_trial_is_a_run_under_the_searchs(unbroken: Path) -> None:
 def test_a_killed_search_ends_in_what_an_unbroken_one_does(models: Path, unbroken: Path, tmp_path: Path) -> None:
     """The real job under Tune, killed in its first trial, against a plain loop over the same settings."""
     killed = search_config(models, tmp_path / "killed", **SMALL)
-    config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump(killed.model_dump(mode="json")))
-    command = [sys.executable, "jobs/search.py", "--config", str(config)]
-    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_ADDRESS": "", "PYTHONPATH": str(ROOT)}
-    driver = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    first = JobProcess.of("search", killed, tmp_path / "first.log")
     sets = tmp_path / "killed" / "trials"
-    while not list(sets.glob("*/shards/*.parquet")) and driver.poll() is None:
-        time.sleep(0.01)
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.wait()
+    first.wait_until(lambda: any(sets.glob("*/shards/*.parquet")), often=0.01)
+    first.kill()
     before = {path: path.stat().st_mtime_ns for path in sets.glob("*/shards/*.parquet")}
     assert 0 < len(before) < 4 * 3
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=250)
-    assert done.returncode == 0, done.stderr
+    said = JobProcess.of("search", killed, tmp_path / "second.log").finish()
     assert all(path.stat().st_mtime_ns == made for path, made in before.items()), "what was stored is not made again"
     assert (tmp_path / "killed" / "trials.json").read_bytes() == (unbroken / "trials.json").read_bytes()
     trials = json.loads((tmp_path / "killed" / "trials.json").read_text())
     assert [one["paper"] for one in trials].count(True) == 1
     page = (tmp_path / "killed" / "report.html").read_text()
-    assert all(one["trial"] in page and one["trial"] in done.stdout for one in trials)
+    assert all(one["trial"] in page and one["trial"] in said for one in trials)
     assert np.isfinite([one["l2_se"] for one in trials]).all()

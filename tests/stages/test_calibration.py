@@ -87,7 +87,6 @@ def test_what_has_no_constants_of_its_own_is_refused(shifted: str, tmp_path: Pat
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(300)
 def test_through_ray_it_ends_in_a_page(ray_session: None, shifted: str, tmp_path: Path) -> None:
     summary = calibration.run(_config(shifted, tmp_path / "out"))
     page = (tmp_path / "out" / "report.html").read_text()

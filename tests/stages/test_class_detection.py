@@ -212,7 +212,6 @@ def test_attacks_must_differ() -> None:
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(300)
 def test_through_ray_it_ends_in_a_page_and_a_summary(ray_session: None, models: Path, tmp_path: Path) -> None:
     config = _config(models, tmp_path / "out", attacks=ATTACKS[:2])
     summary = class_detection.run(config)

@@ -196,7 +196,6 @@ def test_what_cannot_be_measured_is_refused(models: Path, tmp_path: Path) -> Non
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(300)
 def test_through_ray_it_ends_in_a_page_and_a_summary(ray_session: None, models: Path, tmp_path: Path) -> None:
     config = _config(models, tmp_path / "out", num_targets=2, searches=("fab",))
     summary = distortion.run(config)

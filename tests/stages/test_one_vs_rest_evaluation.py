@@ -158,7 +158,6 @@ def test_attacks_must_differ(attacks: tuple[LogitAttackConfig, ...]) -> None:
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(300)
 def test_through_ray_it_ends_in_a_page_and_a_summary(ray_session: None, detectors: Path, tmp_path: Path) -> None:
     config = _config(detectors, tmp_path / "out")
     summary = one_vs_rest_evaluation.run(config)

@@ -231,7 +231,6 @@ def test_the_table_takes_the_worst_of_each_image_against_all_in_distribution() -
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(300)
 def test_through_ray_it_ends_in_a_page_and_a_summary(ray_session: None, models: Path, tmp_path: Path) -> None:
     config = _config(models, tmp_path / "out", sets=(*SETS, MISSING), skip_missing=True)
     summary = ood.run(config)

@@ -210,7 +210,6 @@ def test_mistakes_are_named_before_work_begins(models: Path, tmp_path: Path) -> 
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(300)
 def test_through_ray_it_ends_in_a_page_and_a_summary(ray_session: None, models: Path, tmp_path: Path) -> None:
     config = _config(models, tmp_path / "out")
     summary = restoration.run(config)

@@ -169,7 +169,6 @@ def test_what_cannot_be_compared_is_refused(changes: dict[str, Any], message: st
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(300)
 def test_through_ray_all_sets_share_one_pool(ray_session: None, classifiers: dict[str, str], tmp_path: Path) -> None:
     summary = robustness_comparison.run(_config(classifiers, tmp_path, num_images=12, radii=(0.5,)))
     assert json.loads((tmp_path / "summary.json").read_text()) == summary

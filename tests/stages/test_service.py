@@ -82,7 +82,6 @@ def test_what_is_sent_asks_for_no_gpu_as_there_may_be_none_here() -> None:
 @pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.usefixtures("checkout", "ray_session")
-@pytest.mark.timeout(600)
 def test_a_submitted_training_is_the_one_run_here(capsys: pytest.CaptureFixture[str]) -> None:
     config = digits_service()
     found = service.run(config)

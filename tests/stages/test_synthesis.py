@@ -214,7 +214,6 @@ def test_a_finished_job_is_shown_again_without_a_cluster(
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(300)
 def test_actors_store_what_a_plain_loop_stores(
     ray_session: None, root: Path, tmp_path: Path, made: tuple[SynthesizeConfig, Any]
 ) -> None:

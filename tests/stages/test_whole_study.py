@@ -45,7 +45,6 @@ SMALL = [
 
 @pytest.mark.long
 @pytest.mark.ray
-@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("ray_session")
 def test_its_sets_are_made_in_two_pools_and_a_second_run_makes_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -14,7 +14,7 @@ from tests.models_on_disk import save_classifier
 from tests.s3_server import SwiftServer
 from tests.tracking.mlflow_server import MlflowServer
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.long
 AWS = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
 
 
