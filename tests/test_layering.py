@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "distributed": {"training", "storage", "tracking", "data", "config"} | MATHS,
     "stages": {"distributed", "tracking", "analysis", "report", "catalogue", "storage", "training", "data", "config"}
     | MATHS,
-    "costs": {"config", "catalogue", "data", "models", "diffusion", "training", "distributed", "stages"},
+    "costs": {"attacks", "config", "catalogue", "data", "models", "diffusion", "training", "distributed", "stages"},
     "job": {"config", "recipes", "distributed", "tracking"},
     "submit": {"config", "recipes", "tracking"},
     "job_server": {"submit"},

@@ -158,6 +158,8 @@ def check_training_attack(attack: AttackConfig, key: str = "attack") -> None:
     """Raise ValueError for an attack that training does not make: it takes one run of PGD on what the loss says."""
     if attack.kind != "pgd":
         raise ValueError(f"{key}.kind: training attacks with pgd, got {attack.kind}")
+    if attack.targeted:
+        raise ValueError(f"{key}.targeted: training attacks away from the label; leave it out")
     if attack.objective != "cross_entropy" or attack.num_restarts > 1:
         raise ValueError(
             f"{key}: training attacks once and its loss chooses the objective; got {attack.objective} and "

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from advgen_ray.attacks.cw import CW
 from advgen_ray.config import (
     CalibrateClassifierConfig,
     CompareDetectorsConfig,
@@ -145,7 +146,7 @@ def _distortion(config: MeasureDistortionConfig) -> list[Passes]:
     others = {
         "radii": config.search_steps * config.num_radii,
         "fab": config.search_steps,
-        "cw": 10 * config.search_steps,
+        "cw": CW.num_search_steps * config.search_steps,
     }
     steps = descents + sum(others[search] for search in config.searches)
     count = FORWARD_AND_BACK * config.num_images * max(config.num_targets, 1) * len(config.methods) * steps

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import singledispatch
 from typing import NamedTuple
 
+from advgen_ray.attacks.cw import CW
 from advgen_ray.config import AttackConfig, Config
 from advgen_ray.data.catalog import CATALOG, SIZES
 from advgen_ray.errors import UserError
@@ -57,7 +58,7 @@ def of_attack(attack: AttackConfig, classes: int) -> float:
         "highest_logit": FORWARD_AND_BACK * runs,
         "fab": (FORWARD_AND_BACK + 2.0 if attack.targeted else every_class) * runs,
         "square": 1.0 * runs,
-        "cw": FORWARD_AND_BACK * runs,
+        "cw": FORWARD_AND_BACK * runs * CW.num_search_steps,
         "lbfgs": FORWARD_AND_BACK * runs,
         "deepfool": every_class * runs,
         "jsma": every_class * runs,

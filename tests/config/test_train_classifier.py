@@ -47,6 +47,7 @@ def test_another_kind_is_given_whole(tmp_path):
         ("evaluation_attack.kind=cw", "evaluation_attack.kind: training attacks with pgd, got cw"),
         ("attack.objective=kl", "its loss chooses the objective; got kl"),
         ("attack.num_restarts=3", "3 restarts"),
+        ("evaluation_attack.targeted=true", "evaluation_attack.targeted: training attacks away from the label"),
         ("optimizer.cycle_momentum=true", "cycle_momentum needs sgd and one_cycle, got adam and constant"),
         ("record_energies_at_epochs=[0, 101]", "101 is beyond num_epochs 100"),
     ],

@@ -172,6 +172,7 @@ def test_attacks_are_counted_by_their_runs() -> None:
     assert of_attack(AttackConfig(kind="apgd", targeted=True, objective="dlr", num_steps=100), 10) == 2700
     assert of_attack(AttackConfig(kind="square", num_steps=5000), 10) == 5000
     assert of_attack(AttackConfig(kind="fab", num_steps=10), 10) == 210
+    assert of_attack(AttackConfig(kind="cw", num_steps=200), 10) == 3 * 200 * 9, "a descent for each weight it tries"
 
 
 def test_sizes_are_those_of_the_files() -> None:
