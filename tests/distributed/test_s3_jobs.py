@@ -51,14 +51,14 @@ def test_a_set_of_counterfactuals_is_the_one_of_a_disk(bucket: str, tmp_path: Pa
 
 
 def test_a_training_ends_in_the_model_of_an_unbroken_one(bucket: str, tmp_path: Path) -> None:
-    config = classifier_config(tmp_path, num_epochs=30).model_copy(update={"output": f"{bucket}/trainings/one"})
+    config = classifier_config(tmp_path, num_epochs=12).model_copy(update={"output": f"{bucket}/trainings/one"})
 
     def far_enough() -> bool:
         record: Any = Task("", classifier.train, config, config.output).progress().get("record")
         return bool(record and record["step"] >= 9)
 
     said = _killed_once("train_classifier", config, tmp_path, far_enough)
-    assert "epoch 1/30" not in said, "it continues from a checkpoint"
+    assert "epoch 1/12" not in said, "it continues from a checkpoint"
     unbroken: Any = KeptSession()
     classifier.train(config, unbroken)
     loaded = load_model(filesystem.local_copy(f"{config.output}/model"))

@@ -40,7 +40,7 @@ class Notes:
 
     def reported(self, trial: Trial, report: dict[str, Any]) -> None:
         self.reports.append((trial.id, report["progress"]))
-        print(f"{trial.id} {report['done']:g}", flush=True)
+        print(f"{trial.id} {report['progress']:g}", flush=True)
 
     def ended(self, trial: Trial) -> None:
         self.ends[trial.id] = trial.status
