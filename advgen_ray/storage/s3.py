@@ -2,8 +2,9 @@
 
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from functools import lru_cache
+from threading import Thread
 from urllib.parse import urlsplit
 
 from pyarrow import fs
@@ -79,10 +80,26 @@ def put(path: str, data: bytes) -> None:
     """Store a whole file at ``bucket/key``, or leave what is there; raises OSError.
 
     In a thread, as signals interrupt the main one alone: between opening and writing they would leave an empty file.
+    An interrupt is raised once the file is there, or has failed.
     """
     filesystem = _connected(_endpoint(), len(data) <= SINGLE_PUT)
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(_written, filesystem, path, data).result()
+    done: Future[None] = Future()
+
+    def upload() -> None:
+        try:
+            with filesystem.open_output_stream(path) as stream:
+                stream.write(data)
+            done.set_result(None)
+        except BaseException as error:  # whatever it is, somebody waits
+            done.set_exception(error)
+
+    thread = Thread(target=upload)
+    try:
+        thread.start()
+        done.result()
+    finally:
+        if thread.ident is not None:  # an executor, interrupted as it starts its thread, would not wait for it
+            wait([done])
 
 
 def explained(uri: str, error: OSError) -> UserError:
@@ -98,11 +115,6 @@ def explained(uri: str, error: OSError) -> UserError:
             if re.search(pattern, said):
                 return kind(f"{uri}: {cause} ({detail})")
     return UserError(f"{uri}: cannot be read or written ({detail})")
-
-
-def _written(filesystem: fs.FileSystem, path: str, data: bytes) -> None:
-    with filesystem.open_output_stream(path) as stream:
-        stream.write(data)
 
 
 def _endpoint() -> str:

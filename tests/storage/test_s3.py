@@ -118,17 +118,23 @@ def test_a_small_file_is_one_request(bucket: str, faults: Faults, size: int, req
     assert filesystem.read_bytes(f"{bucket}/x") == bytes(size)
 
 
+@pytest.mark.parametrize("slow_to_start", [0.0, 1.0])
 def test_an_interrupt_between_opening_and_writing_stores_no_empty_file(
-    bucket: str, monkeypatch: pytest.MonkeyPatch
+    bucket: str, monkeypatch: pytest.MonkeyPatch, slow_to_start: float
 ) -> None:
-    opened = s3.PatientS3.open_output_stream
+    opened, started = s3.PatientS3.open_output_stream, threading.Thread.start
 
     def interrupted(self: s3.PatientS3, path: str) -> Any:
         stream = opened(self, path)
         signal.raise_signal(signal.SIGINT)
         return stream
 
+    def start(thread: threading.Thread) -> None:
+        started(thread)
+        time.sleep(slow_to_start)
+
     monkeypatch.setattr(s3.PatientS3, "open_output_stream", interrupted)
+    monkeypatch.setattr(threading.Thread, "start", start)
     former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a worker of pytest's pays no heed to it
     try:
         with pytest.raises(KeyboardInterrupt):
