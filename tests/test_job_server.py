@@ -1,6 +1,5 @@
 """Jobs sent to a started cluster, with `advgen submit` and with Ray's own command: logs, outputs and exit codes."""
 
-import contextlib
 import json
 import os
 import secrets
@@ -9,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,7 +15,6 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-import psutil
 import pytest
 
 from advgen_ray.distributed import own_head
@@ -25,6 +22,7 @@ from advgen_ray.distributed.own_head import free_ports
 from advgen_ray.errors import UserError
 from advgen_ray.job_server import check_reachable, server_address
 from advgen_ray.storage.validate import validate
+from tests.local_head import local_head
 from tests.models_on_disk import save_score_model
 
 ROOT = Path(__file__).parent.parent
@@ -104,7 +102,6 @@ class Head:
             env={**self.environment, **variables},
             capture_output=True,
             text=True,
-            timeout=240,
             check=False,
         )
 
@@ -112,49 +109,24 @@ class Head:
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     """cluster/local.sh on ports of its own, asking for a token as it does by default."""
-    ports = free_ports(4)
-    log = tmp_path_factory.mktemp("head") / "log"
+    folder = tmp_path_factory.mktemp("head")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_A", "MLFLOW"))}
     environment |= {
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
-    options = ("port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port")
-    process = subprocess.Popen(
-        [
-            str(ROOT / "cluster" / "local.sh"),
-            "--num-cpus=4",
-            "--object-store-memory=200000000",
-            *(f"--{option}={port}" for option, port in zip(options, ports, strict=True)),
-        ],
-        env=environment,
-        stdout=log.open("w"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    address = f"http://127.0.0.1:{ports[1]}"
+    with local_head(folder, environment, ["--num-cpus=4"], _asks_for_a_token) as ports:
+        yield Head(f"http://127.0.0.1:{ports['dashboard-port']}", environment)
+
+
+def _asks_for_a_token(ports: dict[str, int]) -> bool:
     try:
-        wait_for_head(address, process, log)
-        yield Head(address, environment)
-    finally:
-        for one in [*psutil.Process(process.pid).children(recursive=True), process]:  # this head's and no other's
-            with contextlib.suppress(psutil.NoSuchProcess):
-                one.kill()
-        process.wait(timeout=60)
-
-
-def wait_for_head(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"{address}/api/version", timeout=5).close()
-        except urllib.error.HTTPError as error:
-            if error.code == 401 and "block forever" in log.read_text():  # it asks for a token, and is up
-                return
-        except OSError:
-            pass
-        time.sleep(0.5)
-    pytest.fail(f"no head:\n{log.read_text()[-2000:]}")
+        urllib.request.urlopen(f"http://127.0.0.1:{ports['dashboard-port']}/api/version", timeout=5).close()
+    except urllib.error.HTTPError as error:
+        return error.code == 401
+    except OSError:
+        pass
+    return False
 
 
 def advgen(head: Head, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psutil
 import pytest
 import yaml
 
@@ -22,6 +20,7 @@ from advgen_ray.config import Config, PoolConfig
 from advgen_ray.distributed.own_head import free_ports
 from tests.dashboards.boards import FOLDER, GPU_PANELS, RAY_GPU, alerts, metrics_of, queries
 from tests.dashboards.prometheus import Prometheus
+from tests.local_head import local_head
 from tests.models_on_disk import choice, generate_config, save_classifier, save_score_model, search_config
 from tests.small_training import classifier_config
 
@@ -32,7 +31,6 @@ ROOT = FOLDER.parent
 SYSTEM = {"metrics_report_interval_ms": 2000, "prestart_worker_first_driver": False}
 NUM_SOURCES, NUM_CLASSES, EVALUATIONS = 120, 10, 20  # ten steps of the sampler, each guided
 JOBS_SECONDS = 600
-START_ATTEMPTS = 3  # Ray gives its dashboard half a minute, which on a busy machine is too little
 
 
 class Scraped(NamedTuple):
@@ -62,7 +60,10 @@ def scraped(prometheus_programs: Path, tmp_path_factory: pytest.TempPathFactory)
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
         }
-        address = stack.enter_context(_head(temporary, folder, environment))
+        discovery = temporary / "prom_metrics_service_discovery.json"
+        options = ["--num-cpus=8", f"--temp-dir={temporary}", f"--system-config={json.dumps(SYSTEM)}"]
+        ports = stack.enter_context(local_head(folder, environment, options, lambda _: discovery.exists()))
+        address = f"127.0.0.1:{ports['port']}"
         prometheus = Prometheus(prometheus_programs, _config(temporary, folder), folder / "samples", free_ports(1)[0])
         stack.callback(prometheus.stop)
         prometheus.wait()
@@ -70,57 +71,6 @@ def scraped(prometheus_programs: Path, tmp_path_factory: pytest.TempPathFactory)
         _run(_jobs(folder), folder, environment | {"RAY_ADDRESS": address})
         time.sleep(3)  # for the last scrape
         yield Scraped(prometheus, begin, folder)
-
-
-@contextlib.contextmanager
-def _head(temporary: Path, folder: Path, environment: dict[str, str]) -> Iterator[str]:
-    """cluster/local.sh on ports of its own; its address."""
-    names = ("port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port", "metrics-export-port")
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
-    options = ["--num-cpus=8", "--object-store-memory=200000000", f"--temp-dir={temporary}"]
-    options += [f"--system-config={json.dumps(SYSTEM)}"]
-    options += [f"--{name}={port}" for name, port in ports.items()]
-    for attempt in range(START_ATTEMPTS):
-        path = folder / f"head-{attempt}.log"
-        with path.open("w") as log:
-            process = subprocess.Popen(
-                [ROOT / "cluster" / "local.sh", *options],
-                env=environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        try:
-            if _started(process, path, temporary):
-                yield f"127.0.0.1:{ports['port']}"
-                return
-        finally:
-            _kill(process)
-    pytest.fail(f"no head:\n{path.read_text()[-2000:]}")
-
-
-def _started(process: subprocess.Popen[bytes], log: Path, temporary: Path) -> bool:
-    """Whether the head is up and tells where it is to be scraped."""
-    deadline = time.monotonic() + 180
-    discovery = temporary / "prom_metrics_service_discovery.json"
-    while not ("block forever" in log.read_text() and discovery.exists()):
-        if process.poll() is not None or time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """This head's processes and no other's; those of one that has died are still of its group."""
-    children = []
-    with contextlib.suppress(psutil.NoSuchProcess):
-        children = psutil.Process(process.pid).children(recursive=True)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    for child in children:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            child.kill()
-    process.wait(timeout=60)
 
 
 def _config(temporary: Path, folder: Path) -> Path:
