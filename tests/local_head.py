@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -34,7 +35,7 @@ def local_head(
                 command, env=dict(environment), stdout=output, stderr=output, start_new_session=True
             )
         try:
-            if _started(process, log, lambda: ready(ports)):  # noqa: B023 - called before the next attempt
+            if _started(process, log, partial(ready, ports)):
                 yield ports
                 return
         finally:
