@@ -11,17 +11,24 @@ let at = 0;
 let inFile = ""; // the answers as they were last downloaded
 let since = null; // when this trial came into sight; null while it is out of sight
 
-// What outlives a reload, where the browser allows it. Answers lie in two places: a busy Chromium may forget the first
-// on a reload, and the second goes with the tab.
+// What outlives a reload, where the browser allows it. Answers lie in two places: a busy Chromium may lose what it was
+// given to store, now and then for good, and what goes with this place in the tab's history ends with the tab.
 
-const [lasting, passing] = ["localStorage", "sessionStorage"].map((name) => {
+const lasting = storage();
+const passing = {
+  getItem: (key) => history.state?.[key],
+  setItem: (key, text) => history.replaceState({ ...history.state, [key]: text }, ""),
+};
+
+function storage() {
   try {
-    window[name].setItem("advgen-rating", "");
-    return window[name];
+    localStorage.setItem("advgen-rating", "");
+    return localStorage;
   } catch {
     return null;
   }
-});
+}
+
 const lastRater = `advgen-rating/${page.page}`;
 const placeOf = (name) => `${lastRater}/${name}`;
 
@@ -239,6 +246,6 @@ document.addEventListener("keydown", onKey);
 window.addEventListener("storage", follow);
 document.addEventListener("visibilitychange", () => (document.hidden ? stopClock() : startClock()));
 
-element("rater").value = lasting?.getItem(lastRater) ?? passing?.getItem(lastRater) ?? "";
+element("rater").value = lasting?.getItem(lastRater) ?? passing.getItem(lastRater) ?? "";
 draw();
 element(element("rater").value ? "begin" : "rater").focus();
