@@ -10,6 +10,7 @@ from advgen_ray.recipes.generative_classifier import (
     digits_generative_classifier,
 )
 
+SEEDS = tuple(range(7))  # of six changes by luck all are below the median of ten by nothing once in 26 times
 TEST_AUCS = ("test_attacked_auc", "test_worst_case_auc", "test_clean_auc")
 
 
@@ -37,7 +38,7 @@ def digits_binary_ablation() -> SearchConfig:
             ),
             ParameterConfig(key="augment", kind="choice", values=("none", "flip_crop", "auto_augment")),
             ParameterConfig(key="descent", kind="choice", values=(None, descent), names=("out only", "combined")),
-            ParameterConfig(key="seed", kind="choice", values=(0, 1, 2)),
+            ParameterConfig(key="seed", kind="choice", values=SEEDS),
         ),
         objectives=tuple(ObjectiveConfig(metric=metric) for metric in TEST_AUCS),
         proposals="one_by_one",
@@ -68,7 +69,7 @@ def cifar10_binary_ablation() -> SearchConfig:
             ),
             ParameterConfig(key="augment", kind="choice", values=("none", "flip_crop", "auto_augment")),
             ParameterConfig(key="descent", kind="choice", values=(None, descent), names=("out only", "combined")),
-            ParameterConfig(key="seed", kind="choice", values=(0, 1, 2)),
+            ParameterConfig(key="seed", kind="choice", values=SEEDS),
         ),
         objectives=tuple(ObjectiveConfig(metric=metric) for metric in TEST_AUCS),
         proposals="one_by_one",
