@@ -34,6 +34,7 @@ def _wrong_on_one(config: TrainClassifierConfig, session: Session) -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_a_mistake_on_one_of_two_workers_ends_both_and_is_told(tmp_path: Path) -> None:
     config = classifier_config(tmp_path, workers=WorkersConfig(num_workers=2))

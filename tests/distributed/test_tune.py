@@ -88,6 +88,7 @@ def stumble(root: str, parameters: Mapping[str, Any], trial_id: str, report: Rep
     report({"progress": 1.0, "value": 1.0})
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_a_trial_that_dies_is_started_again_and_a_mistaken_one_when_the_search_is(tmp_path: Path) -> None:
     given = [{"kind": kind} for kind in ("sound", "unlucky", "cut_off", "doomed", "mistaken")]
