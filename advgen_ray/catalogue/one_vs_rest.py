@@ -113,8 +113,8 @@ def _counterfactuals_and_masks(found: Summaries) -> Reading:
 def _ablations(found: Summaries) -> Reading:
     """Trials differ from a base in one setting each: the base is what most of them share.
 
-    The largest change by a setting would exceed the largest by a seed in most cases if no setting did anything; the
-    median of ten exceeds that of six seeds in one of 26 then.
+    If no setting did anything, the largest change by one would exceed the largest by a seed in most cases, their median
+    in fewer than one of twenty.
     """
     trials, metric = found["search"]["every_trial"], TEST_AUCS[0]
     keys = [key for key in found["search"]["best"] if key not in ("trial", *TEST_AUCS)]
