@@ -14,21 +14,19 @@ let since = null; // when this trial came into sight; null while it is out of si
 // What outlives a reload, where the browser allows it. Answers lie in two places: a busy Chromium may lose what it was
 // given to store, now and then for good, and what goes with this place in the tab's history ends with the tab.
 
-const lasting = storage();
 const passing = {
   getItem: (key) => history.state?.[key],
   setItem: (key, text) => history.replaceState({ ...history.state, [key]: text }, ""),
 };
 
-function storage() {
+const lasting = (() => {
   try {
     localStorage.setItem("advgen-rating", "");
     return localStorage;
   } catch {
     return null;
   }
-}
-
+})();
 const lastRater = `advgen-rating/${page.page}`;
 const placeOf = (name) => `${lastRater}/${name}`;
 
@@ -246,6 +244,6 @@ document.addEventListener("keydown", onKey);
 window.addEventListener("storage", follow);
 document.addEventListener("visibilitychange", () => (document.hidden ? stopClock() : startClock()));
 
-element("rater").value = lasting?.getItem(lastRater) ?? passing.getItem(lastRater) ?? "";
+element("rater").value = passing.getItem(lastRater) ?? lasting?.getItem(lastRater) ?? "";
 draw();
 element(element("rater").value ? "begin" : "rater").focus();

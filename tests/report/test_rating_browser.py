@@ -173,6 +173,15 @@ def test_each_rater_of_a_browser_has_answers_of_their_own(browser: Any, made: tu
         assert tab.is_visible("#start"), "a rater has a name"
 
 
+def test_a_reload_leaves_each_of_two_tabs_its_rater(browser: Any, made: tuple[Path, RatingPlan]) -> None:
+    with two_tabs_of(browser, made[0] / PAGE) as (tab, other):
+        for one, rater in ((tab, "Ada"), (other, "Bob")):
+            one.fill("#rater", rater)
+            press(one, "Enter", "1", "y")
+        tab.reload()
+        assert (tab.input_value("#rater"), tab.inner_text("#begin")) == ("Ada", "Continue at 2 of 12")
+
+
 def test_held_and_combined_keys_answer_nothing(browser: Any, made: tuple[Path, RatingPlan]) -> None:
     with tab_of(browser, made[0] / PAGE) as tab:
         press(tab, *"Ada", "Enter", "1", "y", "2", "y", "3", "y", "Control+4", "Alt+5")
