@@ -11,7 +11,7 @@ from advgen_ray.analysis.proportion import wilson
 from advgen_ray.catalogue import ROWS, chosen
 from advgen_ray.catalogue.entry import Row, Scale, Summaries
 from advgen_ray.catalogue.placing import config_of
-from tests.catalogue.invented_summaries import summary_of
+from tests.catalogue.invented import summary_of
 
 SCALES: tuple[Scale, ...] = ("small", "paper")
 # One run does not tell how sure these are: least or ratio of means, one training, distances of whole sets.

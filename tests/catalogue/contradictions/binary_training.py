@@ -1,0 +1,57 @@
+"""Of section D: binary adversarial training and its uses."""
+
+from tests.catalogue.contradictions.change import Changes, Found, Way, put
+
+
+def _d1(found: Found, way: Way) -> None:
+    for case in found["plane"]["cases"]:
+        case["num_spurious"] = int(case["p0"] == "concentrated")
+        case["mean_on_data"] = 0.5 if way > 0 else 0.7
+
+
+def _d2(found: Found, way: Way) -> None:
+    found["binary"]["data_probability"] = 0.5 + 0.2 * way
+
+
+def _d3(found: Found, way: Way) -> None:
+    rows = [row for row in found["synthesis"]["samples"] if row["model"]]
+    key = next(name for name in rows[0] if name.endswith("fid"))
+    put([row for row in rows if row["model"] != rows[0]["model"]], key, rows[0][key] + way)
+
+
+def _d4(found: Found, way: Way) -> None:
+    put([found["restoration"]], "mean_ssim_gain", 0.1 * way)
+
+
+def _d5(found: Found, way: Way) -> None:
+    put(found["synthesis"]["l2_to_training"]["models"], "ratio", 0.5 + 0.3 * way)
+
+
+def _d6(found: Found, way: Way) -> None:
+    rows = found["distortion"]["searches"]
+    put([row for row in rows if row["method"] == "generative"], "mean", 0.5 + 0.2 * way)
+
+
+def _d7(found: Found, way: Way) -> None:
+    rows = found["ood"]["results"]
+    put([row for row in rows if row["detector"] == "binary AT"], "auroc", 0.9 + 0.05 * way)
+
+
+def _d8(found: Found, way: Way) -> None:
+    rows = found["robustness"]["differences"]
+    put(rows, "difference", 0.3)  # the others, and smaller radii
+    named = [row for row in rows if row["classifier"] == "generative"]
+    put([max(named, key=lambda row: row["eps"])], "difference", 0.1 * way)
+
+
+def _d10(found: Found, way: Way) -> None:
+    for trial in found["search"]["every_trial"]:
+        trial["test_attacked_auc"] = 0.9 - 0.1 * (trial["seed"] > 0)
+    base, *others = found["search"]["every_trial"]
+    for place, trial in enumerate(one for one in others if one["seed"] == base["seed"]):
+        trial["test_attacked_auc"] = 0.9 - (0.2 if way > 0 or place == 0 else 0.05)
+
+
+CHANGES: Changes = {
+    "D1": _d1, "D2": _d2, "D3": _d3, "D4": _d4, "D5": _d5, "D6": _d6, "D7": _d7, "D8": _d8, "D9": _d3, "D10": _d10,
+}  # fmt: skip

@@ -1,0 +1,70 @@
+"""What jobs of binary adversarial training and its uses would say."""
+
+from typing import Any
+
+from advgen_ray.analysis.distortion import DISSERTATION
+from advgen_ray.config import (
+    CompareRobustnessConfig,
+    EvaluateOneVsRestConfig,
+    EvaluateOODConfig,
+    MeasureDistortionConfig,
+    SimulateBinaryTrainingConfig,
+    SynthesizeConfig,
+)
+from advgen_ray.data.catalog import CATALOG
+from tests.catalogue.invented.dispatch import name_of, summary_of
+
+
+@summary_of.register
+def _synthesis(config: SynthesizeConfig) -> dict[str, Any]:
+    distance = "fid" if config.inception else "proxy_fid"
+    models, ratios = [name_of(one) for one in config.models], {"ratio": 1.0, "ratio_low": 0.9, "ratio_high": 1.1}
+    rows = [{"model": model, "ascent": path.label, distance: 2.0} for model in models for path in config.ascents]
+    return {
+        "samples": [{"model": "", "ascent": "test images", distance: 1.0}, *rows],
+        "l2_to_training": {"real_low_l2": 1.0, "models": [{"model": one, "low_l2": 1.0} | ratios for one in models]},
+    }
+
+
+@summary_of.register
+def _by_radius(config: CompareRobustnessConfig) -> dict[str, Any]:
+    rows = [
+        {"classifier": name, "suite": "worst of all", "eps": eps, "at": f"eps {eps:g}", "accuracy": 0.5}
+        for name in config.classifiers
+        for eps in (0.0, *config.radii)
+    ]
+    return {"accuracies": rows, "differences": [row | {"difference": 0.1, "low": 0.0, "high": 0.2} for row in rows]}
+
+
+@summary_of.register
+def _one_vs_rest(config: EvaluateOneVsRestConfig) -> dict[str, Any]:
+    classes = config.classes if config.classes is not None else range(CATALOG[config.data.name].num_classes)
+    aucs = {"auc_worst": 0.99, "auc_last": 0.999}
+    return {"detectors": [{"detector": k, "attack": one} | aucs for k in classes for one in range(len(config.attacks))]}
+
+
+@summary_of.register
+def _ood(config: EvaluateOODConfig) -> dict[str, Any]:
+    names, sets = [one.name for one in config.detectors], [one.name for one in config.sets]
+    return {
+        "results": [
+            {"detector": name, "image_set": image_set, "case": case, "auroc": 0.9, "auroc_low": 0.8, "auroc_high": 1.0}
+            for name in names
+            for image_set in sets
+            for case in ("standard", "worst")
+        ],
+        "means_over": sets[:1],
+    }
+
+
+@summary_of.register
+def _plane(config: SimulateBinaryTrainingConfig) -> dict[str, Any]:
+    kinds = [(problem, p0) for problem in ("maximin", "minimax") for p0 in ("diverse", "concentrated")]
+    return {"cases": [{"problem": a, "p0": b, "mean_on_data": 0.5, "num_spurious": 1} for a, b in kinds]}
+
+
+@summary_of.register
+def _distortion(config: MeasureDistortionConfig) -> dict[str, Any]:
+    found = {"search": DISSERTATION, "count": 100, "found": 1.0, "mean": 0.5, "mean_error": 0.1}
+    means = {f"{method}_dissertation_mean": 0.5 for method in config.methods}
+    return means | {"searches": [{"method": method} | found for method in config.methods]}

@@ -1,0 +1,59 @@
+"""What jobs would say that belong to several sections, or whose numbers have names of their own."""
+
+from typing import Any
+
+from advgen_ray.config import (
+    CheckServiceConfig,
+    Config,
+    EvaluateDetectionConfig,
+    ExplainPredictionsConfig,
+    GenerateConfig,
+    RestoreImagesConfig,
+    SearchConfig,
+    TrainBinaryConfig,
+    TrainClassifierConfig,
+)
+from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
+from advgen_ray.config.gradient_alignment import AlignGradientsConfig
+from tests.catalogue.invented.dispatch import ACCURATE, name_of, summary_of
+
+
+@summary_of.register
+def _search(config: SearchConfig) -> dict[str, Any]:
+    metrics = {objective.metric: 0.9 for objective in config.objectives}
+    given = [one | metrics for one in config.given()]
+    change = {"mean": 0.1, "low": 0.05}
+    return {
+        "trials": {"finished": 3, "stopped": 1},
+        "best": {"trial": "0", **dict.fromkeys(config.keys), **metrics},
+        "effects": [{"key": key, "changes": dict.fromkeys(metrics, change)} for key in config.keys],
+        "every_trial": [one | {"trial": str(number)} for number, one in enumerate(given)],
+    }
+
+
+@summary_of.register
+def _service(config: CheckServiceConfig) -> dict[str, Any]:
+    return {"kept": {"config": 1, "model": 1}, "submitted": ACCURATE, "here": ACCURATE, "same_weights": True}
+
+
+@summary_of.register(AlignGradientsConfig)
+@summary_of.register(ExplainPredictionsConfig)
+def _of_classifiers(config: AlignGradientsConfig | ExplainPredictionsConfig) -> dict[str, Any]:
+    measured = {"alignment": 0.1, "alignment_error": 0.01, "count": 100, "baseline": "mean", "excess": 0.1}
+    rows = [{"classifier": name_of(one)} | measured for one in config.classifiers]
+    return {"classifiers": rows, "masks": rows}
+
+
+@summary_of.register(TrainClassifierConfig)
+@summary_of.register(TrainBinaryConfig)
+@summary_of.register(GenerateConfig)
+@summary_of.register(ClassifyByDistanceConfig)
+@summary_of.register(RestoreImagesConfig)
+@summary_of.register(EvaluateDetectionConfig)
+def _flat(config: Config) -> dict[str, Any]:
+    """Jobs whose numbers have names of their own, whatever the config."""
+    numbers = ("data_probability", "out_probability", "accuracy", "mean_ssim_gain", "mean_psnr_gain", "count")
+    sets = ("mean_l2_different_class", "mean_l2_same_class", "mean_l0")
+    rates = ("integrated_fpr_at_tpr_95", "generative_fpr_at_tpr_95")
+    ends = {"mean_ssim_gain_low": 0.4, "mean_ssim_gain_high": 0.6}
+    return ACCURATE | dict.fromkeys((*numbers, *sets, *rates), 0.5) | ends | {"ended": "", "identity": "0"}
