@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from advgen_ray.catalogue import (
     binary_training,
+    counterfactual_effects,
     counterfactuals,
     energy_in_training,
     energy_views,
@@ -20,6 +21,7 @@ ROWS: tuple[Row, ...] = (
     *energy_views.ROWS,
     *energy_in_training.ROWS,
     *counterfactuals.ROWS,
+    *counterfactual_effects.ROWS,
     *binary_training.ROWS,
     *one_vs_rest.ROWS,
     *service.ROWS,

@@ -13,8 +13,6 @@ from advgen_ray.config import (
     TrainBinaryConfig,
     TrainClassifierConfig,
 )
-from advgen_ray.config.distance_classifier import ClassifyByDistanceConfig
-from advgen_ray.config.gradient_alignment import AlignGradientsConfig
 from tests.catalogue.invented.dispatch import ACCURATE, name_of, summary_of
 
 
@@ -36,18 +34,14 @@ def _service(config: CheckServiceConfig) -> dict[str, Any]:
     return {"kept": {"config": 1, "model": 1}, "submitted": ACCURATE, "here": ACCURATE, "same_weights": True}
 
 
-@summary_of.register(AlignGradientsConfig)
-@summary_of.register(ExplainPredictionsConfig)
-def _of_classifiers(config: AlignGradientsConfig | ExplainPredictionsConfig) -> dict[str, Any]:
-    measured = {"alignment": 0.1, "alignment_error": 0.01, "count": 100, "baseline": "mean", "excess": 0.1}
-    rows = [{"classifier": name_of(one)} | measured for one in config.classifiers]
-    return {"classifiers": rows, "masks": rows}
+@summary_of.register
+def _masks(config: ExplainPredictionsConfig) -> dict[str, Any]:
+    return {"masks": [{"classifier": name_of(one), "baseline": "mean", "excess": 0.1} for one in config.classifiers]}
 
 
 @summary_of.register(TrainClassifierConfig)
 @summary_of.register(TrainBinaryConfig)
 @summary_of.register(GenerateConfig)
-@summary_of.register(ClassifyByDistanceConfig)
 @summary_of.register(RestoreImagesConfig)
 @summary_of.register(EvaluateDetectionConfig)
 def _flat(config: Config) -> dict[str, Any]:
