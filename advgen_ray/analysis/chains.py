@@ -54,6 +54,8 @@ def _image_means(one: CounterfactualSet) -> pd.Series:
 
 
 def _ratio(means: pd.Series, base: pd.Series) -> Estimate:
-    """``means.mean() / base.mean()``, linear in both to first order for its interval; both are of the same images."""
+    """``means.mean() / base.mean()`` over the images that both have; linear in both to first order for its interval."""
+    common = base.index.intersection(means.index)
+    means, base = means.loc[common], base.loc[common]
     ratio = means.mean() / base.mean()
-    return mean_interval(ratio * (1 + means.reindex(base.index) / means.mean() - base / base.mean()))
+    return mean_interval(ratio * (1 + means / means.mean() - base / base.mean()))

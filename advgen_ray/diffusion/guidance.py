@@ -21,7 +21,7 @@ def classifier_free_guidance(
         return score_fn
 
     def guided_score(x_t: Tensor, t: Tensor, y: Tensor) -> Tensor:
-        if guidance_until < 1 and len(t) and float(t[0]) > guidance_until:
+        if guidance_until < 1 and len(t) and t[0] > torch.tensor(guidance_until, dtype=t.dtype):  # .4 rounds as t does
             return score_fn(x_t, t, y)
         labels = torch.cat([y, torch.full_like(y, null_label)])
         both = score_fn(torch.cat([x_t, x_t]), torch.cat([t, t]), labels)

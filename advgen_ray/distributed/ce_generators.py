@@ -174,5 +174,5 @@ def evaluations_of(config: GenerateConfig, sde: VPSDE) -> int:
     evaluated = times[:: config.sampler.network_every]
     if config.sampler.kind == "heun":
         evaluated = torch.cat([times, times[1:]])
-    guided = evaluated <= config.guidance_until if config.guidance_scale > 0 else torch.zeros(0)
+    guided = evaluated.float() <= torch.tensor(config.guidance_until) if config.guidance_scale > 0 else torch.zeros(0)
     return len(evaluated) + int(guided.sum())

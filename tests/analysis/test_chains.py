@@ -44,3 +44,12 @@ def test_the_interval_covers_the_true_ratio_as_often_as_it_says() -> None:
         row = chain_table((data, chain)).iloc[1]
         covered.append(row["farther_low"] <= 1.2 <= row["farther_high"])
     assert 0.90 <= np.mean(covered) <= 0.99
+
+
+def test_a_chain_of_fewer_images_is_compared_over_those() -> None:
+    main = _set("main", ["a", "b", "c"], [1.0, 3.0, 100.0])
+    chains = tuple(_set(f"of-{n}", [f"{i}/1/0" for i in "abc"[:n]], [4.0, 8.0, 200.0][:n]) for n in (3, 2))
+    _, whole, part = chain_table(over_first_sources(main, chains)).to_dict("records")
+    assert whole["farther"] == pytest.approx(212 / 104)
+    assert part["farther"] == pytest.approx(12 / 4)
+    assert part["farther_low"] < 3.0 < part["farther_high"]

@@ -24,7 +24,7 @@ class _Recording(nn.Module):
         return self.network(x)
 
 
-@pytest.mark.parametrize("num_images", [1, A_PART, A_PART + 1, 3 * A_PART - 1])
+@pytest.mark.parametrize("num_images", [0, 1, A_PART, A_PART + 1, 3 * A_PART - 1])
 def test_outputs_and_gradients_are_those_of_one_pass(num_images: int) -> None:
     model = _Recording().double()
     x = torch.rand(num_images, *IMAGE, dtype=torch.float64, requires_grad=True)

@@ -21,3 +21,10 @@ def test_of_many_values_it_takes_no_table_of_pairs() -> None:
     values = torch.arange(1_000_000.0)
     assert chance_above(values + 0.5, values) == 0.5 + 0.5 / 1_000_000
     assert chance_above(values, values) == 0.5
+
+
+def test_nan_ranks_with_infinity_on_either_side() -> None:
+    nan, inf = float("nan"), float("inf")
+    assert chance_above(torch.tensor([0.5]), torch.tensor([1.0, nan])) == 0.0
+    assert chance_above(torch.tensor([1.0, nan]), torch.tensor([0.5, inf])) == 0.625
+    assert chance_above(torch.tensor([-inf]), torch.tensor([-inf, -1.0])) == 0.25

@@ -74,3 +74,12 @@ def test_before_its_interval_there_is_no_guidance_and_half_the_evaluations() -> 
     assert sizes == [3, 6]
     assert torch.equal(early, x * (1.0 + y.view(-1, 1, 1, 1)))
     torch.testing.assert_close(late, 3 * early - 2 * (1 + NULL) * x)
+
+
+@pytest.mark.parametrize("until", [0.1, 0.2, 0.3, 0.4, 0.6, 0.7])
+def test_the_time_at_which_it_begins_is_guided_whichever_way_it_rounds(until: float) -> None:
+    guided = classifier_free_guidance(_CountedScore(), 2.0, NULL, guidance_until=until)
+    x_t, _, y = _inputs()
+    for dtype in (torch.float32, torch.float64):
+        t = torch.full((4,), until, dtype=dtype)
+        assert not torch.equal(guided(x_t, t, y), _CountedScore()(x_t, t, y))

@@ -143,6 +143,8 @@ def test_mistakes_with_sources_are_one_line(models: Path, tmp_path: Path) -> Non
         (["sampler.network_every=4"], 2 * 3),
         (["sampler.kind=heun"], 2 * 19),
         (["sampler.times=linear", "guidance_until=0.5"], 10 + 5),
+        (["sampler.times=linear", "guidance_until=0.6"], 10 + 6),
+        (["sampler.times=linear", "guidance_until=0.3"], 10 + 3),
     ],
 )
 def test_the_evaluations_of_a_counterfactual_are_those_that_are_made(

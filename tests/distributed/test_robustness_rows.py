@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from advgen_ray.attacks.threat_model import L2
+from advgen_ray.attacks.threat_model import L2, Linf
+from advgen_ray.config import AttackConfig
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.data import datasets
 from advgen_ray.distributed import robustness_rows
@@ -17,6 +18,7 @@ from advgen_ray.stages import robustness
 from advgen_ray.stages.inputs import load_classifier, load_images
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import write_atomic
+from advgen_ray.storage.row_checks import row_problems
 from advgen_ray.storage.validate import validate
 from advgen_ray.training.model_directory import load_model
 from tests.classifier_jobs import CPU, fill
@@ -144,3 +146,27 @@ def test_a_classifier_from_elsewhere_is_evaluated_like_ours(tmp_path: Path) -> N
     with pytest.raises(UserError, match=r"pickled\.pt"):
         robustness.run(robustness_config(str(tmp_path / "pickled.pt"), tmp_path / "refused"))
     assert not (tmp_path / "refused").exists()
+
+
+@pytest.mark.parametrize("in_255ths", [1, 2, 4, 7, 8])
+def test_an_attack_at_the_ball_s_border_is_within_the_rules_though_float32_rounds_it(
+    trained_classifier: str, tmp_path: Path, in_255ths: int
+) -> None:
+    eps = in_255ths / 255
+    attack = AttackConfig(norm="linf", eps=eps, num_steps=1)
+    config = robustness_config(trained_classifier, tmp_path, norm="linf", eps=eps, attacks=(attack,))
+    result_set = _prepare(config)
+    table = RobustnessRows(config, result_set, CPU)(0)
+    shape = result_set.image_shape
+    x = 0.1 + 0.8 * torch.rand(1000, *shape, generator=torch.Generator().manual_seed(0))
+    farthest = float(Linf(eps).distance(Linf(eps).project(x + 0.1, x).double(), x.double()).max())
+    assert farthest > eps
+
+    def problems(distance: float) -> list[str]:
+        rows = table.to_pandas().assign(fallen_to="apgd", distance=distance)
+        rows["predicted"] = (rows["label"] + 1) % 10
+        changed = type(table).from_pandas(rows, schema=table.schema, preserve_index=False)
+        return [one for one in row_problems(changed, result_set.plan, shape) if "beyond eps" in one]
+
+    assert problems(farthest) == []
+    assert problems(eps + 2e-7) != []
