@@ -2,24 +2,22 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import pyarrow.fs
-import torch.distributed as dist
 
 from advgen_ray.config import WorkersConfig
 from advgen_ray.distributed import cluster, train_storage
 from advgen_ray.distributed.resources import check_fits, per_worker
 from advgen_ray.distributed.session import Session, Task, run_tasks
+from advgen_ray.distributed.train_ends import given_up
 from advgen_ray.distributed.train_watch import Describe, Group, OnEnd, OnRecord, watch
-from advgen_ray.errors import IncompleteError, UserError
+from advgen_ray.errors import UserError
 from advgen_ray.storage.filesystem import common_parent, ensure_writable, resolve
 
 __all__ = ["Describe", "Session", "Task", "run_training"]
 
-LOST = re.compile(r"gloo|NCCL|connection (closed|reset)", re.IGNORECASE)  # what torch says of a peer that is gone
 RUNS = "train"  # Ray Train's files, beside the outputs
 NUM_CHECKPOINTS = 2
 AROUND_A_TASK = 4e10  # operations a CPU's core could do while a task loads its images and stores its model
@@ -39,7 +37,7 @@ def run_training(
     made by the same config, is kept. Killed workers continue from the latest checkpoint; after a killed driver the
     same call does. Raises UserError for a place that holds something else or cannot be written, for more than the
     cluster has, and for mistakes that a worker finds; IncompleteError where workers died more often than
-    ``workers.max_failures`` allows.
+    ``workers.max_failures`` allows, or what leads them was lost.
     """
     groups, place = shared_out(tasks, workers.num_groups), common_parent([task.output for task in tasks])
     unfinished = [task for task in tasks if not _kept(task)]
@@ -97,36 +95,9 @@ def _fit(
     watch(threads, tasks, describe, on_record, on_end)
     for thread in threads:
         if thread.error:
-            raise _given_up(thread.error, workers) or thread.error
+            raise given_up(thread.error, workers) or thread.error
         if thread.result.return_value:
             raise UserError(thread.result.return_value)
-
-
-def _given_up(error: BaseException, workers: WorkersConfig) -> UserError | IncompleteError | None:
-    """What to say of a mistake, or where workers died too often; None for an error of another kind, a defect."""
-    from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError
-    from ray.train.v2.api.exceptions import WorkerGroupError
-
-    if not isinstance(error, WorkerGroupError):
-        return None
-    mistakes = [why for why in error.worker_failures.values() if isinstance(why, UserError)]
-    if mistakes:  # others failed with the one that found it
-        return mistakes[0]
-    deaths = (WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError)
-    died = [rank for rank, why in error.worker_failures.items() if isinstance(why, deaths)]
-    if not died and not any(_lost_another(why) for why in error.worker_failures.values()):
-        return None
-    who = f"worker {min(died)}" if died else "a worker"
-    return IncompleteError(
-        f"training: {who} of a group died, out of memory say or with its node, and workers.max_failures="
-        f"{workers.max_failures} such ends were forgiven; the same command goes on from the last checkpoint, and with "
-        "--set workers.max_failures=-1 as often as it takes"
-    )
-
-
-def _lost_another(error: BaseException) -> bool:
-    """Whether a worker failed as one that it trains with went: Ray may hear of that before it misses the other."""
-    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and bool(LOST.search(str(error))))
 
 
 def _trainer(tasks: list[Task], workers: WorkersConfig, resources: dict[str, float], storage: str, name: str) -> Any:

@@ -105,6 +105,39 @@ def test_a_training_that_gave_up_says_so_in_a_line_and_goes_on_when_it_is_asked_
     assert [record["step"] for record in card["history"]] == list(range(1, 15))
 
 
+class _Beheading(Session):
+    """Takes Ray Train's controller down, once, soon after the checkpoint of step 8."""
+
+    def report(self, record: Record, save: Save | None) -> None:
+        super().report(record, save)
+        marker = Path(self.task.output) / "killed"
+        if record["step"] == 10 and self.worker.rank == 0 and not marker.exists():
+            marker.touch()
+            raylet = psutil.Process().parent()
+            assert raylet is not None
+            for process in raylet.children():
+                if process.cmdline()[0].startswith("ray::TrainController"):
+                    process.kill()
+
+
+def _train_and_behead(config: TrainScoreModelConfig, session: Session) -> None:
+    score_model.train(config, _Beheading(session.task, session.worker, session.resume, session.place))
+
+
+@pytest.mark.long
+@pytest.mark.ray
+def test_a_training_whose_lead_was_killed_says_so_in_a_line_and_goes_on_when_it_is_asked_again(
+    ray_session: None, tmp_path: Path
+) -> None:
+    config = _score_model_config(tmp_path / "broken")
+    task = Task("broken", _train_and_behead, config, config.output)
+    with pytest.raises(IncompleteError, match=r"^training: the process that leads the workers.* was lost, .*$"):
+        run_training([task], WorkersConfig(num_workers=1), lambda *_: "", lambda *_: None)
+    assert not task.finished()
+    (card,) = run_training([task], WorkersConfig(num_workers=1), lambda *_: "", lambda *_: None)
+    assert [record["step"] for record in card["history"]] == list(range(1, 15))
+
+
 # A killed driver
 
 

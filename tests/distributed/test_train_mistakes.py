@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 from ray import cloudpickle
+from ray.exceptions import ActorDiedError, NodeDiedError, OutOfMemoryError
 from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError
-from ray.train.v2.api.exceptions import WorkerGroupError
+from ray.train.v2.api.exceptions import ControllerError, WorkerGroupError
 
 from advgen_ray.config import TrainClassifierConfig, WorkersConfig
 from advgen_ray.distributed import session as sessions
 from advgen_ray.distributed.session import Session, Task, run_tasks
-from advgen_ray.distributed.train import _given_up, run_training
+from advgen_ray.distributed.train import run_training
+from advgen_ray.distributed.train_ends import given_up
 from advgen_ray.distributed.train_storage import MISTAKE, mistake_of, prepare, write_mistake
 from advgen_ray.errors import AwayError, IncompleteError, UserError
 from advgen_ray.training.worker import Worker
@@ -73,7 +75,7 @@ def test_storage_that_is_away_is_no_mistake_and_tried_again(
         run_tasks([Task("model", program, config, config.output)], 1, run)
     assert mistake_of(run) is None
     failures = {0: AwayError("s3://bucket/out: does not answer"), 1: RuntimeError("connection closed by peer")}
-    assert _given_up(WorkerGroupError("", failures), WorkersConfig()) is failures[0]
+    assert given_up(WorkerGroupError("", failures), WorkersConfig()) is failures[0]
 
 
 def test_a_mistake_that_cannot_be_left_is_still_raised(tmp_path: Path) -> None:
@@ -81,7 +83,7 @@ def test_a_mistake_that_cannot_be_left_is_still_raised(tmp_path: Path) -> None:
     write_mistake(str(tmp_path / "run"), "the loss is nan")
     assert not (tmp_path / "run" / MISTAKE).exists()
     failures = {0: RuntimeError("connection closed by peer"), 1: UserError("model: the loss is nan")}
-    assert _given_up(WorkerGroupError("", failures), WorkersConfig()) is failures[1]
+    assert given_up(WorkerGroupError("", failures), WorkersConfig()) is failures[1]
 
 
 @pytest.mark.parametrize(
@@ -99,12 +101,24 @@ def test_a_mistake_that_cannot_be_left_is_still_raised(tmp_path: Path) -> None:
 def test_a_group_of_which_a_worker_is_gone_has_given_up_whoever_is_heard_first(
     failures: dict[int, Exception], who: str | None
 ) -> None:
-    given_up = _given_up(WorkerGroupError("", failures), WorkersConfig())
+    gave_up = given_up(WorkerGroupError("", failures), WorkersConfig())
     if who is None:
-        assert given_up is None, "a defect keeps its traceback"
+        assert gave_up is None, "a defect keeps its traceback"
     else:
-        assert isinstance(given_up, IncompleteError)
-        assert str(given_up).startswith(f"training: {who} of a group died")
+        assert isinstance(gave_up, IncompleteError)
+        assert str(gave_up).startswith(f"training: {who} of a group died")
+
+
+@pytest.mark.parametrize("lost", [ActorDiedError(), OutOfMemoryError("5 workers were killed"), NodeDiedError("gone")])
+def test_a_group_whose_lead_is_lost_has_given_up(lost: Exception) -> None:
+    """Ray's memory monitor ended an actor that Ray Train's controller needs, or the controller itself."""
+    for error in (ControllerError(lost), lost):
+        gave_up = given_up(error, WorkersConfig())
+        assert isinstance(gave_up, IncompleteError)
+        assert "\n" not in str(gave_up)
+        assert str(gave_up).startswith("training: the process that leads the workers, or one that it needs, was lost")
+    for error in (ControllerError(ValueError("no such option")), ValueError("no such option")):
+        assert given_up(error, WorkersConfig()) is None, "a defect keeps its traceback"
 
 
 def test_a_record_that_cannot_be_shown_stops_no_training(tmp_path: Path) -> None:
