@@ -1,5 +1,6 @@
 """What a training program sees inside a Ray Train worker: its place, where to resume, how to report and finish."""
 
+import hashlib
 import json
 import math
 import tempfile
@@ -38,7 +39,8 @@ class Task:
     """One model to train: a module-level function, run on every worker, and what it is to do.
 
     ``program(config, session)`` trains and calls ``session.finish`` on every worker, or ``session.pause`` at the end of
-    a ``leg`` that is not the last. ``cost`` weighs it against other tasks: operations of its ways forward.
+    a ``leg`` that is not the last. ``cost`` weighs it against other tasks: operations of its ways forward. ``images``
+    is a digest of those that are not known by their name.
     """
 
     name: str
@@ -47,11 +49,14 @@ class Task:
     output: str
     cost: float = 1.0
     leg: Leg | None = None  # where only a part of the way is to be trained
+    images: str = ""
 
     @property
     def digest(self) -> str:
         """What the task computes; equal digests mean equal results."""
         digest = self.config.digest()
+        if self.images:
+            digest = hashlib.sha256(f"{digest}/{self.images}".encode()).hexdigest()[:16]
         return self.leg.digest(digest) if self.leg else digest
 
     def card(self) -> dict[str, Any] | None:

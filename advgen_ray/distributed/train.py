@@ -72,7 +72,8 @@ def _kept(task: Task) -> bool:
     if occupant and occupant.get("config_digest") != task.digest:
         raise UserError(
             f"output {task.output}: holds a training of config {occupant.get('config_digest')}, this one is "
-            f"{task.digest}; choose another place with --set output=... or remove that one"
+            f"{task.digest}{', by its config and its images' if task.images else ''}; choose another place with --set "
+            "output=... or remove that one"
         )
     return False
 

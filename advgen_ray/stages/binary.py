@@ -21,6 +21,7 @@ from advgen_ray.models.ema import Ema
 from advgen_ray.models.image_classifier import ImageClassifier
 from advgen_ray.rng import Stream
 from advgen_ray.stages.binary_attacks import ascent_of, descent_of, progression_of, validation_of
+from advgen_ray.stages.own_images import own_digest
 from advgen_ray.stages.p0 import Sides, split_sides
 from advgen_ray.stages.tracked_training import run_tracked
 from advgen_ray.stages.training import (
@@ -73,7 +74,7 @@ def task_of(config: TrainBinaryConfig) -> Task:
         BatchOrder(len(images), config.batch_size, config.seed, num_workers=config.workers.num_workers)
     passes = 2 + config.ascent.last_steps + (config.descent.num_steps if config.descent else 0)
     cost = count(*_model(config, data.info)).flops * config.num_steps * config.batch_size * passes
-    return Task(_name(config), train, config, config.output, cost)
+    return Task(_name(config), train, config, config.output, cost, images=own_digest(config.data))
 
 
 def train(config: TrainBinaryConfig, session: Session) -> None:

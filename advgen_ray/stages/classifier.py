@@ -16,6 +16,7 @@ from advgen_ray.models.ema import Ema
 from advgen_ray.models.image_classifier import ImageClassifier
 from advgen_ray.rng import Stream
 from advgen_ray.stages.exposure import attack_at, exposure_of, read_outliers
+from advgen_ray.stages.own_images import own_digest
 from advgen_ray.stages.robust_loss import loss_at_epoch
 from advgen_ray.stages.tracked_training import run_tracked
 from advgen_ray.stages.training import (
@@ -64,7 +65,7 @@ def task_of(config: TrainClassifierConfig, num_images: int = 1) -> Task:
     config = with_exclude_digest(config)
     info = dataset_info(config.data.name, config.data.root)
     cost = count(*_model(config, info)).flops * training_passes(config, num_images)
-    return Task(_name(config), train, config, config.output, cost)
+    return Task(_name(config), train, config, config.output, cost, images=own_digest(config.data))
 
 
 def train(config: TrainClassifierConfig, session: Session) -> None:

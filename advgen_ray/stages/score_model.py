@@ -11,6 +11,7 @@ from advgen_ray.distributed.train import Session, Task
 from advgen_ray.models.ema import Ema
 from advgen_ray.models.unet import UNet
 from advgen_ray.rng import Stream
+from advgen_ray.stages.own_images import own_digest
 from advgen_ray.stages.tracked_training import run_tracked
 from advgen_ray.stages.training import (
     build_trainee,
@@ -35,7 +36,7 @@ def task_of(config: TrainScoreModelConfig) -> Task:
     """The training of a config."""
     architecture = describe_architecture(config.model, dataset_info(config.data.name, config.data.root))
     cost = count(UNet, architecture).flops * config.num_steps * config.batch_size
-    return Task("score model", train, config, config.output, cost)
+    return Task("score model", train, config, config.output, cost, images=own_digest(config.data))
 
 
 def train(config: TrainScoreModelConfig, session: Session) -> None:
