@@ -31,8 +31,8 @@ PARTS = ("energies", "attacked_energies", "detectors", "classifier_images", "bin
 def run(config: ReproduceConfig) -> dict[str, Any]:
     """Run what is missing of the rows, write page and summary after each; returns how many hold.
 
-    Raises UserError, before work starts, for a row that does not exist or a place that cannot be written. What goes
-    wrong in a row is told there.
+    Raises UserError, before work starts, for a row that does not exist or a place that cannot be written; when all else
+    is done, IncompleteError for rows that failed. What went wrong is told on the page.
     """
     rows = chosen(config.rows)
     ensure_writable(config.output)
@@ -53,11 +53,15 @@ def run(config: ReproduceConfig) -> dict[str, Any]:
         if config.readme:
             _into(config.readme, results)
         tracked.log_metrics({f"margin/{one.row.id}": one.margin.value for one in results if one.margin is not None})
+    if failed := [one.row.id for one in results if one.mistake]:
+        raise IncompleteError(
+            f"reproduction: {len(failed)} of {len(rows)} rows failed ({', '.join(failed)}); "
+            f"{join(config.output, PAGE)} says why and has the others, and the same command tries them again"
+        )
     return {
         "rows": len(rows),
         "hold": [one.row.id for one in results if one.holds],
         "do_not_hold": [one.row.id for one in results if one.holds is False],
-        "failed": {one.row.id: one.mistake for one in results if one.mistake},
         "report": join(config.output, PAGE),
         "summary": join(config.output, SUMMARY),
     }

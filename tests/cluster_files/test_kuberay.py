@@ -2,9 +2,11 @@
 
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from advgen_ray import recipes
 from advgen_ray.config import resolve
@@ -57,6 +59,8 @@ def test_the_entrypoint_is_a_job_that_asks_for_gpus_and_keeps_its_results() -> N
     assert config.workers.gpus_per_worker == 1
     assert config.output.startswith("/shared/")
     assert config.data.root.startswith("/shared/")
+    (records,) = yaml.safe_load(load(JOB_FILE)["spec"]["runtimeEnvYAML"])["env_vars"].items()
+    assert records == ("ADVGEN_RECORDS", str(Path(config.output).parent)), "a pod's own folder goes with the cluster"
     assert all(demand.count <= 4 for demand in of(recipe, config))  # on-demand nodes alone would do
 
 

@@ -11,7 +11,7 @@ from advgen_ray.analysis.estimate import alone
 from advgen_ray.catalogue import chosen
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Work
 from advgen_ray.config import ReproduceConfig
-from advgen_ray.errors import UserError
+from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.stages import reproduction
 
 MODEL = Work("train_classifier", "digits_classifier", ("output=runs/model",))
@@ -63,17 +63,18 @@ def test_a_work_runs_once_after_those_it_reads_and_a_failed_row_leaves_the_other
     asked: list[tuple[str, Any]], tmp_path: Path
 ) -> None:
     config = ReproduceConfig(output=str(tmp_path / "all"))
-    found = reproduction.run(config)
+    with pytest.raises(
+        IncompleteError, match=r"^reproduction: 1 of 4 rows failed \(B1\); .*/all/report\.html says why"
+    ):
+        reproduction.run(config)
     assert [name for name, _ in asked] == ["train_classifier", "score_energies", "compare_detectors"]
     assert asked[1][1].classifiers == (f"{asked[0][1].output}/model",), "all under one root"
-    assert (found["hold"], found["do_not_hold"]) == (["A1", "B2"], ["A2"])
-    assert found["failed"] == {"B1": "compare_detectors --recipe digits_detectors: detectors: none"}
     rows = {row["row"]: row for row in json.loads((tmp_path / "all" / "summary.json").read_text())}
     assert rows["A1"]["ours"] == {"value": 2.0}
     assert (rows["A1"]["published"], rows["A1"]["holds"], rows["A1"]["margin"]) == ({"value": 2.0}, True, 1.0)
     assert rows["A1"]["command"] == "advgen reproduce --rows A1 --scale small"
-    assert (rows["A2"]["holds"], rows["B1"]["holds"]) == (False, None)
-    assert rows["B1"]["failed"].endswith("detectors: none")
+    assert [rows[name]["holds"] for name in ("A1", "A2", "B1", "B2")] == [True, False, None, True]
+    assert rows["B1"]["failed"] == "compare_detectors --recipe digits_detectors: detectors: none"
     page = (tmp_path / "all" / "report.html").read_text()
     assert "Of 4 published claims, 2 hold here at small scale, 1 does not, 1 could not be tested; 0 verdicts" in page
     for row in rows:
@@ -106,10 +107,10 @@ def test_a_seed_that_fails_leaves_the_figures_of_those_before_but_no_verdict(
         return program(config)
 
     monkeypatch.setitem(reproduction.PROGRAMS, "train_classifier", of_the_first_seed)
-    found = reproduction.run(ReproduceConfig(rows=("A1",), num_seeds=3, output=str(tmp_path)))
-    assert found["failed"] == {"A1": "seed 1: train_classifier --recipe digits_classifier: no memory"}
-    assert (found["hold"], found["do_not_hold"]) == ([], [])
+    with pytest.raises(IncompleteError, match="1 of 1 rows failed"):
+        reproduction.run(ReproduceConfig(rows=("A1",), num_seeds=3, output=str(tmp_path)))
     (row,) = json.loads((tmp_path / "summary.json").read_text())
+    assert row["failed"] == "seed 1: train_classifier --recipe digits_classifier: no memory"
     assert (row["ours"], row["margins"], row["margin"], row["holds"]) == ({"value": 2.0}, [1.0], None, None)
 
 
@@ -125,9 +126,11 @@ def test_what_a_command_took_the_first_time_is_kept(asked: list[tuple[str, Any]]
 
 def test_results_that_say_nothing_are_a_failed_row(asked: list[tuple[str, Any]], tmp_path: Path) -> None:
     reproduction.PROGRAMS["score_energies"] = lambda config: {}
-    found = reproduction.run(ReproduceConfig(rows=("A1", "A2"), output=str(tmp_path)))
-    assert found["failed"] == {"A1": "its results could not be read: KeyError: 'value'"}
-    assert found["do_not_hold"] == ["A2"]
+    with pytest.raises(IncompleteError, match=r"1 of 2 rows failed \(A1\)"):
+        reproduction.run(ReproduceConfig(rows=("A1", "A2"), output=str(tmp_path)))
+    broken, sound = json.loads((tmp_path / "summary.json").read_text())
+    assert broken["failed"] == "its results could not be read: KeyError: 'value'"
+    assert sound["holds"] is False
 
 
 def test_a_row_that_does_not_exist_is_named() -> None:
@@ -143,7 +146,8 @@ def test_the_table_of_a_readme_is_written_between_its_marks(asked: list[tuple[st
     readme.write_text(f"# Title\n\n{reproduction.BEGIN}\nstale\n{reproduction.END}\n\nrest\n")
     config = ReproduceConfig(readme=str(readme), output=str(tmp_path / "out"))
     for _ in range(2):
-        reproduction.run(config)
+        with pytest.raises(IncompleteError, match=r"\(B1\)"):
+            reproduction.run(config)
     text = readme.read_text()
     assert text.startswith("# Title\n\n")
     assert text.endswith(f"{reproduction.END}\n\nrest\n")
