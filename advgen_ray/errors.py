@@ -19,6 +19,12 @@ class IncompleteError(RuntimeError):
     """All that could be done is done and stored, a part could not; the same command tries it again; code 3."""
 
 
+ELSEWHERE = (
+    "a node that works for this job does not see it; give --set output=s3://BUCKET/NAME, or an absolute path on "
+    "storage that every node shares"
+)
+
+
 def first_line(error: BaseException) -> str:
     """What an exception says, in one line: of urllib's what lies behind it, its name where it says nothing."""
     reason = getattr(error, "reason", error)

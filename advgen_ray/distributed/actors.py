@@ -15,8 +15,10 @@ from advgen_ray.distributed.cluster import enter
 from advgen_ray.distributed.failures import RowsFailed, commonest
 from advgen_ray.distributed.heap import keep_freed_memory
 from advgen_ray.distributed.loading import given_gpu, own_device
-from advgen_ray.errors import AwayError, UserError
+from advgen_ray.errors import ELSEWHERE, AwayError, UserError
 from advgen_ray.storage import ResultSet
+from advgen_ray.storage.filesystem import exists, join
+from advgen_ray.storage.result_set import PLAN
 
 Batch = dict[str, np.ndarray]
 RowMaker = Callable[[int], pa.Table]
@@ -105,6 +107,8 @@ class ShardActor:
         result_set = self.maps[which].result_set
         if result_set.has(index):
             return 0
+        if which not in self.rows and not exists(join(result_set.uri, PLAN)):
+            raise UserError(f"output {result_set.uri}: {ELSEWHERE}")
         self.attempt = result_set.begin_attempt(index, self.run)
         if self.attempt > MAX_ATTEMPTS:
             result_set.write_failures(index, {"every row": GIVEN_UP})

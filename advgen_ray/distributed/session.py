@@ -21,7 +21,7 @@ from advgen_ray.distributed.legs import Leg
 from advgen_ray.distributed.loading import given_gpu
 from advgen_ray.distributed.train_backend import worker_device
 from advgen_ray.distributed.train_storage import OWNER, checkpoint_name, mistake_of, newest, write_mistake
-from advgen_ray.errors import AwayError, UserError
+from advgen_ray.errors import ELSEWHERE, AwayError, UserError
 from advgen_ray.storage.filesystem import join, read_bytes, resolve, write_atomic
 from advgen_ray.training.checkpoint import read_json, write_json
 from advgen_ray.training.loop import Record, Save
@@ -203,6 +203,14 @@ def run_tasks(tasks: list[Task], cpus_per_worker: int, run: str) -> str | None:
             raise UserError(mistake) from None
         checkpoint = None  # it was of this task, if of any, and is removed while the others train
     return None
+
+
+def not_seen(tasks: list[Task]) -> str | None:
+    """A user's mistake, the same on every worker, where one of them does not see what the driver has begun."""
+    worker = _worker()
+    unseen = [task.output for task in tasks if not (task.progress() or task.finished())]
+    anywhere = worker.total(torch.tensor(float(len(unseen)), device=worker.device))
+    return f"output {(unseen or [tasks[0].output])[0]}: {ELSEWHERE}" if anywhere else None
 
 
 def _worker() -> Worker:

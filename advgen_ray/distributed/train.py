@@ -10,7 +10,7 @@ import pyarrow.fs
 from advgen_ray.config import WorkersConfig
 from advgen_ray.distributed import cluster, train_storage
 from advgen_ray.distributed.resources import check_fits, per_worker
-from advgen_ray.distributed.session import Session, Task, run_tasks
+from advgen_ray.distributed.session import Session, Task, not_seen, run_tasks
 from advgen_ray.distributed.train_ends import given_up
 from advgen_ray.distributed.train_watch import Describe, Group, OnEnd, OnRecord, watch
 from advgen_ray.errors import UserError
@@ -148,7 +148,7 @@ def _resources(workers: WorkersConfig, available: dict[str, float]) -> dict[str,
 def _work(directory: str, **work: Any) -> str | None:
     """What every worker runs."""
     cluster.enter(directory)
-    return run_tasks(**work)
+    return not_seen(work["tasks"]) or run_tasks(**work)
 
 
 def _run_name(tasks: Sequence[Task], place: str) -> str:

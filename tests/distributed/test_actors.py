@@ -100,3 +100,18 @@ def test_a_shard_that_kills_its_actors_is_given_up_within_a_run(tmp_path: Path) 
     assert actor("first", _rows)(_batch(2))["attempt"].tolist() == [0], "it is there already"
     assert actor("second", _rows)(_batch(1))["given_up"].tolist() == [False]  # the same command again tries again
     assert not list((tmp_path / "failures").iterdir())
+
+
+def test_an_actor_that_does_not_see_the_output_says_so_before_it_makes_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another machine a relative output, or one on a disk of its own, is another folder."""
+    for name in ("driver", "node"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "driver")
+    result_set = _set(Path("runs/set"))
+    monkeypatch.chdir(tmp_path / "node")
+    actor = ShardActor([Map(result_set, lambda device: pytest.fail("nothing to load for"))], cpus=1, run="a")
+    (mistake,) = actor(_batch(0))["mistake"].tolist()
+    assert mistake.startswith("output runs/set: a node that works for this job does not see it; give --set output=s3:")
+    assert list((tmp_path / "node").iterdir()) == [], "nothing is left where nobody looks"

@@ -13,7 +13,7 @@ from ray.train.v2.api.exceptions import ControllerError, WorkerGroupError
 
 from advgen_ray.config import TrainClassifierConfig, WorkersConfig
 from advgen_ray.distributed import session as sessions
-from advgen_ray.distributed.session import Session, Task, run_tasks
+from advgen_ray.distributed.session import Session, Task, not_seen, run_tasks
 from advgen_ray.distributed.train import run_training
 from advgen_ray.distributed.train_ends import given_up
 from advgen_ray.distributed.train_storage import MISTAKE, mistake_of, prepare, write_mistake
@@ -119,6 +119,24 @@ def test_a_group_whose_lead_is_lost_has_given_up(lost: Exception) -> None:
         assert str(gave_up).startswith("training: the process that leads the workers, or one that it needs, was lost")
     for error in (ControllerError(ValueError("no such option")), ValueError("no such option")):
         assert given_up(error, WorkersConfig()) is None, "a defect keeps its traceback"
+
+
+def test_workers_that_do_not_see_the_output_all_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On another machine a relative output, or one on a disk of its own, is another folder."""
+
+    class _OneOfTwo(Worker):
+        def total(self, values: torch.Tensor) -> torch.Tensor:
+            return values + others
+
+    monkeypatch.setattr(sessions, "_worker", lambda: _OneOfTwo(num_workers=2))
+    config = classifier_config(tmp_path / "out")
+    task, others = Task("model", lambda *_: None, config, config.output), 0
+    said = f"output {config.output}: a node that works for this job does not see it"
+    assert str(not_seen([task])).startswith(said)
+    task.write_progress(None)
+    assert not_seen([task]) is None
+    others = 1
+    assert str(not_seen([task])).startswith(said), "else the others would wait for the one that does not"
 
 
 def test_a_record_that_cannot_be_shown_stops_no_training(tmp_path: Path) -> None:
