@@ -11,11 +11,12 @@ from advgen_ray.data.augment import flip_and_crop
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages, dataset_info, load
+from advgen_ray.distributed.attacks import attack_at
 from advgen_ray.distributed.train import Session, Task
 from advgen_ray.models.ema import Ema
 from advgen_ray.models.image_classifier import ImageClassifier
 from advgen_ray.rng import Stream
-from advgen_ray.stages.exposure import attack_at, exposure_of, read_outliers
+from advgen_ray.stages.exposure import exposure_of, read_outliers
 from advgen_ray.stages.robust_loss import loss_at_epoch
 from advgen_ray.stages.tracked_training import run_tracked
 from advgen_ray.stages.training import (
