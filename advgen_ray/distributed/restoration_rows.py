@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from advgen_ray.config.restoration import AddedNoiseConfig, RestoreImagesConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.data.subsets import hold_out
 from advgen_ray.distributed.attacks import ball_of
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.rng import Stream
@@ -62,9 +63,8 @@ def parts_of(config: RestoreImagesConfig) -> list[Part]:
 
 def split_training(train: LabelledImages, config: RestoreImagesConfig) -> tuple[LabelledImages, LabelledImages]:
     """The training images to search in, and those for validation: of one seed ``train_classifier`` holds them out."""
-    order = Stream(config.seed, "validation").permutation(len(train))
-    held_out, rest = order[: config.num_validation_images], order[config.num_validation_images :]
-    return train.subset(np.sort(rest)), train.subset(np.sort(held_out))
+    rest, held_out = hold_out(len(train), config.num_validation_images, config.seed)
+    return train.subset(rest), train.subset(held_out)
 
 
 class RestorationRows:

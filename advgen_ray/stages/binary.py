@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from advgen_ray.config import DataConfig, TrainBinaryConfig
@@ -12,6 +11,7 @@ from advgen_ray.data.augment import Augment, affine, any_resized_crop, auto_augm
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.data.subsets import hold_out
 from advgen_ray.distributed.image_sources import Load
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.train import Session, Task
@@ -174,8 +174,7 @@ def _sides(config: TrainBinaryConfig, load: Load) -> tuple[Sides, Sides]:
         if num_held_out >= len(images):
             raise UserError(f"validation.num_images={num_held_out}: {name} has {len(images)} images; lower it")
         if num_held_out:
-            order = Stream(config.seed, f"validation_{name}").permutation(len(images))
-            held_out, rest = np.sort(order[:num_held_out]), np.sort(order[num_held_out:])
+            rest, held_out = hold_out(len(images), num_held_out, config.seed, f"validation_{name}")
             chosen.append((images.subset(rest), images.subset(held_out)))
         else:
             chosen.append((images, images.subset(slice(0))))  # not copied: p0 may take most of the memory
