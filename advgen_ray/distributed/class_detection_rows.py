@@ -22,9 +22,9 @@ from advgen_ray.config.one_vs_rest import DetectionAttackConfig, EvaluateDetecti
 from advgen_ray.data import datasets
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.attacks import THREAT_MODELS
-from advgen_ray.distributed.detector_rows import Detector
 from advgen_ray.distributed.fitted_detectors import fit_detectors
 from advgen_ray.distributed.loading import load_unchanged
+from advgen_ray.distributed.one_vs_rest_rows import ClassDetector
 from advgen_ray.models.one_vs_rest import OneVsRest, WithDetectors
 from advgen_ray.rng import StartNoise, Stream, keyed
 from advgen_ray.storage.schemas import CLASS_DETECTIONS
@@ -67,7 +67,7 @@ class ClassDetectionRows:
         self,
         config: EvaluateDetectionConfig,
         classifier_digest: str,
-        detectors: Sequence[Detector],
+        detectors: Sequence[ClassDetector],
         device: torch.device,
     ) -> None:
         self.config, self.device = config, device

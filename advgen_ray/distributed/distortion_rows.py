@@ -21,8 +21,8 @@ from advgen_ray.attacks.passing import Passing, any_but, only, threshold_at
 from advgen_ray.config.distortion import MeasureDistortionConfig
 from advgen_ray.data import datasets
 from advgen_ray.distributed import metrics
-from advgen_ray.distributed.detector_rows import Detector
 from advgen_ray.distributed.loading import load_unchanged
+from advgen_ray.distributed.one_vs_rest_rows import ClassDetector
 from advgen_ray.models.one_vs_rest import OneVsRest, WithDetectors
 from advgen_ray.rng import Stream
 from advgen_ray.storage.schemas import DISTORTIONS, images_to_column
@@ -78,7 +78,7 @@ class DistortionRows:
         self,
         config: MeasureDistortionConfig,
         classifier_digest: str,
-        detectors: Sequence[Detector],
+        detectors: Sequence[ClassDetector],
         device: torch.device,
     ) -> None:
         self.config, self.device, self.groups = config, device, distortion_groups(config)

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.detection.features import features, last_hidden
-from advgen_ray.distributed.detection_rows import layers_of
+from advgen_ray.detection.features import features, last_hidden, layers_of
 from advgen_ray.errors import UserError
 
 

@@ -12,8 +12,9 @@ from advgen_ray.analysis.detector_scores import compare, detector_inputs, names_
 from advgen_ray.config import AttackConfig
 from advgen_ray.config.attacks import check_classes
 from advgen_ray.config.detectors import CompareDetectorsConfig
+from advgen_ray.data.subsets import reference_images
 from advgen_ray.distributed.actors import Map
-from advgen_ray.distributed.detection_rows import DetectionRows, detection_groups, reference_images
+from advgen_ray.distributed.detector_comparison_rows import DetectionRows, detection_groups
 from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.report.detectors_page import DetectorResults, detectors_page
 from advgen_ray.report.page import Page

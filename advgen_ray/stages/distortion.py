@@ -11,8 +11,8 @@ import pyarrow as pa
 from advgen_ray.analysis.distortion import DISSERTATION, NEAREST, distances, nearest_rows, table
 from advgen_ray.config.distortion import MeasureDistortionConfig
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.distributed.detector_rows import Detector
 from advgen_ray.distributed.distortion_rows import DistortionRows, diagonal_of, distortion_groups
+from advgen_ray.distributed.one_vs_rest_rows import ClassDetector
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.errors import UserError
 from advgen_ray.report.distortion_page import Distortions, distortion_page
@@ -45,7 +45,7 @@ def run(config: MeasureDistortionConfig) -> dict[str, Any]:
     return summary
 
 
-def prepare(config: MeasureDistortionConfig) -> tuple[LabelledImages, str, list[Detector], ResultSet]:
+def prepare(config: MeasureDistortionConfig) -> tuple[LabelledImages, str, list[ClassDetector], ResultSet]:
     """The images, the classifier's digest or none, the detectors, and the set begun or continued, all checked."""
     wanted = max(config.num_images, config.num_natural or 0)
     key = "num_images" if wanted == config.num_images else "num_natural"

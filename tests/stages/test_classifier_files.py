@@ -8,7 +8,7 @@ from torch import nn
 
 from advgen_ray.config import DataConfig, ScoreEnergiesConfig
 from advgen_ray.data.catalog import CATALOG
-from advgen_ray.distributed.detection_rows import DetectionRows
+from advgen_ray.distributed.detector_comparison_rows import DetectionRows
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.errors import UserError
 from advgen_ray.job import run_job

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from advgen_ray.config import ValidateConfig
-from advgen_ray.distributed.detection_rows import DetectionRows
+from advgen_ray.distributed.detector_comparison_rows import DetectionRows
 from advgen_ray.errors import UserError
 from advgen_ray.stages import classifier_images, detectors
 from advgen_ray.stages.validation import check

@@ -1,4 +1,4 @@
-"""The rows of an evaluation of detectors: logits of images as they are, and of others at their worst."""
+"""The rows of an evaluation of one-vs-rest detectors: logits of images as they are, and of others at their worst."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from advgen_ray.storage.schemas import DETECTOR_LOGITS
 
 
 @dataclass(frozen=True)
-class Detector:
+class ClassDetector:
     """Where the detector of a class is, and the digest it had when the job began."""
 
     class_index: int
@@ -31,13 +31,13 @@ class Detector:
     digest: str
 
 
-class DetectorRows:
+class OneVsRestRows:
     """``shard index -> table``; a detector is loaded with its first shard."""
 
     def __init__(
         self,
         config: EvaluateOneVsRestConfig,
-        detectors: Sequence[Detector],
+        detectors: Sequence[ClassDetector],
         groups: Sequence[DetectorGroup],
         device: torch.device,
     ) -> None:
