@@ -47,7 +47,7 @@ def run(config: GenerateFromClassifierConfig) -> dict[str, Any]:
     Raises UserError, before work starts, for a missing or foreign classifier or judge, a judge that generates, too many
     images, another set in the same place or a place that cannot be written.
     """
-    maps = prepare(config)
+    maps = maps_of(config)
     with tracked_job("classifier images", config) as tracked:
         run_maps("classifier images", maps, config.pool)
         generated, gradients = (one.result_set for one in maps)
@@ -73,7 +73,7 @@ def read_page(uri: str) -> Page:
     return _page(config, _results(config, generated, gradients))
 
 
-def prepare(config: GenerateFromClassifierConfig) -> tuple[Map, Map]:
+def maps_of(config: GenerateFromClassifierConfig) -> tuple[Map, Map]:
     """Generated images and input gradients: the two sets, begun or continued, with every input checked."""
     names = unique_names(config.classifiers, "classifiers", depth=1)
     if unknown := [name for name in config.generators if name not in names]:

@@ -33,7 +33,7 @@ def run(config: RestoreImagesConfig) -> dict[str, Any]:
     Raises UserError, before work starts, for a missing or foreign model, too many images, another set in the same place
     or a place that cannot be written.
     """
-    restorations = prepare(config)
+    restorations = map_of(config)
     result_set = restorations.result_set
     with tracked_job("restoration", config) as tracked:
         run_maps("restoration", [restorations], config.pool)
@@ -61,7 +61,7 @@ def run(config: RestoreImagesConfig) -> dict[str, Any]:
     return summary
 
 
-def prepare(config: RestoreImagesConfig) -> Map:
+def map_of(config: RestoreImagesConfig) -> Map:
     """The set, begun or continued, with every input checked, and what makes its rows."""
     names = unique_names(config.models, "models", depth=1)
     test = load_images(config.data, "test", config.num_images, "num_images")

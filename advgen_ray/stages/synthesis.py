@@ -43,7 +43,7 @@ def run(config: SynthesizeConfig) -> dict[str, Any]:
 
 def run_with_page(config: SynthesizeConfig) -> tuple[dict[str, Any], Page]:
     """The same, and the page it has written."""
-    maps = prepare(config)
+    maps = maps_of(config)
     with tracked_job("synthesis", config) as tracked:
         run_maps("synthesis", maps, config.pool)
         sets = open_sets(config)
@@ -55,7 +55,7 @@ def run_with_page(config: SynthesizeConfig) -> tuple[dict[str, Any], Page]:
     return summary, page
 
 
-def prepare(config: SynthesizeConfig) -> list[Map]:
+def maps_of(config: SynthesizeConfig) -> list[Map]:
     """Features of real images and starts, samples by model and ascent, interpolations: begun or continued, checked."""
     train = load_images(config.data, "train", config.num_reference, "num_reference")
     test = load_images(config.data, "test", None, "num_images")
