@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from advgen_ray.config import DataConfig, TrainBinaryConfig
+from advgen_ray.config.binary import binary_passes
 from advgen_ray.data import datasets
 from advgen_ray.data.augment import Augment, affine, any_resized_crop, auto_augment, flip_and_crop, resized_crop
 from advgen_ray.data.batches import BatchOrder
@@ -71,8 +72,7 @@ def task_of(config: TrainBinaryConfig) -> Task:
         _test_sides(config, _load)
     for images in (data, p0):
         BatchOrder(len(images), config.batch_size, config.seed, num_workers=config.workers.num_workers)
-    passes = 2 + config.ascent.last_steps + (config.descent.num_steps if config.descent else 0)
-    cost = count(*_model(config, data.info)).flops * config.num_steps * config.batch_size * passes
+    cost = count(*_model(config, data.info)).flops * binary_passes(config)
     return Task(_name(config), train, config, config.output, cost)
 
 
