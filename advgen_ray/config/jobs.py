@@ -1,4 +1,4 @@
-"""One config per job: everything that decides its result, and where it runs."""
+"""Configs of training classifiers and score models, of energies and of validation: what decides, and where it runs."""
 
 from typing import ClassVar, Literal, Self
 

@@ -1,4 +1,4 @@
-"""What both training stages share: optimisers from configs, data on every worker, what a model is stored with."""
+"""What the stages of trainings share: optimisers from configs, data on every worker, what a model is stored with."""
 
 import io
 import tempfile

@@ -109,7 +109,7 @@ class ResultSet:
 
     @property
     def kind(self) -> str:
-        """``"counterfactuals"`` or ``"energies"``: which columns it has."""
+        """A key of ``SCHEMAS``: which columns it has."""
         return str(self.plan["kind"])
 
     @property
