@@ -24,6 +24,7 @@ from advgen_ray.energy.input_gradients import to_picture
 from advgen_ray.errors import UserError
 from advgen_ray.report.classifier_images_page import ClassifierImages, Neighbors, classifier_images_page
 from advgen_ray.report.page import Page
+from advgen_ray.stages.detector_inputs import missing_class
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images, unique_names
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
@@ -84,7 +85,10 @@ def maps_of(config: GenerateFromClassifierConfig) -> tuple[Map, Map]:
     candidates = test.first(config.num_test_images)
     if config.num_neighbors > len(candidates):
         raise UserError(f"num_neighbors={config.num_neighbors}: there are {len(candidates)} test images to choose from")
-    _check_classes(train)
+    if (lacking := missing_class(train)) is not None:
+        raise UserError(
+            f"the train split of {train.name} has no image of class {lacking!r}, so none can be started from"
+        )
     digests = {
         name: load_classifier(uri, config.data).digest for name, uri in zip(names, config.classifiers, strict=True)
     }
@@ -126,13 +130,6 @@ def _create(
         num_shards=num_shards,
         image_shape=images.info.image_shape,
     )
-
-
-def _check_classes(train: LabelledImages) -> None:
-    missing = sorted(set(range(train.info.num_classes)) - set(train.labels.tolist()))
-    if missing:
-        name = train.info.class_names[missing[0]]
-        raise UserError(f"the train split of {train.name} has no image of class {name!r}, so none can be started from")
 
 
 def _page(config: GenerateFromClassifierConfig, results: ClassifierImages) -> Page:
