@@ -9,7 +9,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from advgen_ray.config.binary import ImageFilesConfig, OtherDataConfig
+from advgen_ray.config.image_sources import ImageFilesConfig, OtherDataConfig
 from advgen_ray.config.synthesis import ClassGaussianConfig, OwnImagesConfig, SynthesizeConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
