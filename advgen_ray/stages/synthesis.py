@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 from advgen_ray.analysis.proportion import Proportion
@@ -26,7 +27,6 @@ from advgen_ray.stages.synthesis_inputs import feature_digest, judge_digest, syn
 from advgen_ray.stages.synthesis_view import SynthesisSets, nearness_of, results_of
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
-from advgen_ray.training.model_directory import versions
 
 FEATURES, INTERPOLATIONS, SAMPLES = "features", "interpolations", "samples"
 OF_COMPARISON = ("num_reference", "num_interpolations", "num_points", "ascents")  # samples are the same without them
@@ -48,7 +48,7 @@ def run_with_page(config: SynthesizeConfig) -> tuple[dict[str, Any], Page]:
         run_maps("synthesis", maps, config.pool)
         sets = open_sets(config)
         results = results_of(config, sets)
-        page = synthesis_page(results, config.model_dump(mode="json"), versions()["advgen_ray"])
+        page = synthesis_page(results, config.model_dump(mode="json"), version("advgen_ray"))
         summary = _summary(config, sets, results)
         publish(config.output, summary, page, tracked)
         tracked.log_metrics({name: value for name, value in summary.items() if isinstance(value, float)})
