@@ -8,9 +8,9 @@ import pandas as pd
 
 from advgen_ray.analysis.detector_auc import detector_auc
 from advgen_ray.config.one_vs_rest import EvaluateOneVsRestConfig
-from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed.actors import Map
+from advgen_ray.distributed.image_sources import fetch
 from advgen_ray.distributed.one_vs_rest_rows import ClassDetector, OneVsRestRows, own_and_others
 from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.distributed.plans import DetectorGroup, detector_groups
@@ -56,7 +56,7 @@ def map_of(config: EvaluateOneVsRestConfig) -> Map:
 
 def prepare(config: EvaluateOneVsRestConfig) -> tuple[list[ClassDetector], list[DetectorGroup], ResultSet]:
     """The detectors, the plan, and the set begun or continued, with every input checked."""
-    images = datasets.load(config.data.name, config.data.root, config.split, config.data.download)
+    images = fetch(config.data, config.split)
     detectors = [detector_of(config.detectors, k, images) for k in _classes(config, images.info.num_classes)]
     sides = [own_and_others(images, one.class_index, config.num_images) for one in detectors]
     groups = detector_groups(
