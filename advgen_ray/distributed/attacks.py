@@ -15,6 +15,7 @@ from advgen_ray.attacks.fab import FAB
 from advgen_ray.attacks.forward import logits_of
 from advgen_ray.attacks.highest_logit import HighestLogit
 from advgen_ray.attacks.labels import ranked_target
+from advgen_ray.attacks.live_rows import per_sample
 from advgen_ray.attacks.objectives import (
     Objective,
     class_logit,
@@ -172,7 +173,7 @@ def _objective(config: AttackConfig, model: nn.Module, x: Tensor, y: Tensor, y_t
 
 def _within(ball: L1 | L2 | Linf, x_adv: Tensor, x: Tensor) -> Tensor:
     """Only what lies in the ball: an adversarial image farther away is none."""
-    return torch.where((ball.distance(x_adv, x) <= ball.eps).view(-1, *(1,) * (x.dim() - 1)), x_adv, x)
+    return torch.where(per_sample(ball.distance(x_adv, x) <= ball.eps, x), x_adv, x)
 
 
 def _uniform(stream: Stream, item_ids: Sequence[str], step: int, shape: Sequence[int]) -> Tensor:
