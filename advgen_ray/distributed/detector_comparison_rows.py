@@ -18,11 +18,12 @@ from advgen_ray.detection.lid import lid_columns
 from advgen_ray.detection.mc_dropout import has_dropout
 from advgen_ray.detection.noisy import as_much_noise
 from advgen_ray.distributed.attacks import THREAT_MODELS, build_passes, perturb_all
+from advgen_ray.distributed.columns import made_by
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.energy.readout import read_logits
 from advgen_ray.rng import Stream
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.schemas import DETECTIONS
+from advgen_ray.storage.schemas import DETECTIONS, typed_table
 
 
 @dataclass(frozen=True)
@@ -136,11 +137,8 @@ class DetectionRows:
             "kd_bu": list(self._kd_bu(images, image_ids).cpu().numpy()),
             "bandwidth": np.full(size, self.density.bandwidth if self.density else 0.0),
             "lid": list(self._lid(images, image_ids).cpu().numpy()),
-            "seed": np.full(size, config.seed),
-            "model_digest": [self.loaded.digest] * size,
-            "config_digest": [config.digest()] * size,
         }
-        return pa.table([pa.array(columns[f.name]).cast(f.type) for f in DETECTIONS], schema=DETECTIONS)
+        return typed_table(DETECTIONS, columns, **made_by(config, self.loaded.digest))
 
     def _kd_bu(self, images: Tensor, image_ids: Sequence[str]) -> Tensor:
         """``[N, 2]``; ``[N, 1]``, density alone, without dropout; ``[N, 0]`` where it was not asked for."""

@@ -16,10 +16,11 @@ from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.attacks import THREAT_MODELS
+from advgen_ray.distributed.columns import made_by
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.plans import DetectorGroup
 from advgen_ray.rng import Stream, keyed
-from advgen_ray.storage.schemas import DETECTOR_LOGITS
+from advgen_ray.storage.schemas import DETECTOR_LOGITS, typed_table
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,8 @@ class OneVsRestRows:
             "clean_logit": clean.cpu().numpy(),
             "last_logit": last.cpu().numpy(),
             "worst_logit": worst.cpu().numpy(),
-            "seed": np.full(size, self.config.seed),
-            "model_digest": [detector.digest] * size,
-            "config_digest": [self.config.digest()] * size,
         }
-        return pa.table([pa.array(columns[f.name]).cast(f.type) for f in DETECTOR_LOGITS], schema=DETECTOR_LOGITS)
+        return typed_table(DETECTOR_LOGITS, columns, **made_by(self.config, detector.digest))
 
     def _model(self, which: int) -> nn.Module:
         if which not in self.loaded:
