@@ -1,7 +1,6 @@
 """The stage that makes images from classifiers and reads their input gradients: checks, Ray Data map, page."""
 
 import json
-import math
 from collections.abc import Iterable
 from functools import partial
 from importlib.metadata import version
@@ -26,7 +25,7 @@ from advgen_ray.report.classifier_images_page import ClassifierImages, Neighbors
 from advgen_ray.report.page import Page
 from advgen_ray.stages.detector_inputs import missing_class
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images, unique_names
-from advgen_ray.stages.outcome import PAGE, publish, tracked_job
+from advgen_ray.stages.outcome import PAGE, publish, rounded, tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, read_bytes, write_atomic
 from advgen_ray.storage.schemas import column_to_images
@@ -218,7 +217,4 @@ def _summary(
 def _plain(row: dict[Any, Any]) -> dict[str, Any]:
     """A row of a table for YAML and JSON: proportions as fractions, none where there is no sample."""
     values = {key: value.value if isinstance(value, Proportion) else value for key, value in row.items()}
-    return {
-        key: (round(value, 6) if math.isfinite(value) else None) if isinstance(value, float) else value
-        for key, value in values.items()
-    }
+    return {key: rounded(value) if isinstance(value, float) else value for key, value in values.items()}

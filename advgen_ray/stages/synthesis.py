@@ -1,6 +1,5 @@
 """The stage of targeted synthesis: checks, one Ray Data map for every model and ascent, quality, page."""
 
-import math
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -22,7 +21,7 @@ from advgen_ray.errors import UserError
 from advgen_ray.report.page import Page
 from advgen_ray.report.synthesis_page import SynthesisResults, synthesis_page
 from advgen_ray.stages.inputs import content_digest, load_images, tell_missing_classes, unique_names
-from advgen_ray.stages.outcome import PAGE, publish, tracked_job
+from advgen_ray.stages.outcome import PAGE, publish, rounded, tracked_job
 from advgen_ray.stages.synthesis_inputs import feature_digest, judge_digest, synthesizers_of
 from advgen_ray.stages.synthesis_view import SynthesisSets, nearness_of, results_of
 from advgen_ray.storage import ResultSet
@@ -175,7 +174,4 @@ def _plain(row: dict[Any, Any], prefix: str) -> dict[str, Any]:
     values = {
         names.get(key, key): value.value if isinstance(value, Proportion) else value for key, value in row.items()
     }
-    return {
-        key: (round(value, 6) if math.isfinite(value) else None) if isinstance(value, float) else value
-        for key, value in values.items()
-    }
+    return {key: rounded(value) if isinstance(value, float) else value for key, value in values.items()}
