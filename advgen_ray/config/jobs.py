@@ -20,6 +20,9 @@ OUTPUT_AND_WORKERS = frozenset({"output", "workers"})
 OUTPUT_AND_POOL = frozenset({"output", "pool"})
 
 
+Loss = Literal["sat", "trades", "mart", "mail_trades", "weat_adv", "weat_nat"]
+
+
 class OutliersConfig(Config):
     """Outlier exposure (Hendrycks et al. 2019): with each batch as many images of no class, to be told of as that.
 
@@ -43,7 +46,7 @@ class TrainClassifierConfig(Config):
 
     data: DataConfig = DataConfig()
     model: ClassifierModelConfig = WideResNetConfig()
-    loss: Literal["sat", "trades", "mart", "mail_trades", "weat_adv", "weat_nat"] = "sat"
+    loss: Loss = "sat"
     beta: NonNegativeFloat = 6.0  # weight of the divergence in every loss but sat
     mart_constants: Literal["none", "released"] = "none"  # 1.0001 and 1.0000001 for ones, as in the authors' code
     mail_burn_in_epochs: NonNegativeInt = 75  # until then all weights are 1
