@@ -16,12 +16,13 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "advgen_ray"
 
 # Leaves that everything may use; the maths never sees a config.
-COMMON = {"errors", "credentials", "rng", "data.catalog"}
+COMMON = {"errors", "credentials", "rng", "versions", "data.catalog"}
 MATHS = {"models", "attacks", "losses", "energy", "diffusion", "counterfactuals", "detection", "synthesis"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "credentials": set(),
     "rng": set(),
+    "versions": set(),
     "config": set(),
     "recipes": {"config"},
     "data": set(),
@@ -52,7 +53,7 @@ ALLOWED: dict[str, set[str]] = {
 }  # fmt: skip
 RAY_USERS = {"distributed", "job_server"}
 LIGHT = sorted(
-    MATHS | {"config", "recipes", "errors", "credentials", "rng", "data", "training", "storage", "tracking", "analysis"}
+    MATHS | COMMON - {"data.catalog"} | {"config", "recipes", "data", "training", "storage", "tracking", "analysis"}
 )
 
 

@@ -1,1 +1,1 @@
-"""From stored tables to the papers' tables and curves: pandas and numpy, no plotting, no storage, no torch."""
+"""From stored tables to the papers' tables and curves: pandas, numpy and the maths, no plotting, no storage."""

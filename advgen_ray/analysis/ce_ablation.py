@@ -16,11 +16,7 @@ from advgen_ray.analysis.estimate import standard_error
 from advgen_ray.analysis.pareto import on_front
 
 DISTANCES = ("l2", "l1", "linf", "l0")
-MEASURES = (
-    "count", "num_sources", "validity", "validity_low", "validity_high",
-    *(f"{name}_{what}" for name in DISTANCES for what in ("mean", "se", "q25", "median", "q75")),
-)  # fmt: skip
-COUNTS = ("count", "num_sources")  # those of them that are whole numbers
+COUNTS = ("count", "num_sources")  # those of the measures that are whole numbers
 OBJECTIVES = {"validity": True, "l2_mean": False, "l0_mean": False}  # whether the larger is the better
 
 

@@ -6,15 +6,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from advgen_ray.counterfactuals.neighborhood import boltzmann_exact, boltzmann_hardtanh, bounded, gaussian
+from advgen_ray.counterfactuals.neighborhood import NEIGHBORHOODS
 from advgen_ray.diffusion.vp_sde import VPSDE
 
-KINDS = {
-    "gaussian": gaussian,
-    "boltzmann_exact": boltzmann_exact,
-    "boltzmann_hardtanh": boltzmann_hardtanh,
-    "bounded": bounded,
-}
 REACH, NUM_POINTS = 4.0, 161
 
 
@@ -31,7 +25,7 @@ def neighborhood_curves(sigma_ce: float, beta_min: float, beta_max: float, times
         t = torch.full((NUM_POINTS,), float(time), dtype=torch.float64)
         scale = float(sde.alpha(t[0])) * sigma
         x_t = (scale * offsets).view(-1, 1, 1, 1)
-        for kind, neighborhood in KINDS.items():
+        for kind, neighborhood in NEIGHBORHOODS.items():
             score = neighborhood(torch.zeros_like(x_t), sigma, sde)(x_t, t).flatten() * scale / 2**0.5
             columns = {"offset": offsets.numpy(), "score": score.numpy()}
             found.append(pd.DataFrame(columns).assign(kind=kind, time=float(time)))

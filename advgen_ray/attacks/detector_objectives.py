@@ -8,7 +8,7 @@ is above a threshold. Labels ``y`` are ``[N]``, int64. Objectives rise where the
 import torch
 from torch import Tensor
 
-from advgen_ray.attacks.objectives import Objective, margin
+from advgen_ray.attacks.objectives import Objective, largest_other, margin
 
 FOOLED = 1e4  # added where the classifier is fooled, so that of two iterates one that fools it is the better
 
@@ -77,11 +77,6 @@ def bypass_attack(y: Tensor) -> Objective:
         return largest_other(z_f, y) - torch.maximum(z_f.amax(dim=1), detected)
 
     return objective
-
-
-def largest_other(logits: Tensor, y: Tensor) -> Tensor:
-    """``max_{i != y}`` of ``[N, K]``; masked by minus infinity, as a finite mask wins where all others lie below it."""
-    return logits.scatter(1, y[:, None], -torch.inf).amax(dim=1)
 
 
 def _apart(outputs: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from advgen_ray.attacks.forward import logits_of
 from advgen_ray.attacks.labels import wrong_classes
+from advgen_ray.attacks.live_rows import per_sample
 from advgen_ray.attacks.objectives import class_logit
 from advgen_ray.attacks.pgd import PGD
 
@@ -40,6 +41,6 @@ class HighestLogit:
             found = self.ascent(model, x, objective)
             reached = objective(logits_of(model, found))
             higher = reached > value
-            best = torch.where(higher.view(-1, *(1,) * (x.dim() - 1)), found, best)
+            best = torch.where(per_sample(higher, x), found, best)
             value = torch.where(higher, reached, value)
         return best

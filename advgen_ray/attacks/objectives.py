@@ -101,17 +101,20 @@ def high_energy(y: Tensor, energy_weight: float) -> Objective:
     return objective
 
 
+def largest_other(logits: Tensor, y: Tensor) -> Tensor:
+    """``max_{i != y}`` of ``[N, K]``; masked by minus infinity, as a finite mask wins where all others lie below it."""
+    return logits.scatter(1, y[:, None], -torch.inf).amax(dim=1)
+
+
 def margin(y: Tensor) -> Objective:
     """``max_{k != y} f(x)[k] - f(x)[y]``: positive exactly where ``y`` is not the prediction.
 
-    The margin of Carlini and Wagner (2017) without their confidence constant. The label is masked by minus
-    infinity: a finite mask would win where all other logits lie below it. Raises ValueError for one class.
+    The margin of Carlini and Wagner (2017) without their confidence constant. Raises ValueError for one class.
     """
 
     def objective(logits: Tensor) -> Tensor:
         _need_classes(2, "a margin", logits)
-        label_logit = -energy_xy(logits, y)
-        return logits.scatter(1, y[:, None], -torch.inf).amax(dim=1) - label_logit
+        return largest_other(logits, y) + energy_xy(logits, y)
 
     return objective
 

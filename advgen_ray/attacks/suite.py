@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from advgen_ray.attacks.checks import check_images, check_logits
 from advgen_ray.attacks.forward import logits_of
 from advgen_ray.attacks.labels import check_labels
+from advgen_ray.attacks.live_rows import per_sample
 from advgen_ray.attacks.threat_model import Ball
 
 STANDING, MISCLASSIFIED = -1, -2  # in ``fallen_by``: not fallen; wrong without any attack
@@ -157,7 +158,7 @@ def recheck(model: nn.Module, x_adv: Tensor, x: Tensor, y: Tensor, threat_model:
     in_range = ((x_adv >= 0) & (x_adv <= 1)).flatten(1).all(dim=1)  # NaN fails both
     in_ball = threat_model.distance(x_adv.double(), x.double()) <= radius
     valid = in_range & in_ball
-    logits = logits_of(model, torch.where(valid.view(-1, *(1,) * (x.dim() - 1)), x_adv, x))
+    logits = logits_of(model, torch.where(per_sample(valid, x), x_adv, x))
     return valid & logits.isfinite().all(dim=1) & (logits.argmax(dim=1) != y)
 
 

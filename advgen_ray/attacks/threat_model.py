@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from advgen_ray.attacks.l1_ball import project_l1, sparse_step
+from advgen_ray.attacks.live_rows import per_sample
 
 
 class ThreatModel(Protocol):
@@ -64,7 +65,7 @@ class L1:
         [0, 1] and independent of it: ``eps u^(1/D) sign(noise) e / s`` is uniform in the D-dimensional ball.
         """
         exponential = -(torch.special.log_ndtr(-noise.double().abs()) + math.log(2))
-        total = exponential.flatten(1).sum(dim=1).view(-1, *(1,) * (noise.dim() - 1))
+        total = per_sample(exponential.flatten(1).sum(dim=1), noise)
         dimension = _dimension(noise, num_free)
         u = torch.special.gammainc(dimension, total)
         scale = self.eps * u.pow(1 / dimension) / torch.where(total == 0, 1.0, total)

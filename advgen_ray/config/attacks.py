@@ -133,6 +133,12 @@ def check_names(attacks: tuple[AttackConfig, ...]) -> None:
         seen.add((attack.label, attack.eps))
 
 
+def check_different(key: str, labels: list[str]) -> None:
+    """Raise ValueError unless there are any, each labelled for itself: rows are told apart by their labels."""
+    if len(set(labels)) < max(len(labels), 1):
+        raise ValueError(f"{key}: expected different ones, at least one; got {', '.join(labels) or 'none'}")
+
+
 def check_classes(
     attacks: Literal["standard"] | tuple[AttackConfig, ...], num_classes: int, key: str = "attacks"
 ) -> None:

@@ -138,6 +138,15 @@ class TrainBinaryConfig(Config):
         return self
 
 
+def binary_passes(config: TrainBinaryConfig) -> int:
+    """How often an image goes forward and back through the network; measurements are not among them.
+
+    Every step of an ascent or descent is such a pass, and so is learning from data and from samples of p0.
+    """
+    steps = config.ascent.last_steps + (config.descent.num_steps if config.descent else 0)
+    return config.num_steps * config.batch_size * (2 + steps)
+
+
 class TrainOneVsRestConfig(Config):
     """S004 section 3.2.1: for each class a detector of it against all others, trained side by side.
 

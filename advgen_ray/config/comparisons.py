@@ -5,14 +5,14 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, NonNegativeFloat, model_validator
 
 from advgen_ray.config.base import Config, Seed
-from advgen_ray.config.jobs import OUTPUT_AND_POOL, TrainClassifierConfig
+from advgen_ray.config.jobs import OUTPUT_AND_POOL, Loss, TrainClassifierConfig
 from advgen_ray.config.parts import PoolConfig
 
 
 class LossConfig(Config):
     """One of the losses compared; what is null is as in the training that they share."""
 
-    loss: Literal["sat", "trades", "mart", "mail_trades", "weat_adv", "weat_nat"]
+    loss: Loss
     beta: NonNegativeFloat | None = None
     start: Literal["uniform", "near", "image"] | None = None  # where the attack begins
     name: str = Field("", pattern=r"^[A-Za-z0-9._-]*$")  # of tables and folders; empty: the loss

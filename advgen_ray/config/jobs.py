@@ -1,4 +1,4 @@
-"""One config per job: everything that decides its result, and where it runs."""
+"""Configs of training classifiers and score models, of energies and of validation: what decides, and where it runs."""
 
 from typing import ClassVar, Literal, Self
 
@@ -18,6 +18,9 @@ from advgen_ray.config.parts import (
 
 OUTPUT_AND_WORKERS = frozenset({"output", "workers"})
 OUTPUT_AND_POOL = frozenset({"output", "pool"})
+
+
+Loss = Literal["sat", "trades", "mart", "mail_trades", "weat_adv", "weat_nat"]
 
 
 class OutliersConfig(Config):
@@ -43,7 +46,7 @@ class TrainClassifierConfig(Config):
 
     data: DataConfig = DataConfig()
     model: ClassifierModelConfig = WideResNetConfig()
-    loss: Literal["sat", "trades", "mart", "mail_trades", "weat_adv", "weat_nat"] = "sat"
+    loss: Loss = "sat"
     beta: NonNegativeFloat = 6.0  # weight of the divergence in every loss but sat
     mart_constants: Literal["none", "released"] = "none"  # 1.0001 and 1.0000001 for ones, as in the authors' code
     mail_burn_in_epochs: NonNegativeInt = 75  # until then all weights are 1

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.attacks import check_attacks, check_ball
+from advgen_ray.config.attacks import check_attacks, check_ball, check_different
 from advgen_ray.config.base import Config, Seed
 from advgen_ray.config.detectors import FittedDetectorsConfig
 from advgen_ray.config.parts import DataConfig, PoolConfig
@@ -59,7 +59,7 @@ class EvaluateOneVsRestConfig(Config):
 
     @model_validator(mode="after")
     def _attacks_differ(self) -> Self:
-        check_labels([attack.label for attack in self.attacks])
+        check_different("attacks", [attack.label for attack in self.attacks])
         for attack in self.attacks:
             check_ball(attack.norm, attack.eps, self.data, "attacks.eps")
         return self
@@ -117,15 +117,9 @@ class EvaluateDetectionConfig(Config):
 
     @model_validator(mode="after")
     def _attacks_differ(self) -> Self:
-        check_labels([attack.label for attack in self.attacks])
+        check_different("attacks", [attack.label for attack in self.attacks])
         for attack in self.attacks:
             check_ball(attack.norm, attack.eps, self.data, "attacks.eps")
         if self.fitted.kinds:
             check_attacks((self.fitted.attack,), self.data)
         return self
-
-
-def check_labels(labels: list[str]) -> None:
-    """Raise ValueError unless there are attacks, and each has a name of its own: rows are told apart by them."""
-    if len(set(labels)) < max(len(labels), 1):
-        raise ValueError(f"attacks: expected different ones, at least one; got {', '.join(labels) or 'none'}")

@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.attacks import check_ball
+from advgen_ray.config.attacks import check_ball, check_different
 from advgen_ray.config.base import Config, Seed
-from advgen_ray.config.binary import ImageFilesConfig, OtherDataConfig
+from advgen_ray.config.image_sources import ImageFilesConfig, OtherDataConfig
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -99,9 +99,7 @@ class SynthesizeConfig(Config):
             raise ValueError("models is empty: give model directories with --set models=[...]")
         for ascent in self.ascents:
             check_ball(ascent.norm, ascent.eps, self.data, "ascents.eps")
-        labels = [ascent.label for ascent in self.ascents]
-        if len(set(labels)) < max(len(labels), 1):
-            raise ValueError(f"ascents: expected different ones, at least one; got {', '.join(labels) or 'none'}")
+        check_different("ascents", [ascent.label for ascent in self.ascents])
         if bool(self.feature_classifier) == bool(self.inception):
             raise ValueError(
                 f"feature_classifier {self.feature_classifier!r}, inception {self.inception!r}: give one of the two"

@@ -10,6 +10,7 @@ from advgen_ray.config import (
     TrainOneVsRestConfig,
     TrainScoreModelConfig,
 )
+from advgen_ray.config.binary import binary_passes
 from advgen_ray.config.jobs import training_passes
 from advgen_ray.costs.passes import FORWARD_AND_BACK, Passes, num_classes, passes_of, split_size, together
 
@@ -34,9 +35,7 @@ def _score_model(config: TrainScoreModelConfig) -> list[Passes]:
 
 @passes_of.register
 def _binary(config: TrainBinaryConfig) -> list[Passes]:
-    data = config.batch_size * (1 + (config.descent.num_steps if config.descent else 0))
-    samples = config.batch_size * (1 + config.ascent.last_steps)
-    count = FORWARD_AND_BACK * config.num_steps * (data + samples)
+    count = FORWARD_AND_BACK * binary_passes(config)
     if config.validation:
         times = -(-config.num_steps // config.validation.every_steps)
         at_worst = 1 + STARTS * (FORWARD_AND_BACK * config.validation.num_steps + 2)

@@ -10,7 +10,7 @@ from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.threat_model import Unconstrained
 from advgen_ray.diffusion import ScoreFn
 from advgen_ray.diffusion.samplers import NoiseFn, ancestral_steps, check_times
-from advgen_ray.diffusion.vp_sde import VPSDE
+from advgen_ray.diffusion.vp_sde import VPSDE, per_image
 
 
 def dvce(
@@ -69,7 +69,7 @@ def cone_projection(gradient: Tensor, axis: Tensor, angle: float) -> Tensor:
     Where the axis is zero there is no cone, and the gradient comes back too.
     """
     along = _unit(axis)
-    length = (gradient * along).flatten(1).sum(1).view(-1, *(1,) * (gradient.dim() - 1))
+    length = per_image((gradient * along).flatten(1).sum(1), gradient)
     across = gradient - length * along
     reach = _norm(across)
     edge = math.cos(angle) * along + math.sin(angle) * _unit(across)

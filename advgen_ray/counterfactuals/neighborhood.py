@@ -107,6 +107,14 @@ def bounded(mu: Tensor, sigma: float, sde: VPSDE) -> NeighborhoodScore:
     return neighborhood_score
 
 
+NEIGHBORHOODS = {
+    "gaussian": gaussian,
+    "boltzmann_exact": boltzmann_exact,
+    "boltzmann_hardtanh": boltzmann_hardtanh,
+    "bounded": bounded,
+}
+
+
 def gamma(t: Tensor, sigma: float, sde: VPSDE) -> Tensor:
     """Slope at 0 of the exact score in units of its limit sqrt(2)/s: S000 equation 6, in fp64, negative, ``[N]``.
 

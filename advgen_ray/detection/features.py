@@ -49,6 +49,20 @@ def last_hidden(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     return logits, calls[0][0].flatten(1)
 
 
+def layers_of(model: nn.Module, layers: Sequence[str]) -> list[str]:
+    """The layers given, else stem, every stage and the logits; of a model without stages, the parts it is made of.
+
+    Raises ValueError for one that the model lacks.
+    """
+    names = [name for name, _ in model.named_modules() if name]
+    stages = [name for name in names if name.startswith("stages.") and name.count(".") == 1]
+    parts = ["stem", *stages, "head"] if stages else [name for name in names if "." not in name]
+    chosen = list(layers) or parts
+    if unknown := [layer for layer in chosen if layer not in names]:
+        raise ValueError(f"the model has no {unknown[0]!r}; it has {', '.join(names)}")
+    return chosen
+
+
 @contextmanager
 def _outputs(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, list[Tensor]]]:
     outputs: dict[str, list[Tensor]] = {name: [] for name in modules}

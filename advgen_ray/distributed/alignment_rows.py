@@ -6,11 +6,11 @@ import torch
 
 from advgen_ray.config.gradient_alignment import AlignGradientsConfig
 from advgen_ray.data import datasets
+from advgen_ray.distributed.columns import classifier_columns, made_by
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.energy.input_gradients import alignment, cross_entropy_gradient
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.schemas import GRADIENT_ALIGNMENT, column_to_images
-from advgen_ray.training.model_directory import training_eps, training_of
+from advgen_ray.storage.schemas import GRADIENT_ALIGNMENT, column_to_images, typed_table
 
 READ = ["item_id", "source_id", "source_index", "source_label", "y_target", "x_ce", "l2"]
 
@@ -51,20 +51,10 @@ class AlignmentRows:
         size = table.num_rows
         columns = {
             "item_id": [f"{self.names[which]}/{item_id}" for item_id in table["item_id"].to_pylist()],
-            "classifier": [self.names[which]] * size,
-            "classifier_eps": np.full(size, training_eps(loaded.card) or 0.0),  # a user's own counts as standard
-            "classifier_seed": np.full(size, training_of(loaded.card).get("seed", 0)),
-            **{key: table[key] for key in ("source_id", "source_label", "y_target", "l2")},
+            **classifier_columns(self.names[which], loaded, size),
+            **{key: table[key].combine_chunks() for key in ("source_id", "source_label", "y_target", "l2")},
             "alignment": alignment(gradient, x, x_ce).cpu().numpy(),
             "class_alignment": alignment(gradient, x, self.class_means[y_target]).cpu().numpy(),
             "gradient_norm": gradient.flatten(1).norm(dim=1).cpu().numpy(),
-            "seed": np.full(size, self.config.seed),
-            "model_digest": [loaded.digest] * size,
-            "config_digest": [self.config.digest()] * size,
         }
-        arrays = [_array(columns[field.name], field.type) for field in GRADIENT_ALIGNMENT]
-        return pa.table(arrays, schema=GRADIENT_ALIGNMENT)
-
-
-def _array(values: object, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
-    return (values if isinstance(values, pa.ChunkedArray) else pa.array(values)).cast(kind)
+        return typed_table(GRADIENT_ALIGNMENT, columns, **made_by(self.config, loaded.digest))

@@ -15,6 +15,7 @@ from advgen_ray.attacks.fab import FAB
 from advgen_ray.attacks.forward import logits_of
 from advgen_ray.attacks.highest_logit import HighestLogit
 from advgen_ray.attacks.labels import ranked_target
+from advgen_ray.attacks.live_rows import per_sample
 from advgen_ray.attacks.objectives import (
     Objective,
     class_logit,
@@ -33,6 +34,7 @@ from advgen_ray.attacks.suite import SuiteAttack
 from advgen_ray.attacks.threat_model import L1, L2, Linf, ThreatModel, Unconstrained
 from advgen_ray.config import AttackConfig
 from advgen_ray.rng import StartNoise, Stream, keyed
+from advgen_ray.training.classifier import AttackAt
 
 THREAT_MODELS: dict[str, Callable[[float], L1 | L2 | Linf]] = {"l1": L1, "l2": L2, "linf": Linf}
 ORDERS = {"l1": 1.0, "l2": 2.0, "linf": math.inf}
@@ -58,6 +60,13 @@ def build_pgd(config: AttackConfig, start_noise: StartNoise, share: float = 1.0)
         None if config.start == "image" else start_noise,
         NEAR_SIGMA if config.start == "near" else None,
     )
+
+
+def attack_at(config: AttackConfig) -> AttackAt | None:
+    """The attack of a config at any share of its eps; None at eps 0."""
+    if config.eps == 0:
+        return None
+    return lambda share, start_noise: build_pgd(config, start_noise, share)
 
 
 def build_passes(config: AttackConfig, num_classes: int, seed: int, *, until_fallen: bool) -> list[Pass]:
@@ -164,7 +173,7 @@ def _objective(config: AttackConfig, model: nn.Module, x: Tensor, y: Tensor, y_t
 
 def _within(ball: L1 | L2 | Linf, x_adv: Tensor, x: Tensor) -> Tensor:
     """Only what lies in the ball: an adversarial image farther away is none."""
-    return torch.where((ball.distance(x_adv, x) <= ball.eps).view(-1, *(1,) * (x.dim() - 1)), x_adv, x)
+    return torch.where(per_sample(ball.distance(x_adv, x) <= ball.eps, x), x_adv, x)
 
 
 def _uniform(stream: Stream, item_ids: Sequence[str], step: int, shape: Sequence[int]) -> Tensor:

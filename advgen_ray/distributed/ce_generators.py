@@ -18,7 +18,7 @@ from advgen_ray.config import (
 from advgen_ray.counterfactuals.dvce import dvce
 from advgen_ray.counterfactuals.from_classifier import targeted_ascent
 from advgen_ray.counterfactuals.generate import generate, paper_literal, score_consistent
-from advgen_ray.counterfactuals.neighborhood import boltzmann_exact, boltzmann_hardtanh, bounded, gaussian
+from advgen_ray.counterfactuals.neighborhood import NEIGHBORHOODS
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.diffusion import ScoreFn
 from advgen_ray.diffusion.network_speed import compiled, in_bfloat16
@@ -30,12 +30,6 @@ from advgen_ray.errors import UserError
 from advgen_ray.rng import Stream
 from advgen_ray.training.loaded_score import LoadedScore
 
-NEIGHBORHOODS = {
-    "gaussian": gaussian,
-    "boltzmann_hardtanh": boltzmann_hardtanh,
-    "boltzmann_exact": boltzmann_exact,
-    "bounded": bounded,
-}
 COMBINATIONS = {"score_consistent": score_consistent, "paper_literal": paper_literal}
 SAMPLERS = {
     "euler_maruyama": (euler_maruyama, "linear"),

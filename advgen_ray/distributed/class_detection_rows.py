@@ -22,12 +22,13 @@ from advgen_ray.config.one_vs_rest import DetectionAttackConfig, EvaluateDetecti
 from advgen_ray.data import datasets
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.attacks import THREAT_MODELS
-from advgen_ray.distributed.detector_rows import Detector
+from advgen_ray.distributed.columns import made_by
 from advgen_ray.distributed.fitted_detectors import fit_detectors
 from advgen_ray.distributed.loading import load_unchanged
+from advgen_ray.distributed.one_vs_rest_rows import ClassDetector
 from advgen_ray.models.one_vs_rest import OneVsRest, WithDetectors
 from advgen_ray.rng import StartNoise, Stream, keyed
-from advgen_ray.storage.schemas import CLASS_DETECTIONS
+from advgen_ray.storage.schemas import CLASS_DETECTIONS, typed_table
 
 ONE_VS_REST = "one_vs_rest"
 OBJECTIVES: dict[str, Callable[[Tensor], Objective]] = {
@@ -67,7 +68,7 @@ class ClassDetectionRows:
         self,
         config: EvaluateDetectionConfig,
         classifier_digest: str,
-        detectors: Sequence[Detector],
+        detectors: Sequence[ClassDetector],
         device: torch.device,
     ) -> None:
         self.config, self.device = config, device
@@ -132,11 +133,8 @@ class ClassDetectionRows:
             "chosen": chosen.cpu().numpy(),
             "chosen_logit": z_h.gather(1, chosen[:, None])[:, 0].cpu().numpy(),
             "distance": distance.cpu().numpy(),
-            "seed": np.full(size, self.config.seed),
-            "model_digest": [self.digest] * size,
-            "config_digest": [self.config.digest()] * size,
         }
-        return pa.table([pa.array(columns[f.name]).cast(f.type) for f in CLASS_DETECTIONS], schema=CLASS_DETECTIONS)
+        return typed_table(CLASS_DETECTIONS, columns, **made_by(self.config, self.digest))
 
     def _attacked(self, made: DetectionAttack, x: Tensor, y: Tensor, image_ids: Sequence[str]) -> Tensor:
         """Of all starts the best end of each image."""

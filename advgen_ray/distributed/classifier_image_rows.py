@@ -10,6 +10,7 @@ from torch import Tensor
 
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.data import datasets
+from advgen_ray.distributed.columns import NO_JUDGE, classifier_columns, made_by
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.energy.input_gradients import cross_entropy_gradient, sparsity, targeted_alignment
 from advgen_ray.energy.langevin import langevin
@@ -17,11 +18,9 @@ from advgen_ray.energy.pca_start import PCAStart, fit_pca_start
 from advgen_ray.energy.readout import Readout, read_logits
 from advgen_ray.rng import Stream
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.schemas import CLASSIFIER_IMAGES, INPUT_GRADIENTS, images_to_column
+from advgen_ray.storage.schemas import CLASSIFIER_IMAGES, INPUT_GRADIENTS, images_to_column, typed_table
 from advgen_ray.synthesis.ssim import nearest
-from advgen_ray.training.model_directory import LoadedModel, training_eps, training_of
-
-NO_JUDGE = -1  # what is stored for the class that a judge sees where there is none
+from advgen_ray.training.model_directory import LoadedModel
 
 Rows = tuple[str, np.ndarray]
 """What a shard is made of: a classifier's name and the numbers of its images."""
@@ -118,9 +117,8 @@ class ClassifierImageRows(_RowsByClassifier):
             "judge_predicted": self._judged(x, y),
             "start_ssim": nearest(x_start, self.candidates, 1)[1][:, 0].cpu().numpy(),
             **self._neighbors(x),
-            **_provenance(config, self.loaded[name], len(keys)),
         }  # fmt: skip
-        return pa.table([pa.array(columns[f.name]).cast(f.type) for f in CLASSIFIER_IMAGES], schema=CLASSIFIER_IMAGES)
+        return typed_table(CLASSIFIER_IMAGES, columns, **made_by(config, self.loaded[name].digest))
 
     def _starts(self, y: Tensor, noise: Tensor) -> Tensor:
         """Where images of the classes ``y`` begin; a class is fitted when a shard first asks for it."""
@@ -180,9 +178,8 @@ class InputGradientRows(_RowsByClassifier):
             "gradient_norm": gradient.flatten(1).norm(dim=1).cpu().numpy(),
             "alignment": targeted_alignment(self.loaded[name].model, x, y, self.class_means).cpu().numpy(),
             "sparsity": sparsity(gradient).cpu().numpy(),
-            **_provenance(self.config, self.loaded[name], len(image_ids)),
         }
-        return pa.table([pa.array(columns[f.name]).cast(f.type) for f in INPUT_GRADIENTS], schema=INPUT_GRADIENTS)
+        return typed_table(INPUT_GRADIENTS, columns, **made_by(self.config, self.loaded[name].digest))
 
 
 def _read(loaded: LoadedModel, images: Tensor, y: Tensor) -> Readout:
@@ -191,17 +188,4 @@ def _read(loaded: LoadedModel, images: Tensor, y: Tensor) -> Readout:
 
 
 def _origin(name: str, loaded: LoadedModel, keys: Sequence[str]) -> dict[str, object]:
-    return {
-        "item_id": [f"{name}/{key}" for key in keys],
-        "classifier": [name] * len(keys),
-        "classifier_eps": np.full(len(keys), training_eps(loaded.card) or 0.0),  # a user's own counts as standard
-        "classifier_seed": np.full(len(keys), training_of(loaded.card).get("seed", 0)),
-    }
-
-
-def _provenance(config: GenerateFromClassifierConfig, loaded: LoadedModel, size: int) -> dict[str, object]:
-    return {
-        "seed": np.full(size, config.seed),
-        "model_digest": [loaded.digest] * size,
-        "config_digest": [config.digest()] * size,
-    }
+    return {"item_id": [f"{name}/{key}" for key in keys], **classifier_columns(name, loaded, len(keys))}

@@ -14,12 +14,13 @@ from advgen_ray.data.datasets import dataset_info
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.ce_generators import load_generator
 from advgen_ray.distributed.ce_sources import load_sources
+from advgen_ray.distributed.columns import made_by
 from advgen_ray.distributed.failures import RowsFailed, make_rows
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.memory import WithinMemory
 from advgen_ray.distributed.plans import CounterfactualPlan
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.schemas import COUNTERFACTUALS, images_to_column
+from advgen_ray.storage.schemas import COUNTERFACTUALS, images_to_column, typed_table
 
 
 class Judge(NamedTuple):
@@ -87,11 +88,8 @@ class CounterfactualRows:
             "replicate": replicate,
             "x_ce": images_to_column(x_ce.cpu().numpy()),
             **{metric.__name__: metric(x_ce, images).cpu().numpy() for metric in (l2, l1, linf, l0)},
-            "seed": np.full(len(source), self.config.seed),
-            "model_digest": [self.generator.model_digest] * len(source),
-            "config_digest": [self.config.digest()] * len(source),
         }
-        return pa.table([pa.array(columns[f.name]).cast(f.type) for f in COUNTERFACTUALS], schema=COUNTERFACTUALS)
+        return typed_table(COUNTERFACTUALS, columns, **made_by(self.config, self.generator.model_digest))
 
     def _count(self, x_ce: Tensor, y_target: Tensor) -> None:
         """Once a batch, so that shards of an hour are seen to go on."""

@@ -21,11 +21,12 @@ from advgen_ray.attacks.passing import Passing, any_but, only, threshold_at
 from advgen_ray.config.distortion import MeasureDistortionConfig
 from advgen_ray.data import datasets
 from advgen_ray.distributed import metrics
-from advgen_ray.distributed.detector_rows import Detector
+from advgen_ray.distributed.columns import made_by
 from advgen_ray.distributed.loading import load_unchanged
+from advgen_ray.distributed.one_vs_rest_rows import ClassDetector
 from advgen_ray.models.one_vs_rest import OneVsRest, WithDetectors
 from advgen_ray.rng import Stream
-from advgen_ray.storage.schemas import DISTORTIONS, images_to_column
+from advgen_ray.storage.schemas import DISTORTIONS, images_to_column, typed_table
 
 ANY = -1  # what is stored for a target where any class but the label will do
 CW_STEPS = 10  # for each step of the other searches: its Adam's steps are small
@@ -78,7 +79,7 @@ class DistortionRows:
         self,
         config: MeasureDistortionConfig,
         classifier_digest: str,
-        detectors: Sequence[Detector],
+        detectors: Sequence[ClassDetector],
         device: torch.device,
     ) -> None:
         self.config, self.device, self.groups = config, device, distortion_groups(config)
@@ -160,11 +161,8 @@ class DistortionRows:
             "x_adv": images_to_column(found.x_adv.cpu().numpy()),
             "predicted": predicted.cpu().numpy(),
             "predicted_logit": logit.cpu().numpy(),
-            "seed": np.full(size, self.config.seed),
-            "model_digest": [self.digests[group.method]] * size,
-            "config_digest": [self.config.digest()] * size,
         }
-        return pa.table([pa.array(columns[f.name]).cast(f.type) for f in DISTORTIONS], schema=DISTORTIONS)
+        return typed_table(DISTORTIONS, columns, **made_by(self.config, self.digests[group.method]))
 
     @torch.no_grad()
     def _threshold(self, method: str, natural: Sequence[Tensor]) -> float:

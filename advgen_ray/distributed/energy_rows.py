@@ -12,12 +12,12 @@ from advgen_ray.config import AttackConfig, ScoreEnergiesConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed.attacks import THREAT_MODELS, build_passes, perturb_all
+from advgen_ray.distributed.columns import classifier_columns, made_by
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.plans import ImageGroup
 from advgen_ray.energy.readout import read_logits
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.schemas import ENERGIES, column_to_images
-from advgen_ray.training.model_directory import training_eps, training_of
+from advgen_ray.storage.schemas import ENERGIES, column_to_images, typed_table
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,7 @@ class EnergyRows:
         readout = {key: value.cpu().numpy() for key, value in vars(read_logits(logits, y)).items()}
         columns = {
             "item_id": [f"{name}/{view}/{group.image_set}/{image}" for image in ids],
-            "classifier": [name] * size,
-            "classifier_eps": np.full(size, training_eps(loaded.card) or 0.0),  # a user's own counts as standard
-            "classifier_seed": np.full(size, training_of(loaded.card).get("seed", 0)),
+            **classifier_columns(name, loaded, size),
             "view": [group.view] * size,
             "image_set": [group.image_set] * size,
             "image_id": ids,
@@ -115,8 +113,5 @@ class EnergyRows:
             "attack": [attack.label if attack else ""] * size,
             "attack_eps": np.full(size, attack.eps if attack else 0.0),
             "attack_distance": distance.cpu().numpy(),
-            "seed": np.full(size, self.config.seed),
-            "model_digest": [loaded.digest] * size,
-            "config_digest": [self.config.digest()] * size,
         }
-        return pa.table([pa.array(columns[f.name]).cast(f.type) for f in ENERGIES], schema=ENERGIES)
+        return typed_table(ENERGIES, columns, **made_by(self.config, loaded.digest))

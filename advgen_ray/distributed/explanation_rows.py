@@ -9,10 +9,11 @@ from torch import Tensor
 
 from advgen_ray.config.explanation import ExplainPredictionsConfig
 from advgen_ray.data import datasets
+from advgen_ray.distributed.columns import made_by
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.energy.integrated_gradients import bright, integrated_gradients, share_on
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.schemas import EXPLANATIONS, images_to_column
+from advgen_ray.storage.schemas import EXPLANATIONS, images_to_column, typed_table
 
 
 class ExplanationRows:
@@ -69,11 +70,8 @@ class ExplanationRows:
             "delta": found.delta.cpu().numpy(),
             "bright_share": pixels.flatten(1).double().mean(dim=1).cpu().numpy(),
             "attribution_share": share_on(found.masks, pixels).clamp(max=1.0).cpu().numpy(),
-            "seed": np.full(size, self.config.seed),
-            "model_digest": [self.digests[name]] * size,
-            "config_digest": [self.config.digest()] * size,
         }
-        return pa.table([pa.array(columns[f.name]).cast(f.type) for f in EXPLANATIONS], schema=EXPLANATIONS)
+        return typed_table(EXPLANATIONS, columns, **made_by(self.config, self.digests[name]))
 
     def _baseline(self, name: str) -> Tensor:
         """``[C, H, W]``."""

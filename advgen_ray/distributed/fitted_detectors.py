@@ -6,9 +6,12 @@ from torch import Tensor, nn
 
 from advgen_ray.config.detectors import FittedDetectorsConfig
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.data.subsets import reference_images
 from advgen_ray.detection.cleanness import Cleanness, DensityColumns, EnergyColumns, LidColumns, fit_cleanness
+from advgen_ray.detection.features import layers_of
+from advgen_ray.detection.noisy import as_much_noise
 from advgen_ray.distributed.attacks import build_passes, perturb_all
-from advgen_ray.distributed.detection_rows import ReferenceImages, as_much_noise, layers_of, reference_images
+from advgen_ray.distributed.detector_comparison_rows import ReferenceImages
 from advgen_ray.rng import Stream
 
 

@@ -15,6 +15,7 @@ from advgen_ray.config.image_sources import (
     NoiseConfig,
     OtherDataConfig,
 )
+from advgen_ray.data import datasets
 from advgen_ray.data.alterations import ALTERATIONS, smoothed, stretched
 from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages, Split
@@ -24,6 +25,11 @@ from advgen_ray.rng import Stream
 from advgen_ray.storage.filesystem import local_copy
 
 Load = Callable[[DataConfig, Split], LabelledImages]
+
+
+def fetch(of: DataConfig, split: Split) -> LabelledImages:
+    """A split, its files fetched first where the config asks for that."""
+    return datasets.load(of.name, of.root, split, of.download)
 
 
 def source_images(

@@ -81,11 +81,6 @@ def place(uri: str) -> str:
     return "/".join(path.strip("/").split("/")[-2:])
 
 
-def exported() -> set[str]:
-    """Every name as Prometheus sees it."""
-    return {f"ray_{PREFIX}{name}" for name in (*GAUGES, *COUNTERS)}
-
-
 def _connected() -> bool:
     """Ray is not loaded here: a plain loop that makes rows needs none, and tells nobody."""
     ray = sys.modules.get("ray")

@@ -19,11 +19,12 @@ from advgen_ray.detection.mahalanobis import gaussian_classifier
 from advgen_ray.detection.ood import CLEAN, SCORES, WorstCase, detection_scores, worst_case
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.attacks import ORDERS, THREAT_MODELS
+from advgen_ray.distributed.columns import made_by
 from advgen_ray.distributed.image_sources import Load, source_images
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.errors import UserError
 from advgen_ray.rng import Stream, keyed
-from advgen_ray.storage.schemas import OOD_SCORES, images_to_column
+from advgen_ray.storage.schemas import OOD_SCORES, images_to_column, typed_table
 
 Group = tuple[int, str, slice]
 """What a shard is made of: a detector's number, a set of images by its name, and which of them."""
@@ -127,11 +128,8 @@ class OODRows:
             "worst_from": found.start,
             "x_worst": images_to_column(found.x.cpu().numpy()),
             "distance": self._distance(found.x, x).cpu().numpy(),
-            "seed": np.full(size, self.config.seed),
-            "model_digest": [detector.digest] * size,
-            "config_digest": [self.config.digest()] * size,
         }
-        return pa.table([pa.array(columns[f.name]).cast(f.type) for f in OOD_SCORES], schema=OOD_SCORES)
+        return typed_table(OOD_SCORES, columns, **made_by(self.config, detector.digest))
 
     def _distance(self, found: Tensor, x: Tensor) -> Tensor:
         """In double precision, of the images as they are stored."""

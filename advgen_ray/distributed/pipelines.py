@@ -21,6 +21,7 @@ from advgen_ray.distributed.cluster import connect, is_local
 from advgen_ray.distributed.failures import Failed
 from advgen_ray.distributed.map_seconds import MapSeconds
 from advgen_ray.distributed.progress import Progress
+from advgen_ray.distributed.resources import check_fits, per_actor
 from advgen_ray.errors import AwayError, IncompleteError, UserError
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
@@ -122,8 +123,10 @@ def _reports(
 ) -> Iterator[dict[str, Any]]:
     """What the actors say of each shard, as they finish."""
     _set_up_ray_data()
-    gpus = _gpus_per_actor(pool)
-    _check_fits(pool, gpus)
+    available = ray.cluster_resources()
+    asked = per_actor(pool, available)
+    if is_local():  # it cannot grow, and the job would wait for ever
+        check_fits("pool.min_actors", pool.min_actors, asked, available)
     # One block a shard: the unit that Ray hands out, retries after a lost actor, and reports.
     items = [{"map": which, "shard": index} for which, index in missing]
     shards = ray.data.from_items(items, override_num_blocks=len(items))
@@ -138,7 +141,7 @@ def _reports(
             max_tasks_in_flight_per_actor=_at_hand(len(missing), pool.max_actors),
         ),
         num_cpus=pool.cpus_per_actor,
-        num_gpus=gpus,
+        num_gpus=asked.get("GPU", 0.0),
     )
     told = False
     for report in reports.iter_rows():
@@ -168,24 +171,6 @@ def _at_hand(num_shards: int, max_actors: int) -> int:
     few shards one that lies with a busy actor would be missed by an idle one.
     """
     return 2 if num_shards >= MANY_SHARDS * max_actors else 1
-
-
-def _gpus_per_actor(pool: PoolConfig) -> float:
-    """What the config says, else one where the cluster has any."""
-    if pool.gpus_per_actor is not None:
-        return pool.gpus_per_actor
-    return 1.0 if ray.cluster_resources().get("GPU") else 0.0
-
-
-def _check_fits(pool: PoolConfig, gpus: float) -> None:
-    """A cluster that cannot grow would leave the job waiting for ever."""
-    for name, amount in (("CPU", pool.cpus_per_actor), ("GPU", gpus)):
-        available = ray.cluster_resources().get(name, 0.0)
-        if is_local() and pool.min_actors * amount > available:
-            raise UserError(
-                f"pool.min_actors={pool.min_actors} of {amount:g} {name} each: the cluster has {available:g} {name}; "
-                "ask for fewer, or join a larger cluster with --address"
-            )
 
 
 def _raise_error(name: str, report: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Which rows each shard of a map job holds: computed from counts, so a plan of millions of rows costs nothing."""
+"""Which rows shards of counterfactuals, energies and one-vs-rest detectors hold: by counts, so plans cost nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

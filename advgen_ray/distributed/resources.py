@@ -30,19 +30,24 @@ def per_worker(workers: WorkersConfig, available: dict[str, float]) -> dict[str,
     return _asked(workers.cpus_per_worker, workers.gpus_per_worker, available)
 
 
+def per_actor(pool: PoolConfig, available: dict[str, float]) -> dict[str, float]:
+    """Of one actor of a pool."""
+    return _asked(pool.cpus_per_actor, pool.gpus_per_actor, available)
+
+
 def _asked(cpus: int, gpus: float | None, available: dict[str, float]) -> dict[str, float]:
     if gpus is None:
         gpus = 1.0 if available.get("GPU") else 0.0
     return {"CPU": float(cpus), **({"GPU": gpus} if gpus else {})}
 
 
-def check_fits(num_workers: int, resources: dict[str, float], available: dict[str, float]) -> None:
-    """Raise UserError where the workers together ask for more than a cluster that cannot grow has."""
+def check_fits(key: str, count: int, resources: dict[str, float], available: dict[str, float]) -> None:
+    """Raise UserError, naming ``key``, where so many together ask for more than a cluster that cannot grow has."""
     for name, amount in resources.items():
-        if num_workers * amount > available.get(name, 0.0):
+        if count * amount > available.get(name, 0.0):
             raise UserError(
-                f"workers.num_workers={num_workers} of {amount:g} {name} each: the cluster has "
-                f"{available.get(name, 0.0):g} {name}; ask for fewer, or join a larger cluster with --address"
+                f"{key}={count} of {amount:g} {name} each: the cluster has {available.get(name, 0.0):g} {name}; ask "
+                "for fewer, or join a larger cluster with --address"
             )
 
 
@@ -54,7 +59,7 @@ def demand(config: Config, available: dict[str, float]) -> dict[str, float]:
         if isinstance(value, WorkersConfig):
             each, count = per_worker(value, available), value.fewest
         elif isinstance(value, PoolConfig):
-            each, count = _asked(value.cpus_per_actor, value.gpus_per_actor, available), value.min_actors
+            each, count = per_actor(value, available), value.min_actors
         elif isinstance(value, Config):
             each, count = demand(value, available), 1
         else:

@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from advgen_ray.config.restoration import AddedNoiseConfig, RestoreImagesConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.data.subsets import hold_out
 from advgen_ray.distributed.attacks import ball_of
+from advgen_ray.distributed.columns import made_by
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.rng import Stream
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.schemas import RESTORATIONS, images_to_column
+from advgen_ray.storage.schemas import RESTORATIONS, images_to_column, typed_table
 from advgen_ray.synthesis import classical
 from advgen_ray.synthesis.degradation import occluded, paste, square_masks, with_noise
 from advgen_ray.synthesis.neighbors import nearest_l2
@@ -62,9 +64,8 @@ def parts_of(config: RestoreImagesConfig) -> list[Part]:
 
 def split_training(train: LabelledImages, config: RestoreImagesConfig) -> tuple[LabelledImages, LabelledImages]:
     """The training images to search in, and those for validation: of one seed ``train_classifier`` holds them out."""
-    order = Stream(config.seed, "validation").permutation(len(train))
-    held_out, rest = order[: config.num_validation_images], order[config.num_validation_images :]
-    return train.subset(np.sort(rest)), train.subset(np.sort(held_out))
+    rest, held_out = hold_out(len(train), config.num_validation_images, config.seed)
+    return train.subset(rest), train.subset(held_out)
 
 
 class RestorationRows:
@@ -111,12 +112,9 @@ class RestorationRows:
                 "x_restored": images_to_column(one.images.cpu().numpy()),
                 "ssim": ssim(one.images, x).cpu().numpy(),
                 "psnr": psnr(one.images, x).clamp(max=ROUNDED_TO_8_BITS).cpu().numpy(),
-                "seed": np.full(len(x), self.config.seed),
-                "model_digest": [self.digests.get(one.model, self.search_digest)] * len(x),
-                "config_digest": [self.config.digest()] * len(x),
             }
-            arrays = [pa.array(columns[field.name]).cast(field.type) for field in RESTORATIONS]
-            tables.append(pa.table(arrays, schema=RESTORATIONS))
+            digest = self.digests.get(one.model, self.search_digest)
+            tables.append(typed_table(RESTORATIONS, columns, **made_by(self.config, digest)))
         return pa.concat_tables(tables)
 
     def _restorations(self, which: int, x: Tensor, y: Tensor, image_ids: list[str]) -> Iterator[Restored]:

@@ -16,11 +16,12 @@ from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.data import datasets
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.attacks import THREAT_MODELS, build_suite
+from advgen_ray.distributed.columns import made_by
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.energy.readout import read_logits
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import exists, join, read_bytes, write_atomic
-from advgen_ray.storage.schemas import ROBUSTNESS, column_to_images, images_to_column
+from advgen_ray.storage.schemas import ROBUSTNESS, column_to_images, images_to_column, typed_table
 
 PROGRESS = "progress"
 MAX_TOLD = 3  # shards on a progress line
@@ -64,7 +65,6 @@ class RobustnessRows:
             i: attack_of(attack.name) for i, attack in enumerate(self.attacks)
         }
         distance = self.ball.distance(stored.double(), x.double())
-        size = len(indices)
         columns = {
             "item_id": self.data.item_ids(indices),
             "label": y.cpu().numpy(),
@@ -73,11 +73,8 @@ class RobustnessRows:
             "x_adv": column,
             "predicted": self._predicted(stored, y),
             "distance": distance.cpu().numpy(),
-            "seed": np.full(size, self.config.seed),
-            "model_digest": [self.loaded.digest] * size,
-            "config_digest": [self.config.digest()] * size,
         }
-        return pa.table([pa.array(columns[f.name]).cast(f.type) for f in ROBUSTNESS], schema=ROBUSTNESS)
+        return typed_table(ROBUSTNESS, columns, **made_by(self.config, self.loaded.digest))
 
     def _predicted(self, images: torch.Tensor, y: torch.Tensor) -> np.ndarray:
         with torch.no_grad():

@@ -16,14 +16,13 @@ from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.attacks import ball_of
+from advgen_ray.distributed.columns import NO_JUDGE
 from advgen_ray.distributed.feature_extractors import load_extractor
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.synthesis_starts import NO_CLASS, between, load_starts
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.descriptions import config_digest
-from advgen_ray.storage.schemas import IMAGE_FEATURES, INTERPOLATIONS, SYNTHESIS, images_to_column
-
-NO_JUDGE = -1  # what is stored for the class that a judge sees where there is none
+from advgen_ray.storage.schemas import IMAGE_FEATURES, INTERPOLATIONS, SYNTHESIS, images_to_column, typed_table
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class SynthesisRows:
         features, feature_logits = self.extract(x)
         metrics.came_forward()
         name, ascent = self.synthesizer.name, self.ascent.label
-        return _table(SYNTHESIS, len(items), self.provenance | {"model": name, "ascent": ascent}, {
+        return typed_table(SYNTHESIS, {
             "item_id": [f"{name}/{ascent}/{item}" for item in items],
             "start": items,
             "start_label": self.starts.labels(items),
@@ -97,7 +96,7 @@ class SynthesisRows:
             "distance": ball_of(self.ascent.norm, self.ascent.eps).distance(x, x_start).cpu().numpy(),
             "features": list(features.cpu().numpy()),
             "feature_logits": list(feature_logits.cpu().numpy()),
-        })  # fmt: skip
+        }, **self.provenance, model=name, ascent=ascent)  # fmt: skip
 
     @torch.no_grad()
     def _judged(self, images: Tensor) -> np.ndarray:
@@ -129,14 +128,14 @@ class InterpolationRows:
             x = ascend(model, x_start, y_target, ascent)
             same = _provenance(self.result_set, synthesizer.digest)
             same |= {"model": synthesizer.name, "ascent": ascent.label, "pair": pair}
-            tables.append(_table(INTERPOLATIONS, len(positions), same, {
+            tables.append(typed_table(INTERPOLATIONS, {
                 "item_id": [f"{synthesizer.name}/{ascent.label}/{ends[0]}-{ends[1]}/{at}" for at in range(len(x))],
                 "position": positions,
                 "y_target": y_target.cpu().numpy(),
                 "x_start": images_to_column(x_start.cpu().numpy()),
                 "x_generated": images_to_column(x.cpu().numpy()),
                 "logit": _read(model, x, y_target)[0].cpu().numpy(),
-            }))  # fmt: skip
+            }, **same))  # fmt: skip
         return pa.concat_tables(tables)
 
 
@@ -172,12 +171,12 @@ class ImageFeatureRows:
             images = self._split(split).subset(items)
             names, labels, x = images.item_ids(range(len(images))), images.labels, images.tensor()
         features, logits = self.extract(x.to(self.device))
-        return _table(IMAGE_FEATURES, len(items), self.provenance | {"split": split}, {
+        return typed_table(IMAGE_FEATURES, {
             "item_id": [f"{split}/{name}" for name in names],
             "label": labels,
             "features": list(features.cpu().numpy()),
             "feature_logits": list(logits.cpu().numpy()),
-        })  # fmt: skip
+        }, **self.provenance, split=split)  # fmt: skip
 
     def _split(self, split: str) -> LabelledImages:
         if split not in self.images:
@@ -215,9 +214,3 @@ def _items(index: int, shard_images: int, num_images: int) -> np.ndarray:
 def _provenance(result_set: ResultSet, model_digest: str) -> dict[str, Any]:
     config = result_set.plan["config"]
     return {"seed": config["seed"], "model_digest": model_digest, "config_digest": config_digest(config)}
-
-
-def _table(schema: pa.Schema, size: int, same: Mapping[str, Any], columns: Mapping[str, Any]) -> pa.Table:
-    """``same`` holds for every row."""
-    whole = {name: [value] * size for name, value in same.items()} | dict(columns)
-    return pa.table([pa.array(whole[field.name]).cast(field.type) for field in schema], schema=schema)

@@ -9,11 +9,12 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from advgen_ray.config.binary import ImageFilesConfig, OtherDataConfig
+from advgen_ray.config.image_sources import ImageFilesConfig, OtherDataConfig
 from advgen_ray.config.synthesis import ClassGaussianConfig, OwnImagesConfig, SynthesizeConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.data.image_files import read_image_files, resized, some
+from advgen_ray.distributed.image_sources import fetch
 from advgen_ray.errors import UserError
 from advgen_ray.rng import Stream
 from advgen_ray.storage.filesystem import local_copy
@@ -101,9 +102,9 @@ def between(first: Tensor, second: Tensor, positions: Sequence[float]) -> Tensor
 def _pool(config: SynthesizeConfig) -> LabelledImages | None:
     start = config.start
     if isinstance(start, OwnImagesConfig):
-        return datasets.load(config.data.name, config.data.root, start.split, config.data.download)
+        return fetch(config.data, start.split)
     if isinstance(start, OtherDataConfig):
-        return datasets.load(start.data.name, start.data.root, "train", start.data.download)
+        return fetch(start.data, "train")
     if isinstance(start, ImageFilesConfig):
         info = datasets.dataset_info(config.data.name, config.data.root)
         choose = partial(some, start.num_images)
@@ -113,7 +114,7 @@ def _pool(config: SynthesizeConfig) -> LabelledImages | None:
 
 
 def _train(config: SynthesizeConfig) -> LabelledImages:
-    train = datasets.load(config.data.name, config.data.root, "train", config.data.download)
+    train = fetch(config.data, "train")
     counts = np.bincount(train.labels, minlength=train.info.num_classes)
     if counts.min() < 2:
         name = train.info.class_names[int(counts.argmin())]

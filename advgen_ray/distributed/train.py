@@ -137,7 +137,7 @@ def _resources(workers: WorkersConfig, available: dict[str, float]) -> dict[str,
     """What each worker gets; raises UserError where a cluster that cannot grow has too little."""
     resources = per_worker(workers, available)
     try:
-        check_fits(workers.fewest, resources, available)
+        check_fits("workers.num_workers", workers.fewest, resources, available)
     except UserError as error:
         if cluster.is_local():
             raise

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from advgen_ray.attacks.objectives import largest_other
 from advgen_ray.energy.decomposition import divergence
 from advgen_ray.losses import InnerAttack, LossTerms
 from advgen_ray.losses.pairs import (
@@ -69,7 +70,7 @@ def probabilistic_margin(logits: Tensor, y: Tensor) -> Tensor:
     """``p(y|x) - max_{k != y} p(k|x)``, ``[N]`` in [-1, 1]; on attacked images the paper's PM_adv."""
     probabilities = torch.softmax(logits, dim=1)
     label = probabilities.gather(1, y[:, None]).squeeze(1)
-    return label - probabilities.scatter(1, y[:, None], -torch.inf).amax(dim=1)
+    return label - largest_other(probabilities, y)
 
 
 def mail_weights(

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
-from advgen_ray.config import DataConfig, TrainBinaryConfig
+from advgen_ray.config import TrainBinaryConfig
+from advgen_ray.config.binary import binary_passes
 from advgen_ray.data import datasets
 from advgen_ray.data.augment import Augment, affine, any_resized_crop, auto_augment, flip_and_crop, resized_crop
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.distributed.image_sources import Load
+from advgen_ray.data.subsets import hold_out
+from advgen_ray.distributed.image_sources import Load, fetch
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.train import Session, Task
 from advgen_ray.errors import UserError
@@ -67,13 +68,12 @@ def run_all(configs: Sequence[TrainBinaryConfig]) -> list[dict[str, Any]]:
 def task_of(config: TrainBinaryConfig) -> Task:
     """The training of a config, its images read once; raises UserError for what is wrong with them."""
     config = _with_pretrained_digest(config)
-    (data, p0), _ = _sides(config, _load)
+    (data, p0), _ = _sides(config, fetch)
     if config.validation and config.validation.num_test_images:
-        _test_sides(config, _load)
+        _test_sides(config, fetch)
     for images in (data, p0):
         BatchOrder(len(images), config.batch_size, config.seed, num_workers=config.workers.num_workers)
-    passes = 2 + config.ascent.last_steps + (config.descent.num_steps if config.descent else 0)
-    cost = count(*_model(config, data.info)).flops * config.num_steps * config.batch_size * passes
+    cost = count(*_model(config, data.info)).flops * binary_passes(config)
     return Task(_name(config), train, config, config.output, cost, images=own_digest(config.data))
 
 
@@ -175,17 +175,12 @@ def _sides(config: TrainBinaryConfig, load: Load) -> tuple[Sides, Sides]:
         if num_held_out >= len(images):
             raise UserError(f"validation.num_images={num_held_out}: {name} has {len(images)} images; lower it")
         if num_held_out:
-            order = Stream(config.seed, f"validation_{name}").permutation(len(images))
-            held_out, rest = np.sort(order[:num_held_out]), np.sort(order[num_held_out:])
+            rest, held_out = hold_out(len(images), num_held_out, config.seed, f"validation_{name}")
             chosen.append((images.subset(rest), images.subset(held_out)))
         else:
             chosen.append((images, images.subset(slice(0))))  # not copied: p0 may take most of the memory
     (data, held_data), (p0, held_p0) = chosen
     return (data, p0), (held_data, held_p0)
-
-
-def _load(of: DataConfig, split: datasets.Split) -> LabelledImages:
-    return datasets.load(of.name, of.root, split, of.download)
 
 
 def _model(config: TrainBinaryConfig, info: DatasetInfo) -> tuple[type[ImageClassifier], dict[str, Any]]:

@@ -11,8 +11,8 @@ from advgen_ray.analysis.binary_simulation import Case, Claim, Measures, claims,
 from advgen_ray.config import SimulateBinaryTrainingConfig
 from advgen_ray.errors import DAMAGED_ZIP, UserError
 from advgen_ray.report.binary_simulation_page import binary_simulation_page
-from advgen_ray.stages.claims import claim
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
+from advgen_ray.stages.ownership import take_output
 from advgen_ray.storage.filesystem import exists, join, read_bytes, write_atomic
 from advgen_ray.training.binary_simulation import P0, PROBLEMS, grid_points, simulate
 
@@ -26,7 +26,7 @@ def run(config: SimulateBinaryTrainingConfig) -> dict[str, Any]:
     Raises UserError, before anything is computed, for another config's output, a case that cannot be read, or a place
     that cannot be written.
     """
-    claim(config, config.output, PLAN, "binary_simulation")
+    take_output(config, config.output, PLAN, "binary_simulation")
     states = {case: _stored(config, case) for case in CASES}
     with tracked_job("binary_simulation", config) as tracked:
         if all(states.values()):

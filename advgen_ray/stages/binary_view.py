@@ -69,7 +69,7 @@ def maps_of(plan: BinaryViewPlan) -> list[tuple[PoolConfig, Map]]:
     return [
         *((plan.robustness.pool, one) for one in robustness_comparison.maps_of(plan.robustness)),
         (plan.evaluation.pool, one_vs_rest_evaluation.map_of(plan.evaluation)),
-        *((plan.synthesis.pool, one) for one in synthesis.prepare(plan.synthesis)),
+        *((plan.synthesis.pool, one) for one in synthesis.maps_of(plan.synthesis)),
     ]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from advgen_ray.analysis.calibration import Calibrated, calibrated, logits_by_class
 from advgen_ray.config import CalibrateClassifierConfig, ScoreEnergiesConfig
 from advgen_ray.data import datasets
+from advgen_ray.distributed.image_sources import fetch
 from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.errors import UserError
 from advgen_ray.models.one_vs_rest import OneVsRest
@@ -55,7 +56,7 @@ def _source(config: CalibrateClassifierConfig) -> LoadedModel:
             f"classifier={config.classifier}: holds a {loaded.card['kind']}, whose logits have one constant in common; "
             f"expected a {ONE_VS_REST}: give OUTPUT/model of train_one_vs_rest"
         )
-    num_images = len(datasets.load(config.data.name, config.data.root, "train", config.data.download))
+    num_images = len(fetch(config.data, "train"))
     if config.num_validation_images >= num_images:
         raise UserError(
             f"num_validation_images={config.num_validation_images}: {config.data.name} has {num_images} training "

@@ -8,10 +8,10 @@ from advgen_ray.analysis.class_detection import WORST, curves, table
 from advgen_ray.config.attacks import check_classes
 from advgen_ray.config.one_vs_rest import EvaluateDetectionConfig
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.data.subsets import reference_images
 from advgen_ray.detection.mc_dropout import has_dropout
 from advgen_ray.distributed.class_detection_rows import ClassDetectionRows, detection_attacks, shards_of_view
-from advgen_ray.distributed.detection_rows import reference_images
-from advgen_ray.distributed.detector_rows import Detector
+from advgen_ray.distributed.one_vs_rest_rows import ClassDetector
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.errors import UserError
 from advgen_ray.report.class_detection_page import class_detection_page
@@ -56,7 +56,7 @@ def run(config: EvaluateDetectionConfig) -> dict[str, Any]:
     return summary
 
 
-def prepare(config: EvaluateDetectionConfig) -> tuple[LoadedModel, list[Detector], ResultSet]:
+def prepare(config: EvaluateDetectionConfig) -> tuple[LoadedModel, list[ClassDetector], ResultSet]:
     """The classifier, a detector for every class, and the set begun or continued; every input checked."""
     images = load_images(config.data, config.split, config.num_images, "num_images")
     if config.fitted.kinds:

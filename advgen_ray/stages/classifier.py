@@ -10,12 +10,14 @@ from advgen_ray.config.jobs import training_passes
 from advgen_ray.data.augment import flip_and_crop
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.catalog import DatasetInfo
-from advgen_ray.data.datasets import LabelledImages, dataset_info, load
+from advgen_ray.data.datasets import LabelledImages, dataset_info
+from advgen_ray.distributed.attacks import attack_at
+from advgen_ray.distributed.image_sources import fetch
 from advgen_ray.distributed.train import Session, Task
 from advgen_ray.models.ema import Ema
 from advgen_ray.models.image_classifier import ImageClassifier
 from advgen_ray.rng import Stream
-from advgen_ray.stages.exposure import attack_at, exposure_of, read_outliers
+from advgen_ray.stages.exposure import exposure_of, read_outliers
 from advgen_ray.stages.own_images import own_digest
 from advgen_ray.stages.robust_loss import loss_at_epoch
 from advgen_ray.stages.tracked_training import run_tracked
@@ -51,8 +53,7 @@ def run_all(configs: Sequence[TrainClassifierConfig]) -> list[dict[str, Any]]:
     tasks = [task_of(config, num_images) for config, num_images in zip(configs, check_data(configs), strict=True)]
     for config in configs:
         if config.outliers:
-            images = load(config.data.name, config.data.root, "train")
-            read_outliers(config, images, lambda of, split: load(of.name, of.root, split, of.download))
+            read_outliers(config, fetch(config.data, "train"), fetch)
     cards = run_tracked(tasks, configs[0].workers, describe)
     return [
         {"model": f"{config.output}/model", **card["metrics"], "seconds": card["seconds"]}

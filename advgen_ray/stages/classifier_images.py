@@ -1,7 +1,6 @@
 """The stage that makes images from classifiers and reads their input gradients: checks, Ray Data map, page."""
 
 import json
-import math
 from collections.abc import Iterable
 from functools import partial
 from importlib.metadata import version
@@ -24,8 +23,9 @@ from advgen_ray.energy.input_gradients import to_picture
 from advgen_ray.errors import UserError
 from advgen_ray.report.classifier_images_page import ClassifierImages, Neighbors, classifier_images_page
 from advgen_ray.report.page import Page
+from advgen_ray.stages.detector_inputs import missing_class
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images, unique_names
-from advgen_ray.stages.outcome import PAGE, publish, tracked_job
+from advgen_ray.stages.outcome import PAGE, publish, rounded, tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, read_bytes, write_atomic
 from advgen_ray.storage.schemas import column_to_images
@@ -47,7 +47,7 @@ def run(config: GenerateFromClassifierConfig) -> dict[str, Any]:
     Raises UserError, before work starts, for a missing or foreign classifier or judge, a judge that generates, too many
     images, another set in the same place or a place that cannot be written.
     """
-    maps = prepare(config)
+    maps = maps_of(config)
     with tracked_job("classifier images", config) as tracked:
         run_maps("classifier images", maps, config.pool)
         generated, gradients = (one.result_set for one in maps)
@@ -73,7 +73,7 @@ def read_page(uri: str) -> Page:
     return _page(config, _results(config, generated, gradients))
 
 
-def prepare(config: GenerateFromClassifierConfig) -> tuple[Map, Map]:
+def maps_of(config: GenerateFromClassifierConfig) -> tuple[Map, Map]:
     """Generated images and input gradients: the two sets, begun or continued, with every input checked."""
     names = unique_names(config.classifiers, "classifiers", depth=1)
     if unknown := [name for name in config.generators if name not in names]:
@@ -84,7 +84,10 @@ def prepare(config: GenerateFromClassifierConfig) -> tuple[Map, Map]:
     candidates = test.first(config.num_test_images)
     if config.num_neighbors > len(candidates):
         raise UserError(f"num_neighbors={config.num_neighbors}: there are {len(candidates)} test images to choose from")
-    _check_classes(train)
+    if (lacking := missing_class(train)) is not None:
+        raise UserError(
+            f"the train split of {train.name} has no image of class {lacking!r}, so none can be started from"
+        )
     digests = {
         name: load_classifier(uri, config.data).digest for name, uri in zip(names, config.classifiers, strict=True)
     }
@@ -126,13 +129,6 @@ def _create(
         num_shards=num_shards,
         image_shape=images.info.image_shape,
     )
-
-
-def _check_classes(train: LabelledImages) -> None:
-    missing = sorted(set(range(train.info.num_classes)) - set(train.labels.tolist()))
-    if missing:
-        name = train.info.class_names[missing[0]]
-        raise UserError(f"the train split of {train.name} has no image of class {name!r}, so none can be started from")
 
 
 def _page(config: GenerateFromClassifierConfig, results: ClassifierImages) -> Page:
@@ -221,7 +217,4 @@ def _summary(
 def _plain(row: dict[Any, Any]) -> dict[str, Any]:
     """A row of a table for YAML and JSON: proportions as fractions, none where there is no sample."""
     values = {key: value.value if isinstance(value, Proportion) else value for key, value in row.items()}
-    return {
-        key: (round(value, 6) if math.isfinite(value) else None) if isinstance(value, float) else value
-        for key, value in values.items()
-    }
+    return {key: rounded(value) if isinstance(value, float) else value for key, value in values.items()}

@@ -8,6 +8,7 @@ import pandas as pd
 
 from advgen_ray.analysis.over_seeds import PairedDifference
 from advgen_ray.config import TrainClassifierConfig
+from advgen_ray.stages.outcome import rounded
 from advgen_ray.storage.filesystem import join, local_copy
 from advgen_ray.training.model_directory import read_card
 
@@ -54,6 +55,4 @@ def plain_difference(difference: PairedDifference) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, 6) if math.isfinite(value) else None
-    return value
+    return rounded(value) if isinstance(value, float) else value

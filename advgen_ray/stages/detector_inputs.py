@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.detection.features import features, last_hidden
-from advgen_ray.distributed.detection_rows import layers_of
+from advgen_ray.detection.features import features, last_hidden, layers_of
 from advgen_ray.errors import UserError
 
 
@@ -37,13 +36,17 @@ def check_fit(
 
 def check_every_class(reference: LabelledImages, key: str) -> None:
     """Raise UserError, naming ``key``, where a class is missing: nothing could be fitted to it."""
-    missing = sorted(set(range(reference.info.num_classes)) - set(reference.labels.tolist()))
-    if missing:
-        name = reference.info.class_names[missing[0]]
+    if (name := missing_class(reference)) is not None:
         raise UserError(
             f"{key}={len(reference)}: no training image of class {name!r} among them, so that nothing can be fitted "
             "to it; raise it"
         )
+
+
+def missing_class(images: LabelledImages) -> str | None:
+    """The name of the first class of which there is no image."""
+    missing = sorted(set(range(images.info.num_classes)) - set(images.labels.tolist()))
+    return images.info.class_names[missing[0]] if missing else None
 
 
 def check_last_hidden(model: nn.Module, image_shape: Sequence[int], what: str, cure: str) -> None:

@@ -5,21 +5,21 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from advgen_ray.analysis.detector_scores import compare, detector_inputs, names_of, only_fooled
 from advgen_ray.config import AttackConfig
 from advgen_ray.config.attacks import check_classes
 from advgen_ray.config.detectors import CompareDetectorsConfig
+from advgen_ray.data.subsets import reference_images
 from advgen_ray.distributed.actors import Map
-from advgen_ray.distributed.detection_rows import DetectionRows, detection_groups, reference_images
+from advgen_ray.distributed.detector_comparison_rows import DetectionRows, detection_groups
 from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.report.detectors_page import DetectorResults, detectors_page
 from advgen_ray.report.page import Page
 from advgen_ray.stages.detector_inputs import check_fit
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images
-from advgen_ray.stages.outcome import PAGE, publish, tracked_job
+from advgen_ray.stages.outcome import PAGE, publish, rounded, tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, read_bytes, write_atomic
 
@@ -142,19 +142,15 @@ def _summary(config: CompareDetectorsConfig, result_set: ResultSet, results: Det
         "report": join(config.output, PAGE),
         "identity": result_set.identity,
         "count": len(results.inputs.natural),
-        "clean_accuracy": _rounded(results.inputs.natural["correct"].mean()),
-        "accuracy_under_attack": {name: _rounded(table["correct"].mean()) for name, table in attacked.items()},
+        "clean_accuracy": rounded(results.inputs.natural["correct"].mean()),
+        "accuracy_under_attack": {name: rounded(table["correct"].mean()) for name, table in attacked.items()},
         "detectors": [
             {
                 **{key: row[key] for key in ("detector", "attack", "num_test")},
-                **{key: _rounded(row[key]) for key in RATES},
+                **{key: rounded(row[key]) for key in RATES},
             }
             for _, row in results.everything.table.iterrows()
         ],
         "warnings": list(results.warnings),
         "seconds": result_set.seconds,
     }
-
-
-def _rounded(value: float) -> float | None:
-    return round(float(value), 6) if np.isfinite(value) else None

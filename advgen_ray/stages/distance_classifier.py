@@ -11,9 +11,9 @@ from advgen_ray.data.datasets import dataset_info
 from advgen_ray.distributed.ce_generators import evaluations_of
 from advgen_ray.report.distance_classifier_page import distance_classifier_page
 from advgen_ray.stages import counterfactuals
-from advgen_ray.stages.claims import claim
 from advgen_ray.stages.inputs import load_score_model
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
+from advgen_ray.stages.ownership import take_output
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
 
@@ -25,7 +25,7 @@ def run(config: ClassifyByDistanceConfig) -> dict[str, Any]:
 
     Raises UserError, before work starts, as the generation of counterfactuals does.
     """
-    claim(config, config.output, PLAN, "distance classifier")
+    take_output(config, config.output, PLAN, "distance classifier")
     generation = config.generation
     sde = load_score_model(generation.score_model, generation.data, generation.unconditional_model).sde
     parts = [_part(config, sampler) for sampler in config.samplers]

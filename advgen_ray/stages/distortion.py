@@ -11,14 +11,14 @@ import pyarrow as pa
 from advgen_ray.analysis.distortion import DISSERTATION, NEAREST, distances, nearest_rows, table
 from advgen_ray.config.distortion import MeasureDistortionConfig
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.distributed.detector_rows import Detector
 from advgen_ray.distributed.distortion_rows import DistortionRows, diagonal_of, distortion_groups
+from advgen_ray.distributed.one_vs_rest_rows import ClassDetector
 from advgen_ray.distributed.pipelines import run_map
 from advgen_ray.errors import UserError
 from advgen_ray.report.distortion_page import Distortions, distortion_page
 from advgen_ray.stages.inputs import content_digest, load_classifier, load_images
 from advgen_ray.stages.one_vs_rest_evaluation import detector_of
-from advgen_ray.stages.outcome import PAGE, publish, tracked_job
+from advgen_ray.stages.outcome import PAGE, publish, rounded, tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
 from advgen_ray.storage.schemas import column_to_images
@@ -45,7 +45,7 @@ def run(config: MeasureDistortionConfig) -> dict[str, Any]:
     return summary
 
 
-def prepare(config: MeasureDistortionConfig) -> tuple[LabelledImages, str, list[Detector], ResultSet]:
+def prepare(config: MeasureDistortionConfig) -> tuple[LabelledImages, str, list[ClassDetector], ResultSet]:
     """The images, the classifier's digest or none, the detectors, and the set begun or continued, all checked."""
     wanted = max(config.num_images, config.num_natural or 0)
     key = "num_images" if wanted == config.num_images else "num_natural"
@@ -78,7 +78,7 @@ def _summary(
 ) -> dict[str, Any]:
     def of(method: str, search: str, key: str) -> float | None:
         row = found[(found["method"] == method) & (found["search"] == search)].iloc[0]
-        return _rounded(row[key])
+        return rounded(row[key])
 
     headline: dict[str, float | None] = {}
     for method in config.methods:
@@ -96,7 +96,7 @@ def _summary(
         **{name: value for name, value in headline.items() if value is not None},
         "thresholds": {str(k): round(float(v), 6) for k, v in rows.groupby("method")["threshold"].first().items()},
         "searches": [
-            {str(key): _rounded(value) if isinstance(value, float) else value for key, value in row.items()}
+            {str(key): rounded(value) if isinstance(value, float) else value for key, value in row.items()}
             for row in found.to_dict("records")
         ],
         "seconds": result_set.seconds,
@@ -121,7 +121,3 @@ def _pictures(
     targets = [int(one) for one in shown.loc[method].loc[ids, column]]
     words = [f"{names[first.labels[place]]}→{names[target]}" for place, target in zip(places, targets, strict=True)]
     return first.tensor(places).numpy(), attacked, words
-
-
-def _rounded(value: float) -> float | None:
-    return round(float(value), 6) if np.isfinite(value) else None

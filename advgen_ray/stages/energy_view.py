@@ -66,7 +66,7 @@ def maps_of(plan: EnergyViewPlan) -> list[tuple[PoolConfig, Map]]:
     return [
         (plan.attacked.pool, energies.map_of(plan.attacked)),
         (plan.detectors.pool, detectors.map_of(plan.detectors)),
-        *((plan.images.pool, one) for one in classifier_images.prepare(plan.images)),
+        *((plan.images.pool, one) for one in classifier_images.maps_of(plan.images)),
     ]
 
 

@@ -36,7 +36,7 @@ def run(config: ExplainPredictionsConfig) -> dict[str, Any]:
     Raises UserError, before work starts, for a missing or foreign classifier, too many images, another set in the same
     place or a place that cannot be written.
     """
-    explanations = prepare(config)
+    explanations = map_of(config)
     result_set = explanations.result_set
     with tracked_job("explanations", config) as tracked:
         run_maps("explanations", [explanations], config.pool)
@@ -59,7 +59,7 @@ def run(config: ExplainPredictionsConfig) -> dict[str, Any]:
     return summary
 
 
-def prepare(config: ExplainPredictionsConfig) -> Map:
+def map_of(config: ExplainPredictionsConfig) -> Map:
     """The set, begun or continued, with every input checked, and what makes its rows."""
     names = unique_names(config.classifiers, "classifiers", depth=1)
     test = load_images(config.data, "test", config.num_images, "num_images")

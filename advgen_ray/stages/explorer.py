@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from advgen_ray.analysis.ce_ablation import DISTANCES
 from advgen_ray.config import ExploreCounterfactualsConfig
 from advgen_ray.report import numbers
 from advgen_ray.report.explorer.columns import encode
@@ -15,7 +16,7 @@ from advgen_ray.report.explorer.handing import COLUMNS_FILE, DATA_FOLDER, handin
 from advgen_ray.report.explorer.page import ExplorerPage, render
 from advgen_ray.report.explorer.sheets import sheet, sources_per_block
 from advgen_ray.report.study import eps_labels
-from advgen_ray.stages.explorer_inputs import METRICS, Explored, read_explored
+from advgen_ray.stages.explorer_inputs import Explored, read_explored
 from advgen_ray.stages.outcome import tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import ensure_writable, join, remove_tree, write_atomic
@@ -107,7 +108,7 @@ def _columns(explored: Explored, per_block: int) -> dict[str, Any]:
         "label": explored.sources["source_label"].to_numpy(np.int16),
         "target": rows["y_target"].to_numpy(np.int16),
         "replicate": rows["replicate"].to_numpy(np.int16),
-        **{metric: rows[metric].to_numpy(np.float32) for metric in METRICS},
+        **{metric: rows[metric].to_numpy(np.float32) for metric in DISTANCES},
     }
     if opinions:
         columns |= {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from advgen_ray.analysis.ce_ablation import DISTANCES
 from advgen_ray.analysis.opinions import OPINION_COLUMNS, Opinion, read_opinions
 from advgen_ray.config import CounterfactualsConfig, ExploreCounterfactualsConfig
 from advgen_ray.data.catalog import DatasetInfo
@@ -23,8 +24,7 @@ from advgen_ray.stages.inputs import (
 )
 from advgen_ray.storage import ResultSet
 
-METRICS = ("l2", "l1", "linf", "l0")
-ROW_COLUMNS = ["item_id", "source_id", "source_index", "source_label", "y_target", "replicate", *METRICS]
+ROW_COLUMNS = ["item_id", "source_id", "source_index", "source_label", "y_target", "replicate", *DISTANCES]
 
 
 @dataclass(frozen=True)

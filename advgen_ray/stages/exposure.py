@@ -2,14 +2,13 @@
 
 from torch import nn
 
-from advgen_ray.config import AttackConfig, TrainClassifierConfig
+from advgen_ray.config import TrainClassifierConfig
 from advgen_ray.data.augment import flip_and_crop
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.distributed.attacks import build_pgd
+from advgen_ray.distributed.attacks import attack_at
 from advgen_ray.distributed.image_sources import Load, source_images
 from advgen_ray.stages.training import load_shared
-from advgen_ray.training.classifier import AttackAt
 from advgen_ray.training.outliers import OutlierExposure
 from advgen_ray.training.worker import Worker
 
@@ -38,10 +37,3 @@ def read_outliers(config: TrainClassifierConfig, images: LabelledImages, load: L
     found = source_images(config.outliers.source, images, "train", config.seed, load, "outliers")
     BatchOrder(len(found), config.batch_size, config.seed, num_workers=config.workers.num_workers)
     return found
-
-
-def attack_at(config: AttackConfig) -> AttackAt | None:
-    """The attack of a config at any share of its eps; None at eps 0."""
-    if config.eps == 0:
-        return None
-    return lambda share, start_noise: build_pgd(config, start_noise, share)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from advgen_ray.config import DataConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.distributed.image_sources import fetch
 from advgen_ray.distributed.loading import load_score
 from advgen_ray.errors import UserError
 from advgen_ray.storage import ResultSet
@@ -23,7 +24,7 @@ from advgen_ray.training.model_directory import CLASSIFIERS, ONE_VS_REST, Loaded
 
 def load_images(data: DataConfig, split: datasets.Split, num_images: int | None, key: str) -> LabelledImages:
     """A split, of which the first ``num_images`` are wanted; raises UserError, naming ``key``, if it has fewer."""
-    images = datasets.load(data.name, data.root, split, data.download)
+    images = fetch(data, split)
     if num_images is not None and num_images > len(images):
         raise UserError(f"{key}={num_images}: the {split} split of {data.name} has {len(images)} images; lower it")
     tell_missing_classes(images, num_images, key)

@@ -13,7 +13,6 @@ from advgen_ray.config.comparisons import CompareLossesConfig
 from advgen_ray.data.datasets import dataset_info
 from advgen_ray.report.loss_page import LossResults, loss_page
 from advgen_ray.stages import classifier
-from advgen_ray.stages.claims import claim
 from advgen_ray.stages.compared_trainings import (
     Trainings,
     plain_difference,
@@ -23,6 +22,7 @@ from advgen_ray.stages.compared_trainings import (
 )
 from advgen_ray.stages.energy_view import read_recorded
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
+from advgen_ray.stages.ownership import take_output
 from advgen_ray.stages.training import check_data
 from advgen_ray.storage.filesystem import join
 
@@ -40,7 +40,7 @@ def run(config: CompareLossesConfig) -> dict[str, Any]:
         (loss.label, seed): config.training_with(loss, seed) for seed in config.seeds for loss in config.losses
     }
     check_data(list(trainings.values()))
-    claim(config, config.output, PLAN, "loss comparison")
+    take_output(config, config.output, PLAN, "loss comparison")
     with tracked_job("losses", config) as tracked:
         classifier.run_all(list(trainings.values()))
         results = _results(config, trainings)

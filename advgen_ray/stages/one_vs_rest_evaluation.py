@@ -8,10 +8,10 @@ import pandas as pd
 
 from advgen_ray.analysis.detector_auc import detector_auc
 from advgen_ray.config.one_vs_rest import EvaluateOneVsRestConfig
-from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed.actors import Map
-from advgen_ray.distributed.detector_rows import Detector, DetectorRows, own_and_others
+from advgen_ray.distributed.image_sources import fetch
+from advgen_ray.distributed.one_vs_rest_rows import ClassDetector, OneVsRestRows, own_and_others
 from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.distributed.plans import DetectorGroup, detector_groups
 from advgen_ray.errors import UserError
@@ -51,12 +51,12 @@ def run_with_page(config: EvaluateOneVsRestConfig) -> tuple[dict[str, Any], Page
 def map_of(config: EvaluateOneVsRestConfig) -> Map:
     """The set that ``prepare`` gives, and what makes its rows."""
     detectors, groups, result_set = prepare(config)
-    return Map(result_set, partial(DetectorRows, config, detectors, groups))
+    return Map(result_set, partial(OneVsRestRows, config, detectors, groups))
 
 
-def prepare(config: EvaluateOneVsRestConfig) -> tuple[list[Detector], list[DetectorGroup], ResultSet]:
+def prepare(config: EvaluateOneVsRestConfig) -> tuple[list[ClassDetector], list[DetectorGroup], ResultSet]:
     """The detectors, the plan, and the set begun or continued, with every input checked."""
-    images = datasets.load(config.data.name, config.data.root, config.split, config.data.download)
+    images = fetch(config.data, config.split)
     detectors = [detector_of(config.detectors, k, images) for k in _classes(config, images.info.num_classes)]
     sides = [own_and_others(images, one.class_index, config.num_images) for one in detectors]
     groups = detector_groups(
@@ -87,7 +87,7 @@ def _classes(config: EvaluateOneVsRestConfig, num_classes: int) -> list[int]:
     return found
 
 
-def detector_of(detectors: str, class_index: int, images: LabelledImages) -> Detector:
+def detector_of(detectors: str, class_index: int, images: LabelledImages) -> ClassDetector:
     """The detector of a class, from ``train_one_vs_rest``; raises UserError where it is none for these images."""
     uri = _place(detectors, class_index)
     card = read_card(local_copy(uri))
@@ -98,7 +98,7 @@ def detector_of(detectors: str, class_index: int, images: LabelledImages) -> Det
         raise UserError(f"{uri}: trained on {card.get('data', {}).get('name')}, but data.name is {images.name}")
     if not (images.labels == class_index).any():
         raise UserError(f"{images.name}: no image of class {class_index} in its {images.split} split")
-    return Detector(class_index, uri, str(card["weights_sha256"]))
+    return ClassDetector(class_index, uri, str(card["weights_sha256"]))
 
 
 def _place(detectors: str, class_index: int) -> str:

@@ -9,10 +9,9 @@ from typing import Any
 import pyarrow.compute as pc
 
 from advgen_ray.analysis.ood import CASES, IN, mean_auroc, ood_table, unseen_sets
-from advgen_ray.config import DataConfig
 from advgen_ray.config.ood import EvaluateOODConfig
-from advgen_ray.data import datasets
-from advgen_ray.data.datasets import LabelledImages, Split
+from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.distributed.image_sources import fetch
 from advgen_ray.distributed.ood_rows import (
     Group,
     OODRows,
@@ -81,10 +80,10 @@ def run(config: EvaluateOODConfig) -> dict[str, Any]:
 def prepare(config: EvaluateOODConfig) -> Prepared:
     """The set begun or continued, every input checked."""
     detectors = [check_detector(one, config) for one in config.detectors]
-    sets, skipped = {IN: in_distribution(config, _fetch)}, {}
+    sets, skipped = {IN: in_distribution(config, fetch)}, {}
     for one in config.sets:
         try:
-            sets[one.name] = out_of_distribution(config, one, _fetch)
+            sets[one.name] = out_of_distribution(config, one, fetch)
         except UserError as error:
             if not config.skip_missing:
                 raise UserError(
@@ -95,7 +94,7 @@ def prepare(config: EvaluateOODConfig) -> Prepared:
         raise UserError(f"sets: none can be read, the first is {config.sets[0].name!r}: {skipped[config.sets[0].name]}")
     fitted = any(one.detection_score == "mahalanobis" for one in config.detectors)
     if fitted:
-        check_every_class(images_to_fit(config, _fetch), "num_fit_images")
+        check_every_class(images_to_fit(config, fetch), "num_fit_images")
     groups = groups_of(len(detectors), {name: len(images) for name, images in sets.items()}, config.shard_images)
     result_set = ResultSet.create(
         config.output,
@@ -104,16 +103,12 @@ def prepare(config: EvaluateOODConfig) -> Prepared:
         inputs={
             "detectors": {one.detector.name: one.detector.digest for one in detectors},
             "images": {name: content_digest(images) for name, images in sets.items()},
-            "train": content_digest(_fetch(config.data, "train")) if fitted else "",
+            "train": content_digest(fetch(config.data, "train")) if fitted else "",
         },
         num_shards=len(groups),
         image_shape=sets[IN].info.image_shape,
     )
     return Prepared(result_set, detectors, groups, sets, skipped)
-
-
-def _fetch(data: DataConfig, split: Split) -> LabelledImages:
-    return datasets.load(data.name, data.root, split, data.download)
 
 
 def _most_harmless(result_set: ResultSet) -> dict[str, list[Picture]]:

@@ -38,6 +38,11 @@ def publish(
             tracked.log_file(name, content.encode())
 
 
+def rounded(value: float) -> float | None:
+    """A number of a summary; None where there is none."""
+    return round(float(value), 6) if math.isfinite(value) else None
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(inner) for key, inner in value.items()}

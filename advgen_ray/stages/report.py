@@ -1,6 +1,5 @@
 """The stage that ends a study: stored results in, ``report.html`` and ``summary.json`` out."""
 
-import json
 import math
 import time
 from collections.abc import Iterable, Mapping
@@ -15,19 +14,18 @@ from advgen_ray.analysis.summary import summarize
 from advgen_ray.config import ReportConfig
 from advgen_ray.report.blocks import Grid
 from advgen_ray.report.grid import build_grid, grid_rows
-from advgen_ray.report.page import panels_of, render
+from advgen_ray.report.page import panels_of
 from advgen_ray.report.study import RunRecord, Study
 from advgen_ray.report.study_page import result_sections, study_page
 from advgen_ray.report.text import summary_text
 from advgen_ray.stages import energy_view
 from advgen_ray.stages.inputs import load_images
-from advgen_ray.stages.outcome import SUMMARY, tracked_job
+from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.stages.report_inputs import pictures, read_stored
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.filesystem import ensure_writable, join, write_atomic
+from advgen_ray.storage.filesystem import ensure_writable, join
 from advgen_ray.tracking import Run
 
-REPORT = "report.html"
 STAGE_NAMES = dict.fromkeys(("classifier", "judge", "score model"), "trainings")
 
 
@@ -49,12 +47,9 @@ def run(config: ReportConfig, elapsed_seconds: Mapping[str, float] | None = None
         drawings = {panel.name: panel.svg for panel in panels_of(sections)}
         elapsed["report"] = time.monotonic() - begin
         summary = summarize(tables, elapsed)
-        html = render(study_page(replace(study, elapsed_seconds=elapsed), sections))
-        text = json.dumps(summary, indent=1, allow_nan=False) + "\n"
-        write_atomic(join(config.output, SUMMARY), text.encode())
-        write_atomic(join(config.output, REPORT), html.encode())
-        _track(tracked, summary, {SUMMARY: text, REPORT: html}, drawings)
-    print(f"\n{summary_text(summary)}\n\nreport: {join(config.output, REPORT)}", flush=True)
+        publish(config.output, summary, study_page(replace(study, elapsed_seconds=elapsed), sections), tracked)
+        _track(tracked, summary, drawings)
+    print(f"\n{summary_text(summary)}\n\nreport: {join(config.output, PAGE)}", flush=True)
     if config.explorer:
         print(f"every counterfactual: {join(config.output, config.explorer)}", flush=True)
     if config.binary:
@@ -83,13 +78,11 @@ def _grid(config: ReportConfig, tables: StudyTables, stored: ResultSet, one: Cou
     return build_grid(title, rows, pictures(stored, rows["item_id"]), sources, predicted, tables.inputs.class_names)
 
 
-def _track(tracked: Run, summary: Mapping[str, Any], texts: Mapping[str, str], drawings: Mapping[str, bytes]) -> None:
-    """Log the summary's numbers, the page and each drawing as a file."""
+def _track(tracked: Run, summary: Mapping[str, Any], drawings: Mapping[str, bytes]) -> None:
+    """Log the summary's numbers, and each drawing as a file."""
     metrics = {f"{row['classifier']}/{key}": row[key] for row in summary["classifiers"] for key in row}
     for group in ("counterfactuals", "effect", "energy_detector"):
         metrics |= {f"{group}/{key}": value for key, value in summary[group].items()}
     tracked.log_metrics(metrics | {"distance_classifier_accuracy": summary["distance_classifier_accuracy"]})
-    for name, text in texts.items():
-        tracked.log_file(name, text.encode())
     for name, svg in drawings.items():
         tracked.log_file(f"figures/{name}.svg", svg)

@@ -1,6 +1,5 @@
 """The stage that restores degraded images: checks, Ray Data map, choice of strength, page."""
 
-import math
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -17,7 +16,7 @@ from advgen_ray.distributed.restoration_rows import HELD, RestorationRows, parts
 from advgen_ray.errors import UserError
 from advgen_ray.report.restoration_page import Restorations, restoration_page
 from advgen_ray.stages.inputs import content_digest, load_any_model, load_images, rows_of_images, unique_names
-from advgen_ray.stages.outcome import PAGE, publish, tracked_job
+from advgen_ray.stages.outcome import PAGE, publish, rounded, tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
 from advgen_ray.storage.schemas import column_to_images
@@ -33,7 +32,7 @@ def run(config: RestoreImagesConfig) -> dict[str, Any]:
     Raises UserError, before work starts, for a missing or foreign model, too many images, another set in the same place
     or a place that cannot be written.
     """
-    restorations = prepare(config)
+    restorations = map_of(config)
     result_set = restorations.result_set
     with tracked_job("restoration", config) as tracked:
         run_maps("restoration", [restorations], config.pool)
@@ -50,7 +49,7 @@ def run(config: RestoreImagesConfig) -> dict[str, Any]:
             "output": config.output,
             "report": join(config.output, PAGE),
             "identity": result_set.identity,
-            **{name: round(value, 6) if math.isfinite(value) else None for name, value in gains.items()},
+            **{name: rounded(value) for name, value in gains.items()},
             "chosen": [_rounded(one) for one in chosen],
             "seconds": result_set.seconds,
         }
@@ -61,7 +60,7 @@ def run(config: RestoreImagesConfig) -> dict[str, Any]:
     return summary
 
 
-def prepare(config: RestoreImagesConfig) -> Map:
+def map_of(config: RestoreImagesConfig) -> Map:
     """The set, begun or continued, with every input checked, and what makes its rows."""
     names = unique_names(config.models, "models", depth=1)
     test = load_images(config.data, "test", config.num_images, "num_images")
@@ -115,4 +114,4 @@ def _results(
 def _rounded(one: AtBest) -> dict[str, Any]:
     """For JSON, which has no nan."""
     row = one.plain().items()
-    return {key: (round(v, 6) if math.isfinite(v) else None) if isinstance(v, float) else v for key, v in row}
+    return {key: rounded(value) if isinstance(value, float) else value for key, value in row}

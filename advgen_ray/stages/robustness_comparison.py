@@ -16,9 +16,9 @@ from advgen_ray.distributed.pipelines import run_maps
 from advgen_ray.distributed.robustness_rows import PROGRESS, RobustnessRows, suite_of
 from advgen_ray.report.page import Page
 from advgen_ray.report.robustness_comparison_page import Compared, robustness_comparison_page
-from advgen_ray.stages.claims import claim
 from advgen_ray.stages.inputs import load_classifier, load_images
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
+from advgen_ray.stages.ownership import take_output
 from advgen_ray.stages.robustness import doubts_of_falls, doubts_of_model, prepare
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join, remove_tree
@@ -87,7 +87,9 @@ def _inputs(config: CompareRobustnessConfig) -> tuple[LabelledImages, dict[str, 
 
 
 def _maps(config: CompareRobustnessConfig, images: LabelledImages, loaded: dict[str, LoadedModel]) -> list[Map]:
-    claim(config, config.output, PLAN, "robustness_comparison", {name: one.digest for name, one in loaded.items()})
+    take_output(
+        config, config.output, PLAN, "robustness_comparison", {name: one.digest for name, one in loaded.items()}
+    )
     maps = []
     for one in config.evaluations():
         made = prepare(one.config, images, loaded[one.classifier])

@@ -16,9 +16,9 @@ from advgen_ray.distributed.schedules import PROGRESS, Asha, Schedule
 from advgen_ray.distributed.tune import Trial, run_search
 from advgen_ray.errors import UserError
 from advgen_ray.stages.checks import checks_alone
-from advgen_ray.stages.claims import claim
 from advgen_ray.stages.inputs import load_classifier
 from advgen_ray.stages.outcome import tracked_job
+from advgen_ray.stages.ownership import take_output
 from advgen_ray.stages.population import run_population
 from advgen_ray.stages.search_results import ended_trials, metrics_of, schedule_table, store, summarize, trial_table
 from advgen_ray.stages.search_trial import RUNS, run_trial, told_of
@@ -36,7 +36,7 @@ def run(config: SearchConfig) -> dict[str, Any]:
     job: Any = config.job_config
     _check_job(config)
     judge = Judge(config.judge, load_classifier(config.judge, job.data).digest) if config.judge else None
-    claim(config, config.output, PLAN, "search", {"judge": judge.digest} if judge else None)
+    take_output(config, config.output, PLAN, "search", {"judge": judge.digest} if judge else None)
     cluster.connect()
     at_once = room_for_trials(job, config.job, config.max_concurrent_trials)
     with tracked_job("search", config) as tracked:

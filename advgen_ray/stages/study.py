@@ -32,7 +32,7 @@ from advgen_ray.stages import (
     report,
     score_model,
 )
-from advgen_ray.stages.outcome import tracked_job
+from advgen_ray.stages.outcome import PAGE, SUMMARY, tracked_job
 from advgen_ray.stages.stage_clock import StageClock
 from advgen_ray.stages.study_inputs import check_inputs
 from advgen_ray.stages.tracked_training import run_tracked
@@ -74,7 +74,7 @@ def run(config: StudyConfig) -> dict[str, Any]:
             clock.run("detectors of one class", lambda: binary_view.run(binary_plan))
         clock.run("explorer", lambda: explorer.run(plan.explorer))
         clock.run("report", lambda: report.run(plan.report, elapsed_seconds=clock.seconds))
-    names = {"report": report.REPORT, "explorer": explorer.PAGE, "summary": report.SUMMARY}
+    names = {"report": PAGE, "explorer": explorer.PAGE, "summary": SUMMARY}
     if plan.binary:
         names["binary"] = binary_view.PAGE
     return {page: join(config.output, name) for page, name in names.items()}
@@ -145,7 +145,7 @@ class StudyPlan:
             counterfactuals=self.main.output,
             energies=self.energies.output,
             judge="judge",
-            report=report.REPORT,
+            report=PAGE,
             output=root,
         )
 

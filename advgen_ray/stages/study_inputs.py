@@ -6,7 +6,7 @@ from advgen_ray.config import StudyConfig
 from advgen_ray.config.attacks import check_classes
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import Split
-from advgen_ray.distributed.detection_rows import reference_images
+from advgen_ray.data.subsets import reference_images
 from advgen_ray.distributed.synthesis_starts import Starts
 from advgen_ray.errors import UserError
 from advgen_ray.stages import classifier

@@ -19,10 +19,10 @@ from advgen_ray.errors import UserError
 from advgen_ray.report.subset_page import SubsetResults, subset_page
 from advgen_ray.rng import Stream
 from advgen_ray.stages import classifier, energies
-from advgen_ray.stages.claims import claim
 from advgen_ray.stages.compared_trainings import Trainings, plain_difference, plain_rows, read_cards, training_table
 from advgen_ray.stages.inputs import load_images
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
+from advgen_ray.stages.ownership import take_output
 from advgen_ray.stages.training import check_data
 from advgen_ray.stages.training_split import split_training, write_item_ids
 from advgen_ray.storage import ResultSet
@@ -42,7 +42,7 @@ def run(config: CompareSubsetsConfig) -> dict[str, Any]:
     """
     base = config.base()
     check_data([base, *(config.training_without(FULL, "", seed) for seed in config.seeds)])
-    claim(config, config.output, PLAN, "subset comparison")
+    take_output(config, config.output, PLAN, "subset comparison")
     with tracked_job("subsets", config) as tracked:
         classifier.run(base)
         training = _scored(config, base)

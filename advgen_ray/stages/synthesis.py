@@ -1,7 +1,7 @@
 """The stage of targeted synthesis: checks, one Ray Data map for every model and ascent, quality, page."""
 
-import math
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 from advgen_ray.analysis.proportion import Proportion
@@ -21,12 +21,11 @@ from advgen_ray.errors import UserError
 from advgen_ray.report.page import Page
 from advgen_ray.report.synthesis_page import SynthesisResults, synthesis_page
 from advgen_ray.stages.inputs import content_digest, load_images, tell_missing_classes, unique_names
-from advgen_ray.stages.outcome import PAGE, publish, tracked_job
+from advgen_ray.stages.outcome import PAGE, publish, rounded, tracked_job
 from advgen_ray.stages.synthesis_inputs import feature_digest, judge_digest, synthesizers_of
 from advgen_ray.stages.synthesis_view import SynthesisSets, nearness_of, results_of
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
-from advgen_ray.training.model_directory import versions
 
 FEATURES, INTERPOLATIONS, SAMPLES = "features", "interpolations", "samples"
 OF_COMPARISON = ("num_reference", "num_interpolations", "num_points", "ascents")  # samples are the same without them
@@ -43,19 +42,19 @@ def run(config: SynthesizeConfig) -> dict[str, Any]:
 
 def run_with_page(config: SynthesizeConfig) -> tuple[dict[str, Any], Page]:
     """The same, and the page it has written."""
-    maps = prepare(config)
+    maps = maps_of(config)
     with tracked_job("synthesis", config) as tracked:
         run_maps("synthesis", maps, config.pool)
         sets = open_sets(config)
         results = results_of(config, sets)
-        page = synthesis_page(results, config.model_dump(mode="json"), versions()["advgen_ray"])
+        page = synthesis_page(results, config.model_dump(mode="json"), version("advgen_ray"))
         summary = _summary(config, sets, results)
         publish(config.output, summary, page, tracked)
         tracked.log_metrics({name: value for name, value in summary.items() if isinstance(value, float)})
     return summary, page
 
 
-def prepare(config: SynthesizeConfig) -> list[Map]:
+def maps_of(config: SynthesizeConfig) -> list[Map]:
     """Features of real images and starts, samples by model and ascent, interpolations: begun or continued, checked."""
     train = load_images(config.data, "train", config.num_reference, "num_reference")
     test = load_images(config.data, "test", None, "num_images")
@@ -175,7 +174,4 @@ def _plain(row: dict[Any, Any], prefix: str) -> dict[str, Any]:
     values = {
         names.get(key, key): value.value if isinstance(value, Proportion) else value for key, value in row.items()
     }
-    return {
-        key: (round(value, 6) if math.isfinite(value) else None) if isinstance(value, float) else value
-        for key, value in values.items()
-    }
+    return {key: rounded(value) if isinstance(value, float) else value for key, value in values.items()}

@@ -1,4 +1,4 @@
-"""What both training stages share: optimisers from configs, data on every worker, what a model is stored with."""
+"""What the stages of trainings share: optimisers from configs, data on every worker, what a model is stored with."""
 
 import io
 import tempfile
@@ -21,6 +21,7 @@ from advgen_ray.data import datasets
 from advgen_ray.data.batches import BatchOrder
 from advgen_ray.data.catalog import DatasetInfo
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.distributed.image_sources import fetch
 from advgen_ray.errors import UserError
 from advgen_ray.models.ema import Ema
 from advgen_ray.stages.inputs import tell_missing_classes
@@ -41,8 +42,7 @@ def check_data(configs: Sequence[TrainingConfig]) -> list[int]:
     """
     counts: dict[int, int] = {}
     for data in {config.data for config in configs}:
-        train = datasets.load(data.name, data.root, "train", data.download)
-        test = datasets.load(data.name, data.root, "test", data.download)
+        train, test = fetch(data, "train"), fetch(data, "test")
         for index, config in enumerate(configs):
             if config.data == data:
                 num_images = len(train)
@@ -69,7 +69,7 @@ def _check_classes(data: DataConfig, train: LabelledImages) -> None:
 def load_shared(data: DataConfig, split: datasets.Split, worker: Worker) -> LabelledImages:
     """A split on every worker; where files are to be fetched, one worker of each machine does it."""
     if worker.local_rank == 0:
-        images = datasets.load(data.name, data.root, split, data.download)
+        images = fetch(data, split)
         worker.barrier()
         return images
     worker.barrier()

@@ -8,6 +8,7 @@ import numpy as np
 
 from advgen_ray.config import TrainClassifierConfig
 from advgen_ray.data.datasets import LabelledImages
+from advgen_ray.data.subsets import hold_out
 from advgen_ray.errors import UserError
 from advgen_ray.rng import Stream
 from advgen_ray.storage.filesystem import read_bytes, write_atomic
@@ -41,8 +42,7 @@ def split_training(images: LabelledImages, config: TrainClassifierConfig) -> tup
     num_held_out = config.num_validation_images
     if not num_held_out and not config.exclude:
         return images, images.subset(slice(0))
-    order = Stream(config.seed, "validation").permutation(len(images))
-    held_out, rest = np.sort(order[:num_held_out]), np.sort(order[num_held_out:])
+    rest, held_out = hold_out(len(images), num_held_out, config.seed)
     if config.exclude:
         names = np.array(images.item_ids(range(len(images))))
         excluded = _read(config)[1]

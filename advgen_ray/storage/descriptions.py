@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from advgen_ray.errors import UserError, first_line
@@ -56,11 +55,6 @@ def read_description(uri: str) -> dict[str, Any]:
     return value
 
 
-def installed_versions() -> dict[str, str]:
-    """Versions of the packages that a result depends on, without importing them."""
-    return {name: _version(name) for name in VERSIONED}
-
-
 def _differences(there: Any, asked: Any, key: str = "") -> list[str]:
     if isinstance(there, dict) and isinstance(asked, dict):
         keys = [*there, *(name for name in asked if name not in there)]
@@ -70,10 +64,3 @@ def _differences(there: Any, asked: Any, key: str = "") -> list[str]:
             for difference in _differences(there.get(name), asked.get(name), f"{key}.{name}" if key else name)
         ]
     return [] if there == asked else [f"{key or 'kind'} is {there!r} there, {asked!r} here"]
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

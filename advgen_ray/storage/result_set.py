@@ -14,13 +14,7 @@ import pyarrow as pa
 from pyarrow.fs import LocalFileSystem
 
 from advgen_ray.errors import UserError
-from advgen_ray.storage.descriptions import (
-    identity_of,
-    installed_versions,
-    read_description,
-    refuse_another,
-    write_description,
-)
+from advgen_ray.storage.descriptions import VERSIONED, identity_of, read_description, refuse_another, write_description
 from advgen_ray.storage.filesystem import (
     ensure_writable,
     exists,
@@ -35,6 +29,7 @@ from advgen_ray.storage.filesystem import (
 )
 from advgen_ray.storage.schemas import ImageShape, column_to_images
 from advgen_ray.storage.shards import DamagedShardError, ShardHeader, belongs, decode, encode, shard_name
+from advgen_ray.versions import installed
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
 SHARDS, ATTEMPTS, FAILURES = "shards", "attempts", "failures"  # the last two are gone once the set is finished
@@ -109,7 +104,7 @@ class ResultSet:
 
     @property
     def kind(self) -> str:
-        """``"counterfactuals"`` or ``"energies"``: which columns it has."""
+        """A key of ``SCHEMAS``: which columns it has."""
         return str(self.plan["kind"])
 
     @property
@@ -178,7 +173,7 @@ class ResultSet:
             **self.plan,
             "num_rows": sum(int(shard["num_rows"]) for shard in shards),
             "shards": shards,
-            "versions": installed_versions(),
+            "versions": installed(VERSIONED),
             "seconds": None if seconds is None else round(seconds, 3),
         }
         write_description(join(self.uri, MANIFEST), manifest)

@@ -4,8 +4,9 @@ import os
 import subprocess
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from advgen_ray.versions import installed
 
 PACKAGES = ("advgen_ray", "torch", "ray", "mlflow")
 
@@ -13,12 +14,7 @@ PACKAGES = ("advgen_ray", "torch", "ray", "mlflow")
 @cache
 def provenance() -> dict[str, str]:
     """Tags ``version.<package>`` and, where the code lies in a git checkout, ``git_commit``."""
-    tags = {}
-    for package in PACKAGES:
-        try:
-            tags[f"version.{package}"] = version(package)
-        except PackageNotFoundError:
-            tags[f"version.{package}"] = "not installed"
+    tags = {f"version.{package}": version for package, version in installed(PACKAGES).items()}
     commit = os.environ.get("ADVGEN_GIT_COMMIT") or git_commit(Path(__file__))
     return tags | ({"git_commit": commit} if commit else {})
 

@@ -1,1 +1,1 @@
-"""Plain PyTorch training programs: functions of plain arguments and callbacks; no cluster, no tracking, no config."""
+"""Training programs in plain PyTorch, and models read from wherever they come; no cluster, no tracking."""

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from advgen_ray.models.two_conv import TwoConv
 from advgen_ray.models.unet import UNet
 from advgen_ray.models.wide_resnet import WideResNet
 from advgen_ray.training.checkpoint import load_tensors, load_weights, read_json, save_tensors, write_json
+from advgen_ray.versions import installed
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 CLASSIFIERS: dict[str, type[ImageClassifier]] = {
@@ -61,7 +61,7 @@ def save_model(directory: str | Path, model: nn.Module, card: dict[str, Any]) ->
     directory.mkdir(parents=True, exist_ok=True)
     (directory / CARD).unlink(missing_ok=True)  # from here to the new card there is no model
     save_tensors(model.state_dict(), directory / WEIGHTS)
-    card = card | {"weights_sha256": _sha256(directory / WEIGHTS), "versions": versions()}
+    card = card | {"weights_sha256": _sha256(directory / WEIGHTS), "versions": installed(PACKAGES)}
     write_json(directory / CARD, card)
     return card
 
@@ -117,17 +117,6 @@ def load_model(directory: str | Path) -> LoadedModel:
         raise UserError(f"{path / CARD}: architecture cannot be built: {error}") from None
     load_weights(model, weights, path)
     return LoadedModel(model.eval().requires_grad_(False), card, digest)
-
-
-def versions() -> dict[str, str]:
-    """The packages that decide a model's numbers, as installed here."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
 
 
 def _sha256(path: Path) -> str:

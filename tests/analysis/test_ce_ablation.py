@@ -9,7 +9,6 @@ from scipy.special import stdtrit
 
 from advgen_ray.analysis.ce_ablation import (
     DISTANCES,
-    MEASURES,
     Change,
     dominating,
     effects,
@@ -20,6 +19,7 @@ from advgen_ray.analysis.ce_ablation import (
     with_front,
 )
 from advgen_ray.analysis.proportion import wilson
+from advgen_ray.config.searchable import JUDGED
 
 KEYS = ("kind", "sigma", "w")
 BASE = {"kind": "b", "sigma": 0.2, "w": 4.0}
@@ -56,7 +56,7 @@ def _trials() -> pd.DataFrame:
 
 def test_measures_by_hand() -> None:
     found = measures(_rows())
-    assert set(found) == set(MEASURES)
+    assert {*found, "seconds_per_ce"} == set(JUDGED), "what a search may be told to look for"
     assert (found["count"], found["num_sources"]) == (4, 2)
     # Shares of 1/2 and 1: the design effect of two sources is 1, their Student's t is of one degree of freedom.
     ends = wilson(0.75, 4 * (stdtrit(3, 0.975) / stdtrit(1, 0.975)) ** 2)

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from advgen_ray.analysis.neighborhood_curves import KINDS, NUM_POINTS, largest_gap, neighborhood_curves
+from advgen_ray.analysis.neighborhood_curves import NUM_POINTS, largest_gap, neighborhood_curves
+from advgen_ray.counterfactuals.neighborhood import NEIGHBORHOODS
 
 CURVES = neighborhood_curves(0.2, 0.1, 20.0, (0.01, 0.2))
 
 
 def test_every_kind_at_every_time_pulls_to_the_source() -> None:
-    assert CURVES.groupby(["kind", "time"]).size().tolist() == [NUM_POINTS] * 2 * len(KINDS)
+    assert CURVES.groupby(["kind", "time"]).size().tolist() == [NUM_POINTS] * 2 * len(NEIGHBORHOODS)
     for _, one in CURVES.groupby(["kind", "time"]):
         score = one["score"].to_numpy()
         np.testing.assert_allclose(score, -score[::-1], atol=1e-4)
@@ -24,7 +25,7 @@ def test_boltzmann_ends_at_its_limit(kind: str) -> None:
 
 
 def test_the_gap_is_that_between_exact_and_hardtanh() -> None:
-    at = {k: CURVES[(CURVES["kind"] == k) & (CURVES["time"] == 0.2)]["score"].to_numpy() for k in KINDS}
+    at = {k: CURVES[(CURVES["kind"] == k) & (CURVES["time"] == 0.2)]["score"].to_numpy() for k in NEIGHBORHOODS}
     gap = np.abs(at["boltzmann_exact"] - at["boltzmann_hardtanh"]).max()
     assert largest_gap(CURVES, 0.2) == pytest.approx(gap)
     assert 0.02 < gap < 0.5

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from advgen_ray.config import LogitAscentConfig, SynthesizeConfig
 from advgen_ray.distributed.synthesis_starts import load_starts
-from advgen_ray.stages.synthesis import prepare
+from advgen_ray.stages.synthesis import maps_of
 from advgen_ray.training.model_directory import load_model
 from tests.benchmarks.measure import interleaved, median_and_spread
 from tests.models_on_disk import save_classifier
@@ -40,7 +40,7 @@ def synthesis_rate(repeats: int = 9) -> list[dict[str, Any]]:
             shard_images=NUM_IMAGES,
             output=str(root / "out"),
         )
-        rows = prepare(config)[1].load(torch.device("cpu"))
+        rows = maps_of(config)[1].load(torch.device("cpu"))
         starts = load_starts(config)
         items = starts.order
         x, y = starts(items), torch.from_numpy(starts.classes(items))

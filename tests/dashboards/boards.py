@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from advgen_ray.distributed.metrics import COUNTERS, GAUGES, PREFIX
+
 FOLDER = Path(__file__).parents[2] / "dashboards"
 NAMES = ("cluster", "generation", "sweeps", "training")
 
@@ -34,6 +36,11 @@ GPU_PANELS = {
     "generation: GPU utilization",
     "training: GPU utilization",
 }
+
+
+def exported() -> set[str]:
+    """Every name as Prometheus sees it."""
+    return {f"ray_{PREFIX}{name}" for name in (*GAUGES, *COUNTERS)}
 
 
 class Query(NamedTuple):

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from advgen_ray.distributed.metrics import exported
-from tests.dashboards.boards import FOLDER, RAY_OWN, alerts, metrics_of
+from tests.dashboards.boards import FOLDER, RAY_OWN, alerts, exported, metrics_of
 
 CASES = Path(__file__).with_name("alerts_test.yml")
 

@@ -12,8 +12,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from advgen_ray.distributed.metrics import COUNTERS, GAUGES, PREFIX, TAGS, exported
-from tests.dashboards.boards import FOLDER, GPU_PANELS, NAMES, RAY_GPU, RAY_OWN, board, metrics_of, queries
+from advgen_ray.distributed.metrics import COUNTERS, GAUGES, PREFIX, TAGS
+from tests.dashboards.boards import FOLDER, GPU_PANELS, NAMES, RAY_GPU, RAY_OWN, board, exported, metrics_of, queries
 
 COLUMNS = 24
 NOT_IN_THE_SDK = r"templating\.list\.\d+\.definition"  # the query as Grafana's editor shows it

@@ -37,7 +37,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def stored(classifiers: Classifiers, judge: str, tmp_path_factory: pytest.TempPathFactory) -> list[pd.DataFrame]:
     """Generated images and gradients."""
-    maps = classifier_images.prepare(images_config(classifiers, tmp_path_factory.mktemp("images"), judge=judge))
+    maps = classifier_images.maps_of(images_config(classifiers, tmp_path_factory.mktemp("images"), judge=judge))
     rows = [fill_map(one) for one in maps]
     for one in maps:
         validate(one.result_set.uri)
@@ -102,7 +102,7 @@ def test_the_judge_is_asked_about_the_start_and_about_the_image(
     classifiers: Classifiers, judge: str, tmp_path: Path
 ) -> None:
     config = images_config(classifiers, tmp_path, judge=judge, generators=("eps-0.0",), step_size=30.0)
-    rows, opinion = fill_map(classifier_images.prepare(config)[0]), load_model(judge).model
+    rows, opinion = fill_map(classifier_images.maps_of(config)[0]), load_model(judge).model
     with torch.no_grad():
         for column, pictures in (("judge_start_predicted", "x_start"), ("judge_predicted", "x_generated")):
             assert rows[column].tolist() == opinion(_pictures(rows, pictures)).argmax(1).tolist()
@@ -130,7 +130,7 @@ def test_gradients_are_those_of_each_image_alone(classifiers: Classifiers, store
 
 def test_shards_batches_and_generators(classifiers: Classifiers, stored: list[pd.DataFrame], tmp_path: Path) -> None:
     config = images_config(classifiers, tmp_path, shard_images=20, batch_size=20, generators=("eps-0.5",))
-    generated, gradients = (fill_map(one) for one in classifier_images.prepare(config))
+    generated, gradients = (fill_map(one) for one in classifier_images.maps_of(config))
     expected = stored[0].iloc[20:]
     assert generated["item_id"].tolist() == expected["item_id"].tolist()
     np.testing.assert_allclose(_pictures(generated, "x_generated"), _pictures(expected, "x_generated"), atol=1e-4)

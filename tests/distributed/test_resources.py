@@ -43,11 +43,11 @@ def test_workers_that_train_one_model_cannot_share_a_gpu() -> None:
 
 
 def test_more_than_the_cluster_has_is_refused() -> None:
-    check_fits(4, {"CPU": 1.0}, {"CPU": 4.0})
-    with pytest.raises(UserError, match="the cluster has 4 CPU"):
-        check_fits(5, {"CPU": 1.0}, {"CPU": 4.0})
-    with pytest.raises(UserError, match="the cluster has 0 GPU"):
-        check_fits(1, {"CPU": 1.0, "GPU": 1.0}, {"CPU": 4.0})
+    check_fits("workers.num_workers", 4, {"CPU": 1.0}, {"CPU": 4.0})
+    with pytest.raises(UserError, match=r"workers\.num_workers=5 of 1 CPU each: the cluster has 4 CPU"):
+        check_fits("workers.num_workers", 5, {"CPU": 1.0}, {"CPU": 4.0})
+    with pytest.raises(UserError, match=r"pool\.min_actors=1 of 1 GPU each: the cluster has 0 GPU"):
+        check_fits("pool.min_actors", 1, {"CPU": 1.0, "GPU": 1.0}, {"CPU": 4.0})
 
 
 def test_a_trial_in_its_own_process_takes_what_an_actor_would(monkeypatch: pytest.MonkeyPatch) -> None:

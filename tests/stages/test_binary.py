@@ -18,14 +18,8 @@ from advgen_ray.config import (
     TwoConvConfig,
     WorkersConfig,
 )
-from advgen_ray.config.binary import (
-    AscentFromP0Config,
-    DescentFromDataConfig,
-    ImageFilesConfig,
-    NoiseConfig,
-    OtherDataConfig,
-    WorstCaseConfig,
-)
+from advgen_ray.config.binary import AscentFromP0Config, DescentFromDataConfig, WorstCaseConfig
+from advgen_ray.config.image_sources import ImageFilesConfig, NoiseConfig, OtherDataConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.augment import any_resized_crop, resized_crop
 from advgen_ray.data.datasets import LabelledImages, Split

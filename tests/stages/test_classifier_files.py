@@ -8,7 +8,7 @@ from torch import nn
 
 from advgen_ray.config import DataConfig, ScoreEnergiesConfig
 from advgen_ray.data.catalog import CATALOG
-from advgen_ray.distributed.detection_rows import DetectionRows
+from advgen_ray.distributed.detector_comparison_rows import DetectionRows
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.errors import UserError
 from advgen_ray.job import run_job
@@ -75,5 +75,5 @@ def test_actors_take_files_as_the_driver_does(zoo: Path, tmp_path: Path) -> None
     detections = detectors.prepare(config)
     assert len(fill(detections, DetectionRows(config, detections, CPU)))
     made = images_config(uris[:1], tmp_path / "images", judge=uris[1], images_per_class=1, num_gradient_images=2)
-    for one in classifier_images.prepare(made):
+    for one in classifier_images.maps_of(made):
         assert set(fill_map(one)["classifier"]) == {"standard"}

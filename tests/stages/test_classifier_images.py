@@ -65,21 +65,21 @@ def test_a_mistake_is_one_line_before_any_work(
 
 def test_the_judge_may_be_pictured_if_it_does_not_generate(root: Path, tmp_path: Path) -> None:
     config = _config(root, tmp_path, generators=("a",)).override([f"judge={root}/b/model"])
-    assert classifier_images.prepare(config)
+    assert classifier_images.maps_of(config)
 
 
 def test_a_class_without_training_images_is_named(tmp_path: Path) -> None:
     data = DataConfig(name="npz", root=str(user_images(tmp_path / "images", labels=np.arange(12) % 2)))
     config = images_config(("a/model",), tmp_path / "out", data=data, num_test_images=None, num_gradient_images=2)
     with pytest.raises(UserError, match="train split of npz has no image of class 'c', so none can be started from"):
-        classifier_images.prepare(config)
+        classifier_images.maps_of(config)
 
 
 def test_a_finished_job_is_shown_again_without_a_cluster(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = _config(root, tmp_path, generators=("b",))
-    for one in classifier_images.prepare(config):
+    for one in classifier_images.maps_of(config):
         fill_map(one)
     summary = classifier_images.run(config)
     assert "nothing to compute" in capsys.readouterr().out
@@ -93,11 +93,11 @@ def test_a_finished_job_is_shown_again_without_a_cluster(
 
 
 def test_another_config_into_the_same_place_is_refused(root: Path, tmp_path: Path) -> None:
-    generated, gradients = classifier_images.prepare(_config(root, tmp_path / "out"))
+    generated, gradients = classifier_images.maps_of(_config(root, tmp_path / "out"))
     assert generated.result_set.identity != gradients.result_set.identity
     with pytest.raises(UserError, match="num_steps is 3 there, 4 here"):
-        classifier_images.prepare(_config(root, tmp_path / "out", num_steps=4))
-    elsewhere, _ = classifier_images.prepare(_config(root, tmp_path / "other", pool=PoolConfig(max_actors=3)))
+        classifier_images.maps_of(_config(root, tmp_path / "out", num_steps=4))
+    elsewhere, _ = classifier_images.maps_of(_config(root, tmp_path / "other", pool=PoolConfig(max_actors=3)))
     assert elsewhere.result_set.identity == generated.result_set.identity
 
 
@@ -105,7 +105,7 @@ def test_another_config_into_the_same_place_is_refused(root: Path, tmp_path: Pat
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_session")
 def test_actors_store_what_a_plain_loop_stores(root: Path, tmp_path: Path) -> None:
-    expected = classifier_images.prepare(_config(root, tmp_path / "loop"))
+    expected = classifier_images.maps_of(_config(root, tmp_path / "loop"))
     for one in expected:
         fill_map(one)
     config = _config(root, tmp_path / "actors", pool=PoolConfig(min_actors=2, max_actors=2))

@@ -9,7 +9,7 @@ import pytest
 
 from advgen_ray.config import AttackConfig, CompareDetectorsConfig, PoolConfig
 from advgen_ray.data import datasets
-from advgen_ray.distributed.detection_rows import DetectionRows
+from advgen_ray.distributed.detector_comparison_rows import DetectionRows
 from advgen_ray.errors import UserError
 from advgen_ray.job import run_job
 from advgen_ray.report.page import render

@@ -15,7 +15,7 @@ from advgen_ray.config import ExplainPredictionsConfig, PoolConfig, ValidateConf
 from advgen_ray.data import datasets
 from advgen_ray.errors import UserError
 from advgen_ray.stages import explanation, validation
-from advgen_ray.stages.explanation import prepare
+from advgen_ray.stages.explanation import map_of
 from advgen_ray.storage.schemas import column_to_images
 from tests.models_on_disk import save_classifier
 
@@ -43,7 +43,7 @@ def _config(root: Path, output: Path, **changes: Any) -> ExplainPredictionsConfi
 
 
 def _rows(config: ExplainPredictionsConfig) -> pd.DataFrame:
-    result_set, load = prepare(config)
+    result_set, load = map_of(config)
     maker = load(torch.device("cpu"))
     return pd.concat([maker(index).to_pandas() for index in reversed(range(result_set.num_shards))], ignore_index=True)
 
@@ -92,7 +92,7 @@ def test_rows_are_complete_explanations_of_predictions(models: Path, tmp_path: P
 
 def test_mistakes_are_named(models: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no model there"):
-        prepare(_config(models, tmp_path, classifiers=(str(tmp_path / "none"),)))
+        map_of(_config(models, tmp_path, classifiers=(str(tmp_path / "none"),)))
     with pytest.raises(ValidationError, match="baselines: expected different ones"):
         ExplainPredictionsConfig(baselines=("black", "black"))
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from advgen_ray.config import DataConfig, TrainBinaryConfig, TrainOneVsRestConfig
-from advgen_ray.config.binary import NoiseConfig
+from advgen_ray.config.image_sources import NoiseConfig
 from advgen_ray.errors import UserError
 from advgen_ray.models.two_conv import TwoConv
 from advgen_ray.stages import inputs, one_vs_rest

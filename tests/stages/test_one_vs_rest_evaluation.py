@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from advgen_ray.analysis.detector_auc import detector_auc
 from advgen_ray.config import EvaluateOneVsRestConfig, LogitAttackConfig, PoolConfig, TrainBinaryConfig, TwoConvConfig
 from advgen_ray.data import datasets
-from advgen_ray.distributed.detector_rows import DetectorRows, own_and_others
+from advgen_ray.distributed.one_vs_rest_rows import OneVsRestRows, own_and_others
 from advgen_ray.distributed.plans import DetectorGroup, detector_groups
 from advgen_ray.errors import UserError
 from advgen_ray.stages import binary, one_vs_rest_evaluation
@@ -54,7 +54,7 @@ def _config(detectors: Path, output: Path, **changes: Any) -> EvaluateOneVsRestC
 
 def _rows(config: EvaluateOneVsRestConfig, order: slice = slice(None)) -> pd.DataFrame:
     found, groups, _ = prepare(config)
-    maker = DetectorRows(config, found, groups, torch.device("cpu"))
+    maker = OneVsRestRows(config, found, groups, torch.device("cpu"))
     indices = list(range(len(groups)))[order]
     return pd.concat([maker(index).to_pandas() for index in indices], ignore_index=True)
 

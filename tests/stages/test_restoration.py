@@ -28,7 +28,7 @@ from advgen_ray.data import datasets
 from advgen_ray.distributed.restoration_rows import parts_of, split_training
 from advgen_ray.errors import UserError
 from advgen_ray.stages import binary, restoration, training_split, validation
-from advgen_ray.stages.restoration import prepare
+from advgen_ray.stages.restoration import map_of
 from advgen_ray.storage.schemas import column_to_images
 from advgen_ray.synthesis.psnr import psnr
 from advgen_ray.synthesis.ssim import ssim
@@ -67,7 +67,7 @@ def _config(root: Path, output: Path, **changes: Any) -> RestoreImagesConfig:
 
 
 def _rows(config: RestoreImagesConfig) -> pd.DataFrame:
-    result_set, load = prepare(config)
+    result_set, load = map_of(config)
     maker = load(torch.device("cpu"))
     return pd.concat([maker(index).to_pandas() for index in reversed(range(result_set.num_shards))], ignore_index=True)
 
@@ -195,11 +195,11 @@ def test_shards_cover_every_image_once(models: Path, tmp_path: Path) -> None:
 
 def test_mistakes_are_named_before_work_begins(models: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no model there"):
-        prepare(_config(models, tmp_path / "a", models=(str(tmp_path / "none" / "model"),)))
+        map_of(_config(models, tmp_path / "a", models=(str(tmp_path / "none" / "model"),)))
     with pytest.raises(UserError, match="num_validation_images=1400"):
-        prepare(_config(models, tmp_path / "b", num_validation_images=1400))
+        map_of(_config(models, tmp_path / "b", num_validation_images=1400))
     with pytest.raises(UserError, match="two are called 'one'"):
-        prepare(_config(models, tmp_path / "c", models=(str(models / "one" / "model"),) * 2))
+        map_of(_config(models, tmp_path / "c", models=(str(models / "one" / "model"),) * 2))
     with pytest.raises(ValidationError, match="l2 takes a radius"):
         RestorationAscentConfig(norm="l2")
     with pytest.raises(ValidationError, match="numbers that rise"):

@@ -23,7 +23,7 @@ from advgen_ray.distributed.train import Task
 from advgen_ray.distributed.tune import Trial
 from advgen_ray.errors import UserError
 from advgen_ray.stages import search, search_results, search_trial
-from advgen_ray.stages.claims import claim
+from advgen_ray.stages.ownership import take_output
 from advgen_ray.training.model_directory import save_model
 from tests.models_on_disk import choice, generate_config
 from tests.small_training import KeptSession, classifier_config
@@ -153,7 +153,7 @@ def test_any_number_of_a_summary_is_an_objective_by_its_place(tmp_path: Path, mo
 
 def test_another_search_in_the_same_place_is_refused(tmp_path: Path) -> None:
     def begin(**changes: Any) -> None:
-        claim(_config(tmp_path, **changes), str(tmp_path), search.PLAN, "search")
+        take_output(_config(tmp_path, **changes), str(tmp_path), search.PLAN, "search")
 
     begin()
     begin(max_concurrent_trials=1)  # where it runs is not what it computes

@@ -34,7 +34,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _filled(config: SynthesizeConfig) -> dict[str, pd.DataFrame]:
     """Every set, made in a plain loop; its rows by its place."""
-    return {one.result_set.uri.removeprefix(config.output + "/"): fill_map(one) for one in synthesis.prepare(config)}
+    return {one.result_set.uri.removeprefix(config.output + "/"): fill_map(one) for one in synthesis.maps_of(config)}
 
 
 @pytest.fixture(scope="module")
@@ -91,13 +91,13 @@ def test_batches_and_shards_decide_nothing(root: Path, tmp_path: Path, made: tup
 def test_more_ascents_leave_what_there_is(root: Path, tmp_path: Path) -> None:
     few = synthesis_config(root, tmp_path, ascents=ASCENTS[:1], models=(f"{root}/softmax/model",))
     _filled(few)
-    more = synthesis.prepare(
+    more = synthesis.maps_of(
         few.override(["num_reference=200", "num_interpolations=0"]).model_copy(
             update={"ascents": ASCENTS, "output": str(tmp_path / "other")}
         )
     )
     assert [one.result_set.kind for one in more] == ["image_features", "synthesis", "synthesis"]
-    grown = synthesis.prepare(few.model_copy(update={"ascents": ASCENTS}))
+    grown = synthesis.maps_of(few.model_copy(update={"ascents": ASCENTS}))
     assert [one.result_set.finished() for one in grown] == [True, True, False, True]
 
 
@@ -178,7 +178,7 @@ def test_a_detector_in_common_is_no_network_of_features(root: Path, tmp_path: Pa
         root, tmp_path, models=(f"{root}/softmax/model",), feature_classifier=f"{root}/rest/model"
     )
     with pytest.raises(UserError, match="no last hidden layer in common"):
-        synthesis.prepare(config)
+        synthesis.maps_of(config)
 
 
 def test_a_finished_job_is_shown_again_without_a_cluster(

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from advgen_ray.config import ValidateConfig
-from advgen_ray.distributed.detection_rows import DetectionRows
+from advgen_ray.distributed.detector_comparison_rows import DetectionRows
 from advgen_ray.errors import UserError
 from advgen_ray.stages import classifier_images, detectors
 from advgen_ray.stages.validation import check
@@ -28,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     config = detectors_config(save_dropout_classifier(root / "model"), root / "detections", num_images=6)
     detections = detectors.prepare(config)
     rows = DetectionRows(config, detections, CPU)
-    maps = classifier_images.prepare(images_config((save_classifier(root / "a" / "model"),), root / "images"))
+    maps = classifier_images.maps_of(images_config((save_classifier(root / "a" / "model"),), root / "images"))
     sets: Tables = {"detections": (detections, [rows(index) for index in range(detections.num_shards)])}
     for one in maps:
         make = one.load(CPU)

@@ -49,7 +49,7 @@ def test_rows_of_a_generative_classifier_carry_the_radius_of_its_detectors(tmp_p
     makers = [
         EnergyRows(scoring, scored, groups, CPU),
         AlignmentRows(aligning, aligned, CPU),
-        *(one.load(torch.device("cpu")) for one in classifier_images.prepare(images_config(models, tmp_path / "made"))),
+        *(one.load(torch.device("cpu")) for one in classifier_images.maps_of(images_config(models, tmp_path / "made"))),
     ]
     for maker in makers:
         np.testing.assert_array_equal(maker(0)["classifier_eps"].to_numpy(), np.float32(0.5))

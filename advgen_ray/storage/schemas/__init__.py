@@ -7,6 +7,7 @@ from advgen_ray.storage.schemas.explanation import EXPLANATIONS
 from advgen_ray.storage.schemas.images import ImageShape, column_to_images, images_to_column
 from advgen_ray.storage.schemas.restoration import RESTORATIONS
 from advgen_ray.storage.schemas.synthesis import IMAGE_FEATURES, INTERPOLATIONS, SYNTHESIS
+from advgen_ray.storage.schemas.tables import typed_table
 
 __all__ = [
     "CLASSIFIER_IMAGES",
@@ -29,6 +30,7 @@ __all__ = [
     "ImageShape",
     "column_to_images",
     "images_to_column",
+    "typed_table",
 ]
 
 SCHEMAS = {

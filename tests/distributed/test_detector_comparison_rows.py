@@ -14,11 +14,12 @@ from advgen_ray.attacks.pgd import PGD
 from advgen_ray.attacks.threat_model import L2
 from advgen_ray.config import CompareDetectorsConfig
 from advgen_ray.data import datasets
-from advgen_ray.detection.features import features, last_hidden
+from advgen_ray.data.subsets import reference_images
+from advgen_ray.detection.features import features, last_hidden, layers_of
 from advgen_ray.detection.lid import lid_columns
 from advgen_ray.detection.mc_dropout import bayesian_uncertainty
-from advgen_ray.distributed import detection_rows
-from advgen_ray.distributed.detection_rows import DetectionRows, detection_groups, layers_of, reference_images
+from advgen_ray.distributed import detector_comparison_rows
+from advgen_ray.distributed.detector_comparison_rows import DetectionRows, detection_groups
 from advgen_ray.rng import Stream
 from advgen_ray.stages import detectors
 from advgen_ray.storage.validate import validate
@@ -119,7 +120,7 @@ def test_the_bandwidth_is_chosen_on_natural_validation_images(
     config: CompareDetectorsConfig, rows: pd.DataFrame, dropout_classifier: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(detection_rows, "choose_bandwidth", lambda *given: asked.append(given) or 0.7)
+    monkeypatch.setattr(detector_comparison_rows, "choose_bandwidth", lambda *given: asked.append(given) or 0.7)
     made = DetectionRows(config, detectors.prepare(config), CPU)
     assert made.density is not None
     assert made.density.bandwidth == 0.7

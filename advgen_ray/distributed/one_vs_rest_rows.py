@@ -1,4 +1,4 @@
-"""The rows of an evaluation of detectors: logits of images as they are, and of others at their worst."""
+"""The rows of an evaluation of one-vs-rest detectors: logits of images as they are, and of others at their worst."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,15 @@ from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.distributed import metrics
 from advgen_ray.distributed.attacks import THREAT_MODELS
+from advgen_ray.distributed.columns import made_by
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.distributed.plans import DetectorGroup
 from advgen_ray.rng import Stream, keyed
-from advgen_ray.storage.schemas import DETECTOR_LOGITS
+from advgen_ray.storage.schemas import DETECTOR_LOGITS, typed_table
 
 
 @dataclass(frozen=True)
-class Detector:
+class ClassDetector:
     """Where the detector of a class is, and the digest it had when the job began."""
 
     class_index: int
@@ -31,13 +32,13 @@ class Detector:
     digest: str
 
 
-class DetectorRows:
+class OneVsRestRows:
     """``shard index -> table``; a detector is loaded with its first shard."""
 
     def __init__(
         self,
         config: EvaluateOneVsRestConfig,
-        detectors: Sequence[Detector],
+        detectors: Sequence[ClassDetector],
         groups: Sequence[DetectorGroup],
         device: torch.device,
     ) -> None:
@@ -80,11 +81,8 @@ class DetectorRows:
             "clean_logit": clean.cpu().numpy(),
             "last_logit": last.cpu().numpy(),
             "worst_logit": worst.cpu().numpy(),
-            "seed": np.full(size, self.config.seed),
-            "model_digest": [detector.digest] * size,
-            "config_digest": [self.config.digest()] * size,
         }
-        return pa.table([pa.array(columns[f.name]).cast(f.type) for f in DETECTOR_LOGITS], schema=DETECTOR_LOGITS)
+        return typed_table(DETECTOR_LOGITS, columns, **made_by(self.config, detector.digest))
 
     def _model(self, which: int) -> nn.Module:
         if which not in self.loaded:

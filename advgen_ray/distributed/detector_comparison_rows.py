@@ -11,16 +11,19 @@ from torch import Tensor, nn
 from advgen_ray.config.detectors import CompareDetectorsConfig
 from advgen_ray.data import datasets
 from advgen_ray.data.datasets import LabelledImages
-from advgen_ray.detection.features import features, last_hidden
+from advgen_ray.data.subsets import reference_images
+from advgen_ray.detection.features import features, last_hidden, layers_of
 from advgen_ray.detection.kernel_density import KernelDensity, choose_bandwidth, fit_kernel_density, kd_bu
 from advgen_ray.detection.lid import lid_columns
 from advgen_ray.detection.mc_dropout import has_dropout
+from advgen_ray.detection.noisy import as_much_noise
 from advgen_ray.distributed.attacks import THREAT_MODELS, build_passes, perturb_all
+from advgen_ray.distributed.columns import made_by
 from advgen_ray.distributed.loading import load_unchanged
 from advgen_ray.energy.readout import read_logits
 from advgen_ray.rng import Stream
 from advgen_ray.storage import ResultSet
-from advgen_ray.storage.schemas import DETECTIONS
+from advgen_ray.storage.schemas import DETECTIONS, typed_table
 
 
 @dataclass(frozen=True)
@@ -39,32 +42,6 @@ def detection_groups(num_images: int, num_attacks: int, shard_images: int) -> li
         for attack in (None, *range(num_attacks))
         for start in range(0, num_images, shard_images)
     ]
-
-
-def reference_images(train: LabelledImages, num_reference: int) -> LabelledImages:
-    """``num_reference`` training images, evenly spaced, so that no class is left out where they lie sorted."""
-    return train.subset(np.arange(num_reference) * len(train) // num_reference)
-
-
-def layers_of(model: nn.Module, layers: Sequence[str]) -> list[str]:
-    """The layers given, else stem, every stage and the logits; of a model without stages, the parts it is made of.
-
-    Raises ValueError for one that the model lacks.
-    """
-    names = [name for name, _ in model.named_modules() if name]
-    stages = [name for name in names if name.startswith("stages.") and name.count(".") == 1]
-    parts = ["stem", *stages, "head"] if stages else [name for name in names if "." not in name]
-    chosen = list(layers) or parts
-    if unknown := [layer for layer in chosen if layer not in names]:
-        raise ValueError(f"the model has no {unknown[0]!r}; it has {', '.join(names)}")
-    return chosen
-
-
-def as_much_noise(x_adv: Tensor, x: Tensor, image_ids: Sequence[str], stream: Stream) -> Tensor:
-    """``x`` with Gaussian noise of the L2 norm of the attack on each (Feinman et al. 2017 section 4)."""
-    noise = stream.normal(image_ids, x.shape[1:]).to(x.device)
-    size = (x_adv - x).flatten(1).norm(dim=1) / noise.flatten(1).norm(dim=1)
-    return (x + size.view(-1, 1, 1, 1) * noise).clamp(0, 1)
 
 
 class ReferenceImages:
@@ -160,11 +137,8 @@ class DetectionRows:
             "kd_bu": list(self._kd_bu(images, image_ids).cpu().numpy()),
             "bandwidth": np.full(size, self.density.bandwidth if self.density else 0.0),
             "lid": list(self._lid(images, image_ids).cpu().numpy()),
-            "seed": np.full(size, config.seed),
-            "model_digest": [self.loaded.digest] * size,
-            "config_digest": [config.digest()] * size,
         }
-        return pa.table([pa.array(columns[f.name]).cast(f.type) for f in DETECTIONS], schema=DETECTIONS)
+        return typed_table(DETECTIONS, columns, **made_by(config, self.loaded.digest))
 
     def _kd_bu(self, images: Tensor, image_ids: Sequence[str]) -> Tensor:
         """``[N, 2]``; ``[N, 1]``, density alone, without dropout; ``[N, 0]`` where it was not asked for."""

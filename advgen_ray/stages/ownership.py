@@ -7,7 +7,7 @@ from advgen_ray.storage.descriptions import identity_of, read_description, refus
 from advgen_ray.storage.filesystem import ensure_writable, exists, join
 
 
-def claim(config: Config, output: str, file: str, kind: str, inputs: Mapping[str, str] | None = None) -> None:
+def take_output(config: Config, output: str, file: str, kind: str, inputs: Mapping[str, str] | None = None) -> None:
     """Note in ``output/file`` what is computed there, or find that it is this already.
 
     ``inputs`` are digests of what the config names without saying what it holds. Raises UserError where another config
