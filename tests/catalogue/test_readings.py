@@ -94,16 +94,6 @@ def test_a_single_training_leaves_the_margin_without_an_interval() -> None:
     assert math.isnan(high)
 
 
-def test_energy_that_rises_with_the_steps_of_one_ladder_fails_the_row() -> None:
-    def energies(found: Any, of: dict[str, float]) -> None:
-        for row in found["steps"]["groups"]:
-            row["mean_energy_x"] = of.get(row["attack"], -6.0)
-
-    falling = {"pgd-1": -4.0, "pgd": -9.0, "pgd-kl-1": -5.0, "pgd-kl-40": -8.0, "": -20.0}
-    assert _margin("B2", lambda found: energies(found, falling)) == 3.0
-    assert _margin("B2", lambda found: energies(found, falling | {"pgd-kl-40": -4.5})) == -0.5
-
-
 @pytest.mark.parametrize(
     ("ladder", "accuracy", "margin"),
     [

@@ -37,7 +37,7 @@ def _b1(found: Found, way: Way) -> None:
 
 
 def _b2(found: Found, way: Way) -> None:
-    for row in found["steps"]["groups"]:
+    for row in [*found["steps"]["groups"], *found["study"]["attacked_energies"]["groups"]]:
         row["mean_energy_x"] = -5.0 - 3 * way if row["attack"] in ("pgd", "pgd-kl-40") else -5.0
 
 
