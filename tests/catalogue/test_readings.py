@@ -94,28 +94,6 @@ def test_a_single_training_leaves_the_margin_without_an_interval() -> None:
     assert math.isnan(high)
 
 
-@pytest.mark.parametrize(
-    ("ladder", "accuracy", "margin"),
-    [
-        ((-5.0, -5.0), 0.5, 4.0),
-        ((-3.0, -5.0), 0.5, 2.0),  # it fell on its way
-        ((0.0, 0.0), 0.5, -1.0),  # flat, but farther from natural energy than PGD ends
-        ((-5.0, -5.0), 0.7, -4.0),  # it fools less than PGD does
-    ],
-)
-def test_an_attack_evades_that_fools_and_stays_at_natural_energy(
-    ladder: tuple[float, float], accuracy: float, margin: float
-) -> None:
-    def energies(found: Any) -> None:
-        own = {"pgd": -9.0, "he-pgd-1": ladder[0], "he-pgd-40": ladder[1]}
-        for row in found["study"]["attacked_energies"]["groups"]:
-            row["mean_energy_x"] = own.get(row["attack"], -5.0)
-            if row["attack"] == "he-pgd-40":
-                row["accuracy"] = accuracy
-
-    assert _margin("B5", energies) == pytest.approx(margin)
-
-
 def test_confidence_that_falls_with_the_distance_is_no_support() -> None:
     def falls(found: Any) -> None:
         found["study"]["confidence_vs_distance"][-1] |= {"correlation": -0.6, "r2": 0.36, "r2_low": 0.2, "r2_high": 0.5}

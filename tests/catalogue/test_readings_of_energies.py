@@ -70,3 +70,85 @@ def test_a_rise_on_the_way_down_is_shown() -> None:
     figures = _figures(_read("B2", found))
     assert figures["wrn-10, cross-entropy, largest rise of E(x) on the way"] == 0.5
     assert figures["wrn-10, TRADES, largest rise of E(x) on the way"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("scale", "published"),
+    [
+        ("small", {"Energy, PGD (2), found": 0.9838, "Energy, APGD (2), found": 0.8545, "LID, PGD (2), found": 0.9439}),
+        (
+            "paper",
+            {
+                "Energy, APGD (8/255), false alarms": 0.0119,
+                "KD+BU, PGD (8/255), false alarms": 0.0096,
+                "imagenette, Energy, PGD (8/255), found": 0.9824,
+                "imagenette, Energy, PGD (16/255), found": 0.996,
+                "imagenette, Energy, PGD (16/255), false alarms": 0.0,
+            },
+        ),
+    ],
+)
+def test_each_row_of_the_table_of_detectors_stands_beside_ours(scale: Scale, published: dict[str, float]) -> None:
+    printed = {one.name: one.published for one in _read("B4", _invented("B4", scale)).figures}
+    assert printed | published == printed
+    assert sum(value is not None for value in printed.values()) == 2 * (6 if scale == "paper" else 4)
+    assert "Energy, PGD (0.5), found" in printed or scale == "paper"
+    assert printed.get("LID, APGD (2), found") is None
+
+
+def test_the_energy_must_be_the_best_detector_on_both_data_sets() -> None:
+    found = _invented("B4", "paper")
+    for work, others in (("detectors", 0.5), ("imagenette", 0.75)):
+        part = found[work]["detectors"]
+        for row in part["detectors"] if isinstance(part, dict) else part:
+            row |= {"detection_rate": 1.0 if row["detector"] == "Energy" else others, "false_positive_rate": 0.0}
+    assert _read("B4", found).margin.value == pytest.approx(0.25)
+    for row in found["imagenette"]["detectors"]:
+        if row["detector"] == "LID":
+            row["detection_rate"] = 1.0
+    assert _read("B4", found).margin.value == 0.0
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(
+    ("ladder", "accuracy", "margin"),
+    [
+        ((-5.0, -5.0), 0.5, 4.0),
+        ((-3.0, -5.0), 0.5, 2.0),  # it fell on its way
+        ((0.0, 0.0), 0.5, -1.0),  # flat, but farther from natural energy than PGD ends
+        ((-5.0, -5.0), 0.7, -4.0),  # it fools less than PGD does
+    ],
+)
+def test_an_attack_evades_that_fools_and_stays_at_natural_energy(
+    ladder: tuple[float, float], accuracy: float, margin: float, scale: Scale
+) -> None:
+    found = _invented("B5", scale)
+    own = {"pgd": -9.0, "he-pgd-1": ladder[0], "he-pgd-40": ladder[1]}
+    for row in found["attacked"].get("attacked_energies", found["attacked"])["groups"]:
+        row["mean_energy_x"] = own.get(row["attack"], -5.0)
+        if row["attack"] == "he-pgd-40":
+            row["accuracy"] = accuracy
+    assert _read("B5", found).margin.value == pytest.approx(margin)
+
+
+def test_attacks_are_made_as_the_document_makes_them() -> None:
+    """S003 section 5.2 has steps of 1/255 for all, and figure 3a imagenette."""
+    (row,) = chosen(["B5"])
+    config: Any = config_of(row.paper["attacked"], "root", seed=0)
+    assert config.data.name == "imagenette"
+    assert config.classifiers == ("root/imagenette/classifier/model",)
+    ladder = [one for one in config.attacks if one.label == "pgd" or one.label.startswith("he-pgd")]
+    assert {round(255 * one.step_size, 6) for one in ladder} == {1.0}
+    assert {one.energy_weight for one in ladder if one.label in ("he-pgd-1", "he-pgd-40")} == {1.2}
+
+
+def test_energies_must_lie_so_on_both_data_sets() -> None:
+    found = _invented("B3", "paper")
+    for summary in found.values():
+        for row in summary.get("attacked_energies", summary)["groups"]:
+            row["mean_energy_x"] = {"pgd": -9.0, "": -5.0}.get(row["attack"], -4.0)
+    assert _read("B3", found).margin.value == 1.0
+    for row in found["imagenette"]["groups"]:
+        if row["attack"] == "pgd":
+            row["mean_energy_x"] = -4.5
+    assert _read("B3", found).margin.value == -0.5

@@ -42,7 +42,7 @@ def _b2(found: Found, way: Way) -> None:
 
 
 def _attacked(found: Found, energies: Callable[[str], float | None]) -> None:
-    for row in found["study"]["attacked_energies"]["groups"]:
+    for row in [row for one in found.values() for row in one["attacked_energies"]["groups"]]:
         energy = energies(row["attack"])
         row["mean_energy_x"] = -5.0 if energy is None else energy
 

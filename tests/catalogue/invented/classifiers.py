@@ -10,6 +10,7 @@ from advgen_ray.config import (
     ScoreEnergiesConfig,
 )
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
+from advgen_ray.stages.detectors import attack_names
 from tests.catalogue.invented.dispatch import ACCURATE, ENERGIES, eps_of, name_of, summary_of
 
 AUTOATTACK = ("apgd-ce", "apgd-t", "fab-t", "square")
@@ -71,6 +72,6 @@ def _robustness(config: EvaluateRobustnessConfig) -> dict[str, Any]:
 
 @summary_of.register
 def _detectors(config: CompareDetectorsConfig) -> dict[str, Any]:
-    names = {"energy": "Energy", "kd_bu": "KD+BU", "lid": "LID"}
-    rows = [{"detector": names[one], "attack": attack.label} for one in config.detectors for attack in config.attacks]
+    names, attacks = {"energy": "Energy", "kd_bu": "KD+BU", "lid": "LID"}, attack_names(config.attacks).values()
+    rows = [{"detector": names[one], "attack": attack} for one in config.detectors for attack in attacks]
     return {"detectors": [row | {"detection_rate": 0.9, "false_positive_rate": 0.1, "num_test": 120} for row in rows]}
