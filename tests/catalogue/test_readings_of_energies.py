@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from advgen_ray.analysis.proportion import wilson
 from advgen_ray.catalogue import ROWS, chosen
 from advgen_ray.catalogue.entry import Reading, Scale, in_order
 from advgen_ray.catalogue.placing import command, config_of
@@ -152,3 +153,33 @@ def test_energies_must_lie_so_on_both_data_sets() -> None:
         if row["attack"] == "pgd":
             row["mean_energy_x"] = -4.5
     assert _read("B3", found).margin.value == -0.5
+
+
+def test_images_of_the_least_recognized_robust_classifier_decide() -> None:
+    """However far E(x) falls, and whatever a standard classifier's images show."""
+    found = _invented("B10", "paper")
+    assert set(found) == {"study", "trades"}
+    (of_trades,) = found["trades"]["generated"]
+    of_trades |= {"judged": 0.6, "energy_x": of_trades["start_energy_x"] + 1}
+    reading = _read("B10", found)
+    assert reading.margin == pytest.approx((0.5, wilson(0.6, 100)[0] - 0.1, wilson(0.6, 100)[1] - 0.1))
+    assert _figures(reading)["trades, start seen as its class by a judge"] == 0.2
+    small = _invented("B10")
+    for row in small["study"]["classifier_images"]["generated"]:
+        row["judged"] = 0.7 if row["eps"] else 0.0
+    assert _read("B10", small).margin.value == pytest.approx(0.6)
+
+
+def test_each_model_makes_images_by_its_own_settings() -> None:
+    """S001 table C: 20 steps at momentum .5 for standard AT, 150 at .8 for TRADES."""
+    (row,) = chosen(["B10"])
+    images = {name: parts_of(config_of(work, "root", seed=0)) for name, work in row.paper.items()}
+    (of_study,), (of_trades,) = ([one for one in parts if hasattr(one, "momentum")] for parts in images.values())
+    assert [(one.num_steps, one.momentum) for one in (of_study, of_trades)] == [(20, 0.5), (150, 0.8)]
+    assert of_trades.classifiers == ("root/cifar10/recorded/trades/model",)
+
+
+def test_a_quasi_robust_classifier_is_looked_at_and_sparsity_shown() -> None:
+    figures = _figures(_read("B6", _invented("B6", "paper")))
+    shown = [name for name in figures if name.endswith("sparsity (Gini)")]
+    assert [name.partition(",")[0] for name in shown] == ["eps-0.0", "eps-0.1", "eps-1.0", "trades"]

@@ -84,7 +84,7 @@ def _b9(found: Found, way: Way) -> None:
 
 def _b10(found: Found, way: Way) -> None:
     rows = found["study"]["classifier_images"]["generated"]
-    put([row for row in rows if row["eps"] > 0], "energy_x", rows[0]["start_energy_x"] - way)
+    put([row for row in rows if row["eps"] > 0], "judged", 0.5 if way > 0 else 0.05)
 
 
 CHANGES: Changes = {

@@ -33,10 +33,13 @@ def _energies(config: ScoreEnergiesConfig) -> dict[str, Any]:
 @summary_of.register
 def _images(config: GenerateFromClassifierConfig) -> dict[str, Any]:
     models = [{"classifier": name_of(one), "eps": eps_of(name_of(one))} for one in config.classifiers]
+    recognized = {"judged_start": 0.2, "judged": 0.9, "start_ssim": 0.5, "ssim": 0.6}
     made = [one for one in models if one["classifier"] in (config.generators or [m["classifier"] for m in models])]
     return {
-        "generated": [one | dict.fromkeys(ENERGIES, -5.0) | {"judged": 0.9} for one in made],
-        "gradients": [one | {"alignment": 0.3, "alignment_error": 0.01, "count": 100} for one in models],
+        "generated": [one | dict.fromkeys(ENERGIES, -5.0) | recognized | {"count": 100} for one in made],
+        "gradients": [
+            one | {"alignment": 0.3, "alignment_error": 0.01, "sparsity": 0.5, "count": 100} for one in models
+        ],
     }
 
 
