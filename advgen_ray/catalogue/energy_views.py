@@ -144,9 +144,9 @@ def _gradients(found: Summaries) -> Reading:
 ROWS: tuple[Row, ...] = (
     Row(
         id="B1",
-        source=f"{BEADINI}, equations 7 and 8",
-        claim="A classifier has an energy E(x) = -logsumexp of its logits, lower where it has seen images: on those it "
-        "was trained on.",
+        source=f"{BEADINI}, equations 7 and 8: likely is of low energy; that images trained on are likelier is ours",
+        claim="The energy of a classifier, E(x) = -logsumexp of its logits, is lower on images that it was trained on "
+        "than on new ones.",
         margin="the least gap of any classifier, E(x) of test less training images",
         published_on="",
         unit="number",

@@ -183,3 +183,28 @@ def test_a_quasi_robust_classifier_is_looked_at_and_sparsity_shown() -> None:
     figures = _figures(_read("B6", _invented("B6", "paper")))
     shown = [name for name in figures if name.endswith("sparsity (Gini)")]
     assert [name.partition(",")[0] for name in shown] == ["eps-0.0", "eps-0.1", "eps-1.0", "trades"]
+
+
+def test_energies_are_followed_in_the_documents_training() -> None:
+    """S001 figure E: standard AT with five iterations of PGD, recorded at epochs 1, 50 and 100."""
+    (row,) = chosen(["B7"])
+    (work,) = row.paper.values()
+    config: Any = config_of(work, "root", seed=0)
+    (training,) = (config.training_with(loss, 0) for loss in config.losses if loss.loss == "sat")
+    assert (training.attack.num_steps, training.attack.start) == (5, "uniform")
+    assert (training.num_epochs, training.record_energies_at_epochs) == (100, (1, 50, 100))
+
+
+def test_shares_of_images_left_out_are_of_those_trained_on() -> None:
+    """S001 A.4 and table A: 3,317 of 50,000, 6.6%, are incorrect, 2,724 of them of high energy; 6,500 are 13%."""
+    found = _invented("B8")
+    found["subsets"]["num_images"] = 49_000
+    numbers = {"I": 3250, "C": 3250, "H": 6370, "L": 6370}
+    found["subsets"]["composition"] = [{"subset": name, "num_left_out": one} for name, one in numbers.items()]
+    found["subsets"]["strata"] = [{"stratum": "low", "num_incorrect": 0}, {"stratum": "high", "num_incorrect": 2600}]
+    shown = {one.name: (one.ours, one.published) for one in _read("B8", found).figures if one.published is not None}
+    assert shown == {
+        "incorrect, of the images trained on": pytest.approx((3250 / 49_000, 0.0663), abs=5e-5),
+        "correct ones of high energy left out, of these": pytest.approx((0.13, 0.13)),
+        "of high energy, of the incorrect": pytest.approx((0.8, 0.8212), abs=5e-5),
+    }

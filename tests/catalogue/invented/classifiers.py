@@ -60,6 +60,7 @@ def _subsets(config: CompareSubsetsConfig) -> dict[str, Any]:
     errors, names = {"clean_error": 0.1, "adversarial_error": 0.5}, ("full", "I", "C", "H", "L")
     return {
         "num_images": 1000,
+        "strata": [{"stratum": name, "num_incorrect": 20} for name in ("high", "low", "middle")],
         "composition": [{"subset": name, "num_left_out": 100} for name in names[1:]],
         "error_rates": [{"subset": name} | errors for name in names],
         "trainings": [{"subset": name, "seed": seed} | errors for name in names for seed in config.seeds],
