@@ -1,4 +1,4 @@
-"""Run the whole study: catalogue A1, A2, B1, B3, B4, B5, B6, B10, C1, C3, C4, C5, C6, C7, C8, C10.
+"""Run the whole study: catalogue A1, A2, B1, B2, B3, B4, B5, B6, B10, C1, C3, C4, C5, C6, C7, C8, C10.
 
 Every stage in turn; a killed study continues.
 """

@@ -56,6 +56,8 @@ R2 = {"CIFAR-10": 0.39, "SVHN": 0.24}
 DISTANCE_ACCURACY = 0.85  # S000 section 4, "about"
 S001_CIFAR100_ENERGY = -50.0  # figure A: to about which E(x) of PGD's images falls
 S001_INCORRECT = 3317 / 50_000  # A.4: of CIFAR-10's training images
+S001_LEFT_OUT_BY_ENERGY = 6500 / 50_000  # A.4: of these too, for H and for L each
+S001_INCORRECT_OF_HIGH_ENERGY = 2724 / 3317  # table A: of the incorrect
 
 # The same in words.
 CLEAN_ACCURACY = "93.1% on CIFAR-10, 96.8% on SVHN (Yeats et al., tables 1 and 2)"

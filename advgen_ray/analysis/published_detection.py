@@ -1,5 +1,6 @@
 """What is published of detection: of attacked images (S003 table 1), by detectors of one class (S004 section 3.2)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -25,6 +26,23 @@ S003_TABLE_1 = (
     PublishedRates("CIFAR-10", "LID", "PGD (8/255)", 0.9439, 0.0181, quoted=True),
 )
 ON_CIFAR10 = {one.detector: one for one in S003_TABLE_1 if (one.data, one.attack) == ("CIFAR-10", "PGD (8/255)")}
+
+
+def beside(data: str, attacks: Sequence[str]) -> dict[tuple[str, str], PublishedRates]:
+    """S003's rows on a data set by detector and ours of ``attacks``: of each kind its first is the first that we have.
+
+    Names are as in the table, ``PGD (8/255)``; a kind is all before the radius.
+    """
+    found: dict[tuple[str, str], PublishedRates] = {}
+    published = [one for one in S003_TABLE_1 if one.data == data]
+    for kind in dict.fromkeys(one.partition(" (")[0] for one in attacks):
+        ours, theirs = (
+            [name for name in dict.fromkeys(names) if name.partition(" (")[0] == kind]
+            for names in (attacks, [one.attack for one in published])
+        )
+        for name, printed in zip(ours, theirs, strict=False):
+            found |= {(one.detector, name): one for one in published if one.attack == printed}
+    return found
 
 
 @dataclass(frozen=True)

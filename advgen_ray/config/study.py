@@ -54,9 +54,13 @@ class ReportConfig(Config):
 
 
 class EnergyViewConfig(Config):
-    """The energy view of a study's classifiers (S001, S003): the standard one beside the one trained at ``eps``."""
+    """The energy view of a study's classifiers (S001, S003): the standard one beside the one trained at ``eps``.
+
+    Among those that ``images`` looks at there may be one trained at a radius so small that it is hardly robust.
+    """
 
     eps: float = 1.0
+    quasi_robust_eps: float | None = None
     attacked: ScoreEnergiesConfig = ScoreEnergiesConfig(splits=("test",))
     detectors: CompareDetectorsConfig = CompareDetectorsConfig()
     images: GenerateFromClassifierConfig = GenerateFromClassifierConfig()
@@ -148,12 +152,14 @@ class StudyConfig(Config):
     @model_validator(mode="after")
     def _view_of_a_classifier(self) -> Self:
         views = {"energy_view": self.energy_view, "binary_view": self.binary_view}
-        viewed = {name: [view.eps] if view else [] for name, view in views.items()}
-        viewed["classifier_view"] = list(self.classifier_view.eps) if self.classifier_view else []
-        for name, radii in viewed.items():
+        viewed = {f"{name}.eps": [view.eps] if view else [] for name, view in views.items()}
+        if self.energy_view and self.energy_view.quasi_robust_eps is not None:
+            viewed["energy_view.quasi_robust_eps"] = [self.energy_view.quasi_robust_eps]
+        viewed["classifier_view.eps"] = list(self.classifier_view.eps) if self.classifier_view else []
+        for key, radii in viewed.items():
             for eps in radii:
                 if eps not in self.eps:
-                    raise ValueError(f"{name}.eps {eps} is none of eps {list(self.eps)}")
+                    raise ValueError(f"{key} {eps} is none of eps {list(self.eps)}")
         return self
 
     def followed(self, values: dict[str, Any]) -> dict[str, Any]:

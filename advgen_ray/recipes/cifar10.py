@@ -90,6 +90,7 @@ def cifar10_study() -> StudyConfig:
         ),
         energy_view=EnergyViewConfig(
             eps=1.0,
+            quasi_robust_eps=0.1,
             attacked=cifar10_attacked_energies(),
             detectors=cifar10_detectors(),
             images=cifar10_classifier_images(),
@@ -224,10 +225,10 @@ def cifar10_classifier_images() -> GenerateFromClassifierConfig:
 def cifar10_trades_images() -> GenerateFromClassifierConfig:
     """S001 A.7, figures H to J: 100 images a class by its settings for TRADES, 150 steps at momentum 0.8.
 
-    Of a classifier that cifar10_trades left in runs/trades.
+    Of the classifier that cifar10_study recorded the energies of.
     """
-    generate = cifar10_classifier_images()
-    return generate.override(["classifiers=[runs/trades/model]", "generators=[]", "num_steps=150", "momentum=0.8"])
+    places = ["classifiers=[runs/cifar10/recorded/trades/model]", "output=runs/cifar10/trades_images"]
+    return cifar10_classifier_images().override([*places, "generators=[]", "num_steps=150", "momentum=0.8"])
 
 
 def cifar10_losses() -> CompareLossesConfig:

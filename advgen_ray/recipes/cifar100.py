@@ -42,7 +42,9 @@ def cifar100_weat_nat() -> TrainClassifierConfig:
 def cifar100_energies_by_steps() -> ScoreEnergiesConfig:
     """S001 figure A: E(x) against steps of PGD and of TRADES' attack for three depths; all collapse to about -50.
 
-    Train the three first: cifar100_sat with attack.eps=0 and model={kind: resnet, depth: 18}, then 34 and 50.
+    Train the three first: cifar100_sat with attack.eps=0, num_validation_images=0, model.depth=18 and
+    output=runs/cifar100/resnet-18, then 34 and 50. Of a standard training PGD on held-out images would keep an epoch of
+    the first few.
     """
     ball: tuple[Literal["linf"], float, float] = ("linf", 8 / 255, 2 / 255)
     return ScoreEnergiesConfig(

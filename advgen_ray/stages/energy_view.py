@@ -45,7 +45,12 @@ def plan_of(config: StudyConfig, root: str) -> EnergyViewPlan | None:
     view = config.energy_view
     if view is None:
         return None
-    standard, robust, judge = (f"{root}/classifiers/{name}/model" for name in ("eps-0.0", f"eps-{view.eps}", "judge"))
+
+    def trained(name: str) -> str:
+        return f"{root}/classifiers/{name}/model"
+
+    standard, robust, judge = map(trained, ("eps-0.0", f"eps-{view.eps}", "judge"))
+    quasi_robust = () if view.quasi_robust_eps is None else (trained(f"eps-{view.quasi_robust_eps}"),)
     recorded = f"{root}/recorded/{view.recorded.loss}"  # pages call a classifier after its directory
 
     def placed(part: ConfigT, name: str, **changes: Any) -> ConfigT:
@@ -55,7 +60,10 @@ def plan_of(config: StudyConfig, root: str) -> EnergyViewPlan | None:
         attacked=placed(view.attacked, "attacked_energies", classifiers=(standard, robust)),
         detectors=placed(view.detectors, "detectors", classifier=standard),
         images=placed(
-            view.images, "classifier_images", classifiers=(standard, robust, recorded + "/model"), judge=judge
+            view.images,
+            "classifier_images",
+            classifiers=(standard, *quasi_robust, robust, recorded + "/model"),
+            judge=judge,
         ),
         recorded=placed(view.recorded, f"recorded/{view.recorded.loss}"),
     )

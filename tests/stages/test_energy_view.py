@@ -39,9 +39,28 @@ def test_the_view_compares_the_standard_model_with_a_robust_one(config: StudyCon
     assert plan.report.recorded == "out/recorded/trades"
 
 
-def test_a_view_of_a_classifier_that_is_not_trained_is_refused() -> None:
-    with pytest.raises(UserError, match=r"energy_view\.eps 0\.7 is none of eps"):
-        resolve(recipes.find("digits_study", StudyConfig), None, ["energy_view.eps=0.7"])
+def test_a_quasi_robust_model_is_looked_at_between_the_two(config: StudyConfig) -> None:
+    view = StudyPlan(resolve(config, None, ["energy_view.quasi_robust_eps=0.5"])).view
+    assert view is not None
+    names = [one.split("/")[-2] for one in view.images.classifiers]
+    assert names == ["eps-0.0", "eps-0.5", "eps-1.0", "trades"]
+    assert len(view.attacked.classifiers) == 2
+
+
+def test_the_study_of_cifar10_looks_at_the_three_models_of_the_figure() -> None:
+    view = StudyPlan(recipes.find("cifar10_study", StudyConfig)).view
+    assert view is not None
+    names = [one.split("/")[-2] for one in view.images.classifiers]
+    assert names == ["eps-0.0", "eps-0.1", "eps-1.0", "trades"]
+    assert view.images.generators == ("eps-1.0",)
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"), [("eps=0.7", r"\.eps 0\.7"), ("quasi_robust_eps=0.2", r"\.quasi_robust_eps 0\.2")]
+)
+def test_a_view_of_a_classifier_that_is_not_trained_is_refused(setting: str, told: str) -> None:
+    with pytest.raises(UserError, match=rf"energy_view{told} is none of eps"):
+        resolve(recipes.find("digits_study", StudyConfig), None, [f"energy_view.{setting}"])
 
 
 def test_a_study_may_do_without_it(config: StudyConfig) -> None:

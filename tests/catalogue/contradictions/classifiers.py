@@ -37,12 +37,12 @@ def _b1(found: Found, way: Way) -> None:
 
 
 def _b2(found: Found, way: Way) -> None:
-    for row in found["steps"]["groups"]:
+    for row in [*found["steps"]["groups"], *found["study"]["attacked_energies"]["groups"]]:
         row["mean_energy_x"] = -5.0 - 3 * way if row["attack"] in ("pgd", "pgd-kl-40") else -5.0
 
 
 def _attacked(found: Found, energies: Callable[[str], float | None]) -> None:
-    for row in found["study"]["attacked_energies"]["groups"]:
+    for row in [row for one in found.values() for row in one["attacked_energies"]["groups"]]:
         energy = energies(row["attack"])
         row["mean_energy_x"] = -5.0 if energy is None else energy
 
@@ -84,7 +84,7 @@ def _b9(found: Found, way: Way) -> None:
 
 def _b10(found: Found, way: Way) -> None:
     rows = found["study"]["classifier_images"]["generated"]
-    put([row for row in rows if row["eps"] > 0], "energy_x", rows[0]["start_energy_x"] - way)
+    put([row for row in rows if row["eps"] > 0], "judged", 0.5 if way > 0 else 0.05)
 
 
 CHANGES: Changes = {

@@ -10,6 +10,7 @@ from advgen_ray.config import (
     ScoreEnergiesConfig,
 )
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
+from advgen_ray.stages.detectors import attack_names
 from tests.catalogue.invented.dispatch import ACCURATE, ENERGIES, eps_of, name_of, summary_of
 
 AUTOATTACK = ("apgd-ce", "apgd-t", "fab-t", "square")
@@ -32,10 +33,13 @@ def _energies(config: ScoreEnergiesConfig) -> dict[str, Any]:
 @summary_of.register
 def _images(config: GenerateFromClassifierConfig) -> dict[str, Any]:
     models = [{"classifier": name_of(one), "eps": eps_of(name_of(one))} for one in config.classifiers]
+    recognized = {"judged_start": 0.2, "judged": 0.9, "start_ssim": 0.5, "ssim": 0.6}
     made = [one for one in models if one["classifier"] in (config.generators or [m["classifier"] for m in models])]
     return {
-        "generated": [one | dict.fromkeys(ENERGIES, -5.0) | {"judged": 0.9} for one in made],
-        "gradients": [one | {"alignment": 0.3, "alignment_error": 0.01, "count": 100} for one in models],
+        "generated": [one | dict.fromkeys(ENERGIES, -5.0) | recognized | {"count": 100} for one in made],
+        "gradients": [
+            one | {"alignment": 0.3, "alignment_error": 0.01, "sparsity": 0.5, "count": 100} for one in models
+        ],
     }
 
 
@@ -56,6 +60,7 @@ def _subsets(config: CompareSubsetsConfig) -> dict[str, Any]:
     errors, names = {"clean_error": 0.1, "adversarial_error": 0.5}, ("full", "I", "C", "H", "L")
     return {
         "num_images": 1000,
+        "strata": [{"stratum": name, "num_incorrect": 20} for name in ("high", "low", "middle")],
         "composition": [{"subset": name, "num_left_out": 100} for name in names[1:]],
         "error_rates": [{"subset": name} | errors for name in names],
         "trainings": [{"subset": name, "seed": seed} | errors for name in names for seed in config.seeds],
@@ -71,6 +76,6 @@ def _robustness(config: EvaluateRobustnessConfig) -> dict[str, Any]:
 
 @summary_of.register
 def _detectors(config: CompareDetectorsConfig) -> dict[str, Any]:
-    names = {"energy": "Energy", "kd_bu": "KD+BU", "lid": "LID"}
-    rows = [{"detector": names[one], "attack": attack.label} for one in config.detectors for attack in config.attacks]
+    names, attacks = {"energy": "Energy", "kd_bu": "KD+BU", "lid": "LID"}, attack_names(config.attacks).values()
+    rows = [{"detector": names[one], "attack": attack} for one in config.detectors for attack in attacks]
     return {"detectors": [row | {"detection_rate": 0.9, "false_positive_rate": 0.1, "num_test": 120} for row in rows]}
