@@ -51,7 +51,7 @@ def run(config: EvaluateRobustnessConfig) -> dict[str, Any]:
     loaded = load_classifier(config.classifier, config.data)
     doubts = doubts_of_model(config.classifier, loaded, images, attacks)
     result_set = prepare(config, images, loaded)
-    with tracked_job("robustness", config) as tracked:
+    with tracked_job("robustness", config, unless_finished=result_set.finished()) as tracked:
         load = partial(RobustnessRows, config, result_set)
         run_map("robustness", result_set, load, config.pool, note=partial(shards_under_way, result_set))
         remove_tree(join(config.output, PROGRESS))
