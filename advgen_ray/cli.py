@@ -88,6 +88,8 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     from advgen_ray.job import run_job
     from advgen_ray.stages import reproduction
 
+    if arguments.rows is not None and not arguments.rows.strip(" ,"):
+        raise UserError(f"--rows {arguments.rows!r}: no row, expected ids such as A1,C6; give --all for every row")
     asked = [f"scale={arguments.scale}", f"num_seeds={arguments.seeds}"]
     asked += [f"rows=[{arguments.rows}]"] if arguments.rows else []
     settings = [word for assignment in [*asked, *arguments.set] for word in ("--set", assignment)]

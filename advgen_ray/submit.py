@@ -27,7 +27,7 @@ FORWARDED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME")
 # Ray's agents log a job's environment, and its dashboard shows it.
 SECRET_NAME = re.compile(
     r"(?i)(PASSW(OR)?D|PASSPHRASE|(_|PG|^)PASS$|TOKEN(?!IZER)|SECRET|CREDENTIAL|(ACCESS|ACCOUNT|PRIVATE|API)_?KEY"
-    r"|CONNECTION_STRING)(?!.*_(FILE|PATH)$)"
+    r"|CONNECTION_STRING|_(PW|PWD|SAS)$|(?<!PUBLIC)_KEY$|AUTH(ORIZATION)?$)(?!.*_(FILE|PATH)$)"
 )
 _NODES = (
     "put it into the environment of the nodes: KubeRay's secret advgen-environment, the file ~/advgen/environment of "
@@ -135,7 +135,7 @@ def _environment(job: Path, variables: Sequence[str]) -> dict[str, str]:
     """Where to track, which commit this is, and what the user adds; an address with a password stays here."""
     environment = {name: os.environ[name] for name in FORWARDED if os.environ.get(name)}
     for name, value in list(environment.items()):
-        if holds_credentials(value) or ("://" in value and "?" in value):
+        if _holds_secret(value):
             _warn(f"{name} stays here: Ray shows what it is given, and a password or a query is in it; {_NODES}")
             del environment[name]
     commit = git_commit(job)
@@ -145,10 +145,15 @@ def _environment(job: Path, variables: Sequence[str]) -> dict[str, str]:
         name, equals, value = variable.partition("=")
         if not equals or not name.isidentifier():
             raise UserError(f"--env {variable.partition('=')[0]}: expected NAME=VALUE")
-        if (SECRET_NAME.search(name) and name not in PATH_NAMES) or holds_credentials(value):
+        if (SECRET_NAME.search(name) and name not in PATH_NAMES) or _holds_secret(value):
             raise UserError(f"--env {name}: looks secret, and Ray shows what it is given; {_NODES}")
         environment[name] = value
     return environment
+
+
+def _holds_secret(value: str) -> bool:
+    """Whether a value is an address with a user name, a password or a query, where tokens stand."""
+    return holds_credentials(value) or ("://" in value and "?" in value)
 
 
 def _warn(text: str) -> None:

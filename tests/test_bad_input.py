@@ -39,6 +39,17 @@ JOBS: dict[str, tuple[Any, Any]] = {
 }
 
 
+def _pictures(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (12, height, width), dtype=np.uint8)
+
+
+def _without_names(root: Path) -> Path:
+    root.mkdir()
+    for split in ("train", "test"):
+        np.savez(root / f"{split}.npz", images=_pictures(8, 8), labels=np.where(np.arange(12) == 7, 2**40, 0))
+    return root
+
+
 # The job, the settings that hold the mistake (given a scratch directory), and what the line must say.
 Case = tuple[str, Callable[[Path], list[str]], str]
 CASES: dict[str, Case] = {
@@ -116,6 +127,22 @@ CASES: dict[str, Case] = {
         "classifier",
         lambda at: npz(at / "d", labels=np.arange(11) % 3),
         "12 images but labels of shape (11,)",
+    ),
+    "no output": ("classifier", lambda at: ["output="], "output is empty"),
+    "no square for a discriminator": (
+        "classifier",
+        lambda at: [*npz(at / "d", images=_pictures(7, 5)), "model={kind: discriminator}"],
+        "discriminator: the images are 7x5, expected a square of 8, 16, 32, ... pixels; take another model.kind",
+    ),
+    "too few pixels for two convolutions": (
+        "classifier",
+        lambda at: [*npz(at / "d", images=_pictures(1, 1)), "model={kind: two_conv}"],
+        "two_conv: the images are 1x1, expected 4x4 pixels or more",
+    ),
+    "a label without end": (
+        "classifier",
+        lambda at: ["data.name=npz", f"data.root={_without_names(at / 'd')}"],
+        "labels go up to 1099511627776, but no image is of class 1",
     ),
     "counterfactuals unfinished": (
         "energies",

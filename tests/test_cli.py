@@ -118,3 +118,6 @@ def test_reproduce_says_what_rows_would_take(capsys: pytest.CaptureFixture[str])
     assert "rows: no row 'A9'; did you mean" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
         cli.main(["reproduce"])
+    capsys.readouterr()
+    for rows in ("", " ,"):  # a variable of the shell that is not set is not every row
+        assert f"--rows {rows!r}: no row" in refusal(capsys, "reproduce", "--rows", rows, "--dry-run")

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from advgen_ray.config.plain_yaml import plain_yaml
+from advgen_ray.config.plain_yaml import plain_yaml, to_plain_yaml
 from advgen_ray.credentials import holds_credentials
 from advgen_ray.errors import UserError, first_line
 
@@ -22,11 +21,13 @@ class Config(BaseModel):
     """A frozen, validated description; unknown keys and wrong types are errors.
 
     Fields named in ``PLACEMENT`` say where and with how many machines a job runs, not what it computes: they
-    stay out of the digest, so the same work may continue on another cluster.
+    stay out of the digest, so the same work may continue on another cluster. A place with a default is never empty but
+    for ``OPTIONAL_PLACES``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     PLACEMENT: ClassVar[frozenset[str]] = frozenset()
+    OPTIONAL_PLACES: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="after")
     def _holds_no_credentials(self) -> Self:
@@ -34,6 +35,19 @@ class Config(BaseModel):
         mistake = _credentials({name: getattr(self, name) for name in type(self).model_fields})
         if mistake:
             raise ValueError(mistake)
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_places(self) -> Self:
+        """``output=$UNSET`` would be the root of the file system."""
+        for name, field in type(self).model_fields.items():
+            value, usual = getattr(self, name), field.default
+            if name in self.OPTIONAL_PLACES or not isinstance(usual, str) or not usual.startswith("runs/"):
+                continue
+            if not value.strip():
+                raise ValueError(
+                    f"{name} is empty, expected a path or s3://BUCKET/NAME, {usual} say; is a shell variable not set?"
+                )
         return self
 
     @classmethod
@@ -77,7 +91,7 @@ class Config(BaseModel):
 
     def to_yaml(self) -> str:
         """The whole config as YAML, defaults included."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        return to_plain_yaml(self.model_dump(mode="json"))
 
     def digest(self) -> str:
         """Sixteen hex digits of what is computed (placement left out): equal digests mean equal results."""
@@ -136,16 +150,10 @@ def _plain_value(key: str, text: str) -> Any:
     if not text.strip():
         return ""  # for YAML it would be null: to name nothing is `judge=`, to have none `max_steps=null`
     try:
-        value = plain_yaml(text)
+        return plain_yaml(text)
     except ValueError as error:
         said = "it is not shown, as it may hold a password" if holds_credentials(text) else first_line(error)
         raise UserError(f"--set {key}: not YAML: {said}; text with marks of YAML's in it needs quotes") from None
-    if isinstance(value, str):  # YAML reads 1e-3 as text; a number is what was meant
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    return value
 
 
 def _credentials(values: dict[str, Any]) -> str | None:

@@ -24,7 +24,7 @@ class ImageFilesConfig(Config):
     """
 
     kind: Literal["files"] = "files"
-    path: str
+    path: str = Field(min_length=1)
     num_images: PositiveInt | None = None  # null takes all
 
 

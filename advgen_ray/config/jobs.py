@@ -152,6 +152,12 @@ class TrainScoreModelConfig(Config):
     output: str = "runs/score_model"
     workers: WorkersConfig = WorkersConfig()
 
+    @model_validator(mode="after")
+    def _noise_grows(self) -> Self:
+        if self.beta_min > self.beta_max:
+            raise ValueError(f"beta_min {self.beta_min:g} exceeds beta_max {self.beta_max:g}; lower it")
+        return self
+
 
 class ValidateConfig(Config):
     """Which finished result set is checked, and where the images lie of which it was made."""

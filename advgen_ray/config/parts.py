@@ -26,7 +26,10 @@ class DataConfig(Config):
 
 
 class UNetConfig(Config):
-    """Class-conditional U-Net of S000 section 6; one attention after stage ``attention_stage`` and in the middle."""
+    """Class-conditional U-Net of S000 section 6; one attention after stage ``attention_stage`` and in the middle.
+
+    Stages are as many as ``channel_multipliers``, from 0; their number stands for the middle alone.
+    """
 
     base_channels: PositiveInt = 128
     channel_multipliers: tuple[PositiveInt, ...] = (1, 2, 2, 2)
@@ -34,6 +37,18 @@ class UNetConfig(Config):
     attention_stage: int = Field(1, ge=0)
     channels_per_group: PositiveInt = 32
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
+
+    @model_validator(mode="after")
+    def _has_its_stages(self) -> Self:
+        num_stages = len(self.channel_multipliers)
+        if not num_stages:
+            raise ValueError("channel_multipliers is empty, expected one for each stage, [1, 2, 2, 2] say")
+        if self.attention_stage > num_stages:
+            raise ValueError(
+                f"attention_stage {self.attention_stage}: there are {num_stages} stages; expected 0 to "
+                f"{num_stages - 1}, or {num_stages} for attention in the middle alone"
+            )
+        return self
 
 
 class NeighborhoodConfig(Config):

@@ -72,6 +72,7 @@ class SynthesizeConfig(Config):
     """
 
     PLACEMENT: ClassVar[frozenset[str]] = OUTPUT_AND_POOL | {"models", "judge", "feature_classifier", "inception"}
+    OPTIONAL_PLACES: ClassVar[frozenset[str]] = frozenset({"feature_classifier"})
 
     data: DataConfig = DataConfig()
     models: tuple[str, ...] = ("runs/one_vs_rest/model",)  # each named after the directory around it

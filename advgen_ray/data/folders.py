@@ -58,6 +58,11 @@ def read_imagenette(
     return _load(mixed(samples), shorter_side=SHORTER_SIDE, side=side)
 
 
+def hidden(path: Path, folder: Path) -> bool:
+    """Whether a name below the folder begins with a dot, as a program's does: .ipynb_checkpoints, ._1.png of a Mac."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
 def mixed(samples: list[Sample]) -> list[Sample]:
     """All of them in an order that is fixed for good: by class, the first few would be of the first classes alone."""
     return [samples[place] for place in np.random.default_rng(MIXING_SEED).permutation(len(samples))]
@@ -75,7 +80,8 @@ def _fetch_imagenette(root: str) -> None:
 
 def _classes(folder: Path, num_classes: int, name: str) -> dict[str, int]:
     """Labels by folder name."""
-    found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+    inside = folder.iterdir() if folder.is_dir() else ()
+    found = sorted(entry.name for entry in inside if entry.is_dir() and not hidden(entry, folder))
     if len(found) != num_classes:
         cure = "" if name == "tiny_imagenet" else ", or fetch them with --set data.download=true"
         raise UserError(
@@ -86,8 +92,8 @@ def _classes(folder: Path, num_classes: int, name: str) -> dict[str, int]:
 
 
 def _images(folder: Path, label: int) -> list[Sample]:
-    names = sorted(os.listdir(folder)) if folder.is_dir() else []
-    images = [(folder / name, label) for name in names if Path(name).suffix.lower() in SUFFIXES]
+    files = [folder / name for name in sorted(os.listdir(folder))] if folder.is_dir() else []
+    images = [(file, label) for file in files if file.suffix.lower() in SUFFIXES and not hidden(file, folder)]
     if not images:
         raise UserError(f"{folder}: no images there; the archive was not unpacked whole")
     return images

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from advgen_ray.data.folders import SUFFIXES
+from advgen_ray.data.folders import SUFFIXES, hidden
 from advgen_ray.data.pictures import decoded, in_eight_bits, opened
 from advgen_ray.data.user_arrays import read_images
 from advgen_ray.errors import UserError
@@ -34,8 +34,9 @@ def read_image_files(path: Path, image_shape: tuple[int, int, int], choose: Choo
     if path.suffix == ".npz":
         images = read_images(path)
         return resized(images[choose(len(images))], image_shape)
-    parquet = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
-    files = [] if parquet else sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    files = sorted(file for file in path.rglob("*") if not hidden(file, path))
+    parquet = [path] if path.is_file() else [file for file in files if file.suffix == ".parquet"]
+    files = [] if parquet else [file for file in files if file.suffix.lower() in SUFFIXES]
     num_images = sum(map(_num_rows, parquet)) if parquet else len(files)
     if not num_images:
         raise UserError(f"{path}: no PNG, JPEG or Parquet file in it")

@@ -17,7 +17,8 @@ def read_user_arrays(root: Path, split: str) -> tuple[np.ndarray, np.ndarray, Da
     """Images ``[N, C, H, W]`` (uint8, or float32 in [0, 1]), labels ``[N]`` and the facts of the training split.
 
     The file holds ``images`` [N, H, W], [N, H, W, C] or [N, C, H, W] (C is 1 or 3), uint8 in 0..255 or floats in
-    [0, 1]; ``labels`` [N], integers from 0; optionally ``class_names`` [K]. Raises UserError.
+    [0, 1]; ``labels`` [N], integers from 0, of which none is left out unless ``class_names`` [K] say what there is; a
+    test split that has them, too, has the same. Raises UserError.
     """
     info = user_info(root)
     path = root / f"{split}.npz"
@@ -26,6 +27,8 @@ def read_user_arrays(root: Path, split: str) -> tuple[np.ndarray, np.ndarray, Da
     labels = _labels(path, arrays["labels"], len(images), info.num_classes)
     if images.shape[1:] != info.image_shape:
         raise UserError(f"{path}: images have shape {images.shape[1:]}, expected {info.image_shape} as in train.npz")
+    if "class_names" in arrays and split != "train":
+        _check_same_names(path, _names(path, arrays["class_names"]), info.class_names)
     return images, labels, info
 
 
@@ -36,7 +39,7 @@ def user_info(root: Path) -> DatasetInfo:
     images = _images(path, arrays["images"])
     labels = _labels(path, arrays["labels"], len(images), None)
     names = arrays.get("class_names")
-    class_names = tuple(f"class-{i}" for i in range(int(labels.max()) + 1)) if names is None else _names(path, names)
+    class_names = tuple(f"class-{i}" for i in range(_count(path, labels))) if names is None else _names(path, names)
     _labels(path, labels, len(images), len(class_names))
     return info_of(path, images, class_names)
 
@@ -110,6 +113,30 @@ def _labels(path: Path, labels: np.ndarray, num_images: int, num_classes: int | 
         allowed = "0 or more" if num_classes is None else f"0..{num_classes - 1}"
         raise UserError(f"{path}: labels range from {low} to {high}, expected {allowed}")
     return labels.astype(np.int64)
+
+
+def _count(path: Path, labels: np.ndarray) -> int:
+    """How many classes there are where none has a name: one wrong label would make outputs, or names, without end."""
+    found = np.unique(labels)
+    if found[-1] >= len(found):
+        empty = int((found != np.arange(len(found))).argmax())
+        raise UserError(
+            f"{path}: labels go up to {found[-1]}, but no image is of class {empty}; number the {len(found)} classes "
+            f"0..{len(found) - 1}, or give the names of all in class_names"
+        )
+    return len(found)
+
+
+def _check_same_names(path: Path, names: tuple[str, ...], trained: tuple[str, ...]) -> None:
+    """Labels of both splits are places in one list."""
+    if names != trained:
+        place = next((i for i, pair in enumerate(zip(names, trained, strict=False)) if pair[0] != pair[1]), None)
+        what = (
+            f"has {len(names)} entries, expected {len(trained)}"
+            if place is None
+            else f"has {names[place]!r} at place {place}, expected {trained[place]!r}"
+        )
+        raise UserError(f"{path}: class_names {what} as in train.npz; store one list in both, and labels by it")
 
 
 def _names(path: Path, names: np.ndarray) -> tuple[str, ...]:

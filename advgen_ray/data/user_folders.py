@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from advgen_ray.data.catalog import DatasetInfo
-from advgen_ray.data.folders import SUFFIXES, mixed
+from advgen_ray.data.folders import SUFFIXES, hidden, mixed
 from advgen_ray.data.pictures import GRAY, decoded, in_eight_bits, opened
 from advgen_ray.data.user_arrays import info_of
 from advgen_ray.errors import UserError
@@ -50,7 +50,8 @@ def _info(root: Path, files: tuple[tuple[Path, int], ...]) -> DatasetInfo:
 
 
 def _classes(folder: Path) -> list[str]:
-    names = sorted(one.name for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
+    inside = folder.iterdir() if folder.is_dir() else ()
+    names = sorted(one.name for one in inside if one.is_dir() and not hidden(one, folder))
     if not names:
         raise UserError(
             f"{folder.resolve()}: no class folders; data.name folder reads train/CLASS/*.png and test/CLASS/*.png "
@@ -60,7 +61,7 @@ def _classes(folder: Path) -> list[str]:
 
 
 def _files(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and not hidden(path, folder))
     if not found:
         raise UserError(f"{folder}: no PNG or JPEG file in it; remove the folder, or put the class's pictures there")
     return found

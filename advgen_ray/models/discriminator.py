@@ -7,6 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional
 
+from advgen_ray.errors import UserError
 from advgen_ray.models.image_classifier import ImageClassifier, linear_head
 
 SLOPE = 0.2  # of every leaky ReLU
@@ -16,7 +17,7 @@ LAST_SIZE = 4  # where the blocks end and a convolution takes what is left
 class Discriminator(ImageClassifier):
     """A 1x1 convolution, residual blocks that halve the image down to 4 pixels, a 4x4 convolution; nothing normalized.
 
-    Channels double from ``base_channels`` to ``max_channels``. Raises ValueError for images that are no square of 8,
+    Channels double from ``base_channels`` to ``max_channels``. Raises UserError for images that are no square of 8,
     16, 32, ... pixels.
     """
 
@@ -33,7 +34,10 @@ class Discriminator(ImageClassifier):
         channels, height, width = image_shape
         num_blocks = round(math.log2(height / LAST_SIZE))
         if height != width or height != LAST_SIZE * 2**num_blocks or num_blocks < 1:
-            raise ValueError(f"image_shape must be a square of 8, 16, 32, ... pixels, got {list(image_shape)}")
+            raise UserError(
+                f"discriminator: the images are {height}x{width}, expected a square of 8, 16, 32, ... pixels; take "
+                "another model.kind"
+            )
         widths = [min(base_channels * 2**block, max_channels) for block in range(num_blocks + 1)]
         blocks = [_Block(narrow, wide) for narrow, wide in pairwise(widths)]
         self.layers = nn.Sequential(

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
-from advgen_ray.report.style import LOOK
+from advgen_ray.report.style import LOOK, without_mathtext
 
 FRAME_MILLISECONDS = 400
 LAST_MILLISECONDS = 3000  # the end is what is to be seen
@@ -70,6 +70,7 @@ def _drawn(size: tuple[float, float], paint: Callable[[Axes], None]) -> Image.Im
     with mpl.rc_context(LOOK):
         canvas = Canvas(figsize=size, dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
         paint(canvas.add_subplot())
+        without_mathtext(canvas)
         agg = FigureCanvasAgg(canvas)
         agg.draw()
         return Image.frombuffer("RGBA", agg.get_width_height(), bytes(agg.buffer_rgba())).convert("RGB")

@@ -1,6 +1,7 @@
 """One look for every picture: colours that colour-blind readers tell apart, one type size, SVG that stays crisp."""
 
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import Formatter, FuncFormatter, LogFormatterMathtext
 
 from advgen_ray.report.blocks import Panel
 
@@ -53,6 +54,7 @@ LOOK: dict[Any, Any] = {
     "legend.handlelength": 2.2,
     "lines.linewidth": 1.6,
     "lines.markersize": 5.0,
+    "text.parse_math": False,  # a class may be called us_$5_front
     "svg.fonttype": "path",
     "svg.hashsalt": "advgen_ray",  # the same numbers give the same bytes
 }
@@ -65,12 +67,42 @@ def draw(name: str, alt: str, size: tuple[float, float], paint: Callable[[Axes],
         with mpl.rc_context(LOOK):
             canvas = Canvas(figsize=size, dpi=200, layout="constrained")
             paint(canvas.add_subplot())
+            without_mathtext(canvas)
             buffer = io.BytesIO()
             # savefig would draw everything twice, the first time into nothing; the bytes are the same.
             FigureCanvasSVG(canvas).print_svg(buffer, metadata={"Date": None, "Creator": None})
             return buffer.getvalue()
 
     return Panel(name, alt, svg)
+
+
+class _PlainPowers(Formatter):
+    """What a logarithmic axis says in mathtext, as text: 10² and 2×10⁻¹."""
+
+    RAISED = str.maketrans("-\N{MINUS SIGN}0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+    def __init__(self, powers: Formatter) -> None:
+        self.powers = powers
+
+    def set_axis(self, axis: Any) -> None:
+        super().set_axis(axis)
+        self.powers.set_axis(axis)
+
+    def set_locs(self, locs: list[float]) -> None:
+        self.powers.set_locs(locs)
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        said = re.sub(r"^\$\\mathdefault\{(.*)\}\$$", r"\1", self.powers(x, pos)).replace(r"\times", "×")
+        return self.fix_minus(re.sub(r"\^\{(.*?)\}", lambda found: found[1].translate(self.RAISED), said))
+
+
+def without_mathtext(canvas: Canvas) -> None:
+    """Let logarithmic axes of a painted canvas say as text what they would in mathtext, which ``LOOK`` turns off."""
+    for axis in (axis for axes in canvas.axes for axis in (axes.xaxis, axes.yaxis)):
+        if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+            axis.set_major_formatter(_PlainPowers(axis.get_major_formatter()))
+        if isinstance(axis.get_minor_formatter(), LogFormatterMathtext):
+            axis.set_minor_formatter(_PlainPowers(axis.get_minor_formatter()))
 
 
 def file_name(text: str) -> str:

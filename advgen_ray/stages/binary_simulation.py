@@ -28,7 +28,7 @@ def run(config: SimulateBinaryTrainingConfig) -> dict[str, Any]:
     """
     take_output(config, config.output, PLAN, "binary_simulation")
     states = {case: _stored(config, case) for case in CASES}
-    with tracked_job("binary_simulation", config) as tracked:
+    with tracked_job("binary_simulation", config, unless_finished=all(states.values())) as tracked:
         if all(states.values()):
             print(f"binary_simulation: {config.output} is complete, nothing to compute", flush=True)
         known = {case: seen or _simulated(config, case) for case, seen in states.items()}

@@ -33,7 +33,7 @@ def run(config: CalibrateClassifierConfig) -> dict[str, Any]:
     source, scoring = _source(config), _scoring(config)
     scored = energies.map_of(scoring)
     result_set = scored.result_set
-    with tracked_job("calibration", config) as tracked:
+    with tracked_job("calibration", config, unless_finished=result_set.finished()) as tracked:
         run_maps("calibration", [scored], config.pool)
         splits = _logits(result_set, source)
         found = calibrated(splits, config.num_validation_images, config.seed)

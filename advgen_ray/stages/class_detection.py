@@ -35,7 +35,7 @@ def run(config: EvaluateDetectionConfig) -> dict[str, Any]:
     in the same place or a place that cannot be written.
     """
     classifier, detectors, result_set = prepare(config)
-    with tracked_job("detection", config) as tracked:
+    with tracked_job("detection", config, unless_finished=result_set.finished()) as tracked:
         run_map("detection", result_set, partial(ClassDetectionRows, config, classifier.digest, detectors), config.pool)
         rows = result_set.read(NUMBERS).to_pandas()
         found = table(rows)

@@ -48,7 +48,8 @@ def run(config: GenerateFromClassifierConfig) -> dict[str, Any]:
     images, another set in the same place or a place that cannot be written.
     """
     maps = maps_of(config)
-    with tracked_job("classifier images", config) as tracked:
+    found = all(one.result_set.finished() for one in maps)
+    with tracked_job("classifier images", config, unless_finished=found) as tracked:
         run_maps("classifier images", maps, config.pool)
         generated, gradients = (one.result_set for one in maps)
         results = _results(config, generated, gradients)

@@ -38,7 +38,7 @@ def run(config: CompareDetectorsConfig) -> dict[str, Any]:
     """
     read = map_of(config)
     result_set = read.result_set
-    with tracked_job("detectors", config) as tracked:
+    with tracked_job("detectors", config, unless_finished=result_set.finished()) as tracked:
         run_maps("detectors", [read], config.pool)
         results = _results(config, result_set)
         summary = _summary(config, result_set, results)

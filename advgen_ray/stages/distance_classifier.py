@@ -29,13 +29,12 @@ def run(config: ClassifyByDistanceConfig) -> dict[str, Any]:
     generation = config.generation
     sde = load_score_model(generation.score_model, generation.data, generation.unconditional_model).sde
     parts = [_part(config, sampler) for sampler in config.samplers]
-    for part in parts:
-        counterfactuals.prepare(part)
-    with tracked_job("distance classifier", config) as tracked:
+    sets = [counterfactuals.prepare(part) for part in parts]
+    with tracked_job("distance classifier", config, unless_finished=all(one.finished() for one in sets)) as tracked:
         counterfactuals.run_all(parts)
-        sets = [_timed(part, evaluations_of(part, sde)) for part in parts]
-        table = accuracy_by_cost(sets)
-        found = [classify_by_distance(one.rows) for one in sets]
+        timed = [_timed(part, evaluations_of(part, sde)) for part in parts]
+        table = accuracy_by_cost(timed)
+        found = [classify_by_distance(one.rows) for one in timed]
         best = max(found, key=lambda one: one.accuracy.value)
         accuracy = found[0].accuracy  # of the sampler named first: the best of several would be chosen by its test
         info = dataset_info(config.generation.data.name, config.generation.data.root)
@@ -44,7 +43,7 @@ def run(config: ClassifyByDistanceConfig) -> dict[str, Any]:
         )
         summary = {
             "report": join(config.output, PAGE),
-            "sampler": sets[0].label,
+            "sampler": timed[0].label,
             "count": accuracy.count,
             "accuracy": round(accuracy.value, 6),
             "curves": table.round(6).to_dict("records"),

@@ -33,7 +33,7 @@ def run(config: MeasureDistortionConfig) -> dict[str, Any]:
     another set in the same place or a place that cannot be written.
     """
     images, classifier, detectors, result_set = prepare(config)
-    with tracked_job("distortion", config) as tracked:
+    with tracked_job("distortion", config, unless_finished=result_set.finished()) as tracked:
         run_map("distortion", result_set, partial(DistortionRows, config, classifier, detectors), config.pool)
         rows = result_set.read(NUMBERS).to_pandas()
         found = table(rows, diagonal_of(images.info.image_shape))

@@ -38,7 +38,7 @@ def run(config: ExplainPredictionsConfig) -> dict[str, Any]:
     """
     explanations = map_of(config)
     result_set = explanations.result_set
-    with tracked_job("explanations", config) as tracked:
+    with tracked_job("explanations", config, unless_finished=result_set.finished()) as tracked:
         run_maps("explanations", [explanations], config.pool)
         results = _results(config, result_set)
         rows = [plain(row) for row in records(results.table.round(6))]

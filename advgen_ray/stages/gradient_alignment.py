@@ -25,7 +25,7 @@ def run(config: AlignGradientsConfig) -> dict[str, Any]:
     of the data set, another set in the same place or a place that cannot be written.
     """
     result_set = prepare(config)
-    with tracked_job("alignment", config) as tracked:
+    with tracked_job("alignment", config, unless_finished=result_set.finished()) as tracked:
         run_map("alignment", result_set, partial(AlignmentRows, config, result_set), config.pool)
         points = source_points(result_set.read(READ).to_pandas())
         table = alignment_table(points)

@@ -2,6 +2,7 @@
 
 import hashlib
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,11 +79,15 @@ def load_classifier(uri: str, data: DataConfig) -> LoadedModel:
 
     Raises UserError unless it is a classifier, made for images such as ``data``'s.
     """
-    if local_copy(uri).is_file():
-        info = datasets.dataset_info(data.name, data.root)
-        return any_classifier.load_classifier(local_copy(uri), info.image_shape, info.num_classes)
-    loaded = load_model(local_copy(uri))
+    return _load_classifier(uri, local_copy(uri), data)
+
+
+def _load_classifier(uri: str, path: Path, data: DataConfig) -> LoadedModel:
+    """The classifier of ``uri`` from its copy at ``path``: from a bucket every copy is fetched anew."""
     info = datasets.dataset_info(data.name, data.root)
+    if path.is_file():
+        return any_classifier.load_classifier(path, info.image_shape, info.num_classes)
+    loaded = load_model(path)
     architecture: dict[str, Any] = loaded.card["architecture"]
     expected = {"image_shape": list(info.image_shape), "num_classes": info.num_classes}
     found = {"image_shape": list(architecture["image_shape"]), "num_classes": architecture["num_classes"]}
@@ -105,7 +110,7 @@ def load_any_model(uri: str, data: DataConfig) -> LoadedModel:
     """
     path = local_copy(uri)
     if path.is_file() or not is_binary(read_card(path)):
-        return load_classifier(uri, data)
+        return _load_classifier(uri, path, data)
     loaded = load_model(path)
     shape, found = datasets.dataset_info(data.name, data.root).image_shape, loaded.card["architecture"]["image_shape"]
     if tuple(found) != shape:

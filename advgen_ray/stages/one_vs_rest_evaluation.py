@@ -37,7 +37,7 @@ def run_with_page(config: EvaluateOneVsRestConfig) -> tuple[dict[str, Any], Page
     """The same, and the page it has written."""
     attacked = map_of(config)
     result_set = attacked.result_set
-    with tracked_job("one_vs_rest", config) as tracked:
+    with tracked_job("one_vs_rest", config, unless_finished=result_set.finished()) as tracked:
         run_maps("one_vs_rest", [attacked], config.pool)
         rows = result_set.read(["detector", "attack", "clean_logit", "last_logit", "worst_logit"]).to_pandas()
         table = detector_auc(rows, config.seed)

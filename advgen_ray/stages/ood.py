@@ -54,7 +54,7 @@ def run(config: EvaluateOODConfig) -> dict[str, Any]:
     """
     prepared = prepare(config)
     result_set = prepared.result_set
-    with tracked_job("ood", config) as tracked:
+    with tracked_job("ood", config, unless_finished=result_set.finished()) as tracked:
         detectors = [one.detector for one in prepared.detectors]
         run_map("ood", result_set, partial(OODRows, config, detectors, prepared.groups), config.pool)
         rows = result_set.read(COLUMNS).to_pandas()

@@ -18,7 +18,8 @@ PAGE, SUMMARY = "report.html", "summary.json"
 def tracked_job(name: str, config: Config, unless_finished: bool = False) -> AbstractContextManager[Run]:
     """The job's run, as its work begins: its whole config, found again by what it computes.
 
-    ``unless_finished`` is as for ``tracked_run``.
+    ``unless_finished`` is as for ``tracked_run``: a job gives it where its results lay there finished before, so that
+    the same command again, which computes nothing, leaves no second run.
     """
     work_begins()
     tags = {"config_digest": config.digest()}

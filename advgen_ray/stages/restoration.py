@@ -34,7 +34,7 @@ def run(config: RestoreImagesConfig) -> dict[str, Any]:
     """
     restorations = map_of(config)
     result_set = restorations.result_set
-    with tracked_job("restoration", config) as tracked:
+    with tracked_job("restoration", config, unless_finished=result_set.finished()) as tracked:
         run_maps("restoration", [restorations], config.pool)
         rows = result_set.read(NUMBERS).to_pandas()
         chosen = at_chosen_strength(rows)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import torch
 
 from advgen_ray.analysis.worst_case import CLEAN, WorstCase, worst_case
@@ -50,7 +51,7 @@ def run(config: EvaluateRobustnessConfig) -> dict[str, Any]:
     loaded = load_classifier(config.classifier, config.data)
     doubts = doubts_of_model(config.classifier, loaded, images, attacks)
     result_set = prepare(config, images, loaded)
-    with tracked_job("robustness", config) as tracked:
+    with tracked_job("robustness", config, unless_finished=result_set.finished()) as tracked:
         load = partial(RobustnessRows, config, result_set)
         run_map("robustness", result_set, load, config.pool, note=partial(shards_under_way, result_set))
         remove_tree(join(config.output, PROGRESS))
@@ -136,7 +137,7 @@ def _fallen(result_set: ResultSet, images: LabelledImages) -> FallenImages:
     for table in result_set.tables(["label", "predicted", "fallen_to", "x_adv"]):
         fallen_to = table["fallen_to"].to_pylist()
         chosen = [row for row, name in enumerate(fallen_to) if name not in ("", CLEAN)][: NUM_PICTURES - len(clean)]
-        taken = table.take(chosen)
+        taken = table.take(pa.array(chosen, pa.int64()))  # of an empty list pyarrow would know no type
         adversarial += list(column_to_images(taken["x_adv"], images.info.image_shape))
         clean += list(images.tensor([start + row for row in chosen]).numpy())
         for row in taken.select(["label", "predicted", "fallen_to"]).to_pylist():

@@ -48,7 +48,7 @@ def run_with_page(config: CompareRobustnessConfig) -> tuple[dict[str, Any], Page
     ]
     maps = _maps(config, images, loaded)
     sets = [one.result_set for one in maps]
-    with tracked_job("robustness comparison", config) as tracked:
+    with tracked_job("robustness comparison", config, unless_finished=all(one.finished() for one in sets)) as tracked:
         run_maps("robustness comparison", maps, config.pool)
         for made in sets:
             remove_tree(join(made.uri, PROGRESS))

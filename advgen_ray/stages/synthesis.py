@@ -43,7 +43,7 @@ def run(config: SynthesizeConfig) -> dict[str, Any]:
 def run_with_page(config: SynthesizeConfig) -> tuple[dict[str, Any], Page]:
     """The same, and the page it has written."""
     maps = maps_of(config)
-    with tracked_job("synthesis", config) as tracked:
+    with tracked_job("synthesis", config, unless_finished=all(one.result_set.finished() for one in maps)) as tracked:
         run_maps("synthesis", maps, config.pool)
         sets = open_sets(config)
         results = results_of(config, sets)

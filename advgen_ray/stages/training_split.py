@@ -68,7 +68,9 @@ def _read(config: TrainClassifierConfig) -> tuple[str, set[str]]:
     """The digest and the ids of the ``exclude`` file; raises UserError unless it is the one the config means."""
     try:
         content = read_bytes(config.exclude)
-        item_ids = set(json.loads(content)["item_ids"])
+        item_ids = json.loads(content)["item_ids"]
+        if not isinstance(item_ids, list) or not all(isinstance(one, str) for one in item_ids):
+            raise TypeError
     except OSError:
         raise UserError(f"exclude {config.exclude}: not found; give a JSON file with a list 'item_ids'") from None
     except (ValueError, TypeError, KeyError):
@@ -79,7 +81,7 @@ def _read(config: TrainClassifierConfig) -> tuple[str, set[str]]:
             f"exclude {config.exclude}: changed since this training was set up (digest {digest}, expected "
             f"{config.exclude_digest}); start it under another output"
         )
-    return digest, item_ids
+    return digest, set(item_ids)
 
 
 def _digest(content: bytes) -> str:

@@ -109,6 +109,26 @@ def _check_server(uri: str) -> None:
         raise UserError(f"tracking server {redacted(uri)} answers, but not as MLflow does; {_HINT}")
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Credentials go along to the same server only, or to its https: as requests does it, and so mlflow."""
+
+    def redirect_request(self, req: urllib.request.Request, *answer: Any) -> urllib.request.Request | None:
+        following = super().redirect_request(req, *answer)
+        credentials = req.unredirected_hdrs.get("Authorization")
+        if following and credentials and _origin(following.full_url) in _own(_origin(req.full_url)):
+            following.add_unredirected_header("Authorization", credentials)
+        return following
+
+
+def _origin(address: str) -> tuple[str, str | None, int | None]:
+    parts = urllib.parse.urlsplit(address)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _own(origin: tuple[str, str | None, int | None]) -> list[tuple[str, str | None, int | None]]:
+    return [origin, ("https", origin[1], 443)] if origin[::2] == ("http", 80) else [origin]
+
+
 def _get(address: str) -> Any:
     """The JSON at an address, with the credentials that mlflow would send; text that is no JSON comes back as is."""
     parts = urllib.parse.urlsplit(address)
@@ -119,13 +139,14 @@ def _get(address: str) -> Any:
     request = urllib.request.Request(urllib.parse.urlunsplit((*parts[:1], host, *parts[2:])))
     if user:
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
-        request.add_header("Authorization", f"Basic {token}")
+        request.add_unredirected_header("Authorization", f"Basic {token}")
     elif os.environ.get("MLFLOW_TRACKING_TOKEN"):
-        request.add_header("Authorization", f"Bearer {os.environ['MLFLOW_TRACKING_TOKEN']}")
+        request.add_unredirected_header("Authorization", f"Bearer {os.environ['MLFLOW_TRACKING_TOKEN']}")
     context = ssl.create_default_context(cafile=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or None)
     if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() == "true":
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with urllib.request.urlopen(request, timeout=CHECK_TIMEOUT_SECONDS, context=context) as response:
+    opener = urllib.request.build_opener(_Redirects, urllib.request.HTTPSHandler(context=context))
+    with opener.open(request, timeout=CHECK_TIMEOUT_SECONDS) as response:
         text = response.read(1_000_000).decode("utf-8", errors="replace")
     try:
         return json.loads(text)

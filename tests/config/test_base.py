@@ -1,6 +1,7 @@
 """Configs: every mistake is one line that names the value and the way out; the digest says what is computed."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from advgen_ray.config import (
     ScoreEnergiesConfig,
     StudyConfig,
     TrainClassifierConfig,
+    TrainScoreModelConfig,
     resolve,
 )
 from advgen_ray.config.base import Config
@@ -38,6 +40,14 @@ from advgen_ray.errors import UserError
         ("output=!!set {a}", "--set output: not YAML: Object of type set is not JSON serializable"),
         ("output=&a [*a]", "--set output: not YAML: Circular reference detected"),
         ("output=" + "[" * 5000, "--set output: not YAML: nested too deeply"),
+        (
+            "output=",
+            "output is empty, expected a path or s3://BUCKET/NAME, runs/counterfactuals say; is a shell variable",
+        ),
+        ("output= ", "output is empty"),
+        ("output='  '", "output is empty"),
+        ("score_model=", "score_model is empty, expected a path or s3://BUCKET/NAME, runs/score_model/model say"),
+        ("sampler={num_steps: 3, num_steps: 4}", "--set sampler: not YAML: key 'num_steps' is given twice; keep one"),
         ("seed.x=1", "--set seed.x: seed is a single value here; give it whole: --set 'seed=...'"),
     ],
 )
@@ -74,6 +84,33 @@ def test_an_attack_is_not_called_what_no_attack_is_called():
         resolve(EvaluateRobustnessConfig(), None, ["attacks=[{name: clean}]"])
 
 
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("beta_min=30", "beta_min 30 exceeds beta_max 20; lower it"),
+        ("model.channel_multipliers=[]", "model: channel_multipliers is empty, expected one for each stage"),
+        (
+            "model.attention_stage=5",
+            r"model: attention_stage 5: there are 4 stages; expected 0 to 3, or 4 for .* alone",
+        ),
+    ],
+)
+def test_a_score_model_that_cannot_be_meant(assignment: str, message: str):
+    with pytest.raises(UserError, match=message):
+        resolve(TrainScoreModelConfig(), None, [assignment])
+    resolve(TrainScoreModelConfig(), None, ["model.attention_stage=4", "beta_min=20"])
+
+
+def test_merged_keys_may_be_given_anew(tmp_path: Path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "attack: &a {eps: 0.5, num_steps: 3}\nevaluation_attack: &b {<<: *a, num_steps: 4}\n"
+        "optimizer: {learning_rate: 0.1}\n"
+    )
+    config = resolve(TrainClassifierConfig(), str(file), [])
+    assert (config.evaluation_attack.eps, config.evaluation_attack.num_steps, config.attack.num_steps) == (0.5, 4, 3)
+
+
 def test_an_attack_that_is_not_defined_is_refused():
     with pytest.raises(UserError, match="cw is defined in l2 only, got linf"):
         resolve(ScoreEnergiesConfig(), None, ["attacks=[{kind: cw, norm: linf, eps: 0.1}]"])
@@ -107,6 +144,26 @@ def test_numbers_as_people_write_them():
     assert config.attack.eps == 1.0
 
 
+@pytest.mark.parametrize("number", ["1e-3", "1E-3", "1.e-3", ".1e-2", "+10e-4"])
+def test_so_they_are_in_files_and_in_blocks(number: str, tmp_path: Path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"optimizer:\n  learning_rate: {number}\n")
+    for config in (
+        resolve(TrainClassifierConfig(), str(file), []),
+        resolve(TrainClassifierConfig(), None, [f"optimizer={{learning_rate: {number}}}"]),
+        resolve(TrainClassifierConfig(), None, [f"optimizer.learning_rate={number}"]),
+    ):
+        assert config.optimizer.learning_rate == pytest.approx(1e-3)
+
+
+def test_text_that_looks_like_a_number_comes_back_as_text(tmp_path: Path):
+    """A digest may, and a folder."""
+    config = TrainClassifierConfig(exclude="7", exclude_digest="1234567890123e45", output="1e3")
+    file = tmp_path / "mine.yaml"
+    file.write_text(config.to_yaml())
+    assert resolve(TrainClassifierConfig(), str(file), []) == config
+
+
 def test_file_then_assignments(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text("seed: 3\nneighborhood: {sigma_ce: 0.1}\n")
@@ -123,6 +180,8 @@ def test_file_then_assignments(tmp_path):
         (b"1: 2", "unknown key '1'"),
         (b"? [a]\n: 1", "not YAML: "),
         (b"- 1", "expected a mapping"),
+        (b"seed: 1\nseed: 2", "mine.yaml: not YAML: key 'seed' is given twice; keep one of them"),
+        (b"neighborhood:\n  sigma_ce: 0.1\n  sigma_ce: 0.2", "key 'sigma_ce' is given twice"),
         (None, "No such"),
     ],
 )

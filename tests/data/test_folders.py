@@ -57,6 +57,8 @@ def imagenette(tmp_path: Path) -> Path:
             folder = tmp_path / "imagenette2-160" / part / wnid
             _write(folder / "a.JPEG", 220, 160, 50, 200)  # as the set comes
             _write(folder / "b.JPEG", 320, 400, 50, 200)  # of any size
+            (folder / "._a.JPEG").write_bytes(b"of a Mac")
+        _write(folder.parent / ".ipynb_checkpoints" / "a.JPEG", 160, 160, 50, 200)
     return tmp_path
 
 

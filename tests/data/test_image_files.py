@@ -34,6 +34,9 @@ def test_a_folder_is_read_at_any_depth_in_the_order_of_names(tmp_path: Path) -> 
     for name, picture in zip(("a.png", "b/0.png", "b/1.PNG", "c.png", "d.png"), PICTURES, strict=True):
         (tmp_path / name).write_bytes(_encoded(picture))
     (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / ".thumbnails").mkdir()
+    (tmp_path / ".thumbnails" / "a.png").write_bytes(_encoded(PICTURES[0]))
+    (tmp_path / "b" / "._0.png").write_bytes(b"of a Mac")
     np.testing.assert_array_equal(read_image_files(tmp_path, SHAPE), _stacked())
 
 

@@ -66,6 +66,9 @@ def _images(value: float) -> np.ndarray:
         ({"labels": np.arange(12) / 2}, "float64"),
         ({"labels": np.arange(12) % 3, "class_names": np.array(["a", "b"])}, r"expected 0\.\.1"),
         ({"class_names": np.array([1, 2, 3])}, "class_names"),
+        ({"labels": np.arange(12) % 3 * 2500}, "labels go up to 5000, but no image is of class 1; number the"),
+        ({"labels": np.arange(12) % 3 + 1}, r"no image is of class 0; number the 3 classes 0\.\.2, or .* class_names"),
+        ({"labels": np.where(np.arange(12) == 7, 2**40, 0)}, f"labels go up to {2**40}"),
     ],
 )
 def test_bad_values_are_named_in_one_line(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -83,6 +86,29 @@ def test_the_test_split_must_fit_the_training_split(tmp_path: Path) -> None:
         load("npz", str(tmp_path), "test")
     _write(tmp_path, "test", images=np.random.default_rng(0).random((12, 6, 6, 3)))
     with pytest.raises(UserError, match=r"expected \(3, 6, 5\)"):
+        load("npz", str(tmp_path), "test")
+
+
+def test_classes_without_an_image_are_known_by_their_names(tmp_path: Path) -> None:
+    names = np.array(["a", "b", "c", "d", "e"])
+    _write(tmp_path, labels=np.arange(12) % 2 * 3, class_names=names)
+    assert load("npz", str(tmp_path), "train").info.class_names == ("a", "b", "c", "d", "e")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["c", "b", "a"], r"test\.npz: class_names has 'c' at place 0, expected 'a' as in train\.npz; store one list"),
+        (["a", "b", "c", "d"], r"test\.npz: class_names has 4 entries, expected 3 as in train\.npz"),
+        (["a"], r"test\.npz: class_names has shape \(1,\)"),
+    ],
+)
+def test_the_test_split_has_the_names_of_the_training_split(names: list[str], message: str, tmp_path: Path) -> None:
+    _write(tmp_path, class_names=np.array(["a", "b", "c"]))
+    _write(tmp_path, "test", class_names=np.array(["a", "b", "c"]))
+    load("npz", str(tmp_path), "test")
+    _write(tmp_path, "test", class_names=np.array(names))
+    with pytest.raises(UserError, match=message):
         load("npz", str(tmp_path), "test")
 
 

@@ -89,6 +89,20 @@ def test_a_class_may_lack_in_the_test_split_but_not_be_new_there(tmp_path: Path)
         load("folder", str(tmp_path), "test")
 
 
+def test_what_programs_hide_among_pictures_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path)
+    write(tmp_path, "test")
+    before = load("folder", str(tmp_path), "train").images
+    for hidden in ("train/.ipynb_checkpoints/0.png", "train/cat/.ipynb_checkpoints/0.png", "test/.thumbnails/0.png"):
+        (tmp_path / hidden).parent.mkdir()
+        Image.fromarray(PIXELS["cat-0"]).save(tmp_path / hidden)
+    (tmp_path / "train" / "dog" / "._0.png").write_bytes(b"of a Mac")
+    train = load("folder", str(tmp_path), "train")
+    assert train.info.class_names == ("cat", "dog")
+    assert np.array_equal(train.images, before)
+    assert len(load("folder", str(tmp_path), "test")) == 4
+
+
 def test_what_pictures_cannot_be_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"train: no class folders; data\.name folder reads train/CLASS/\*\.png"):
         load("folder", str(tmp_path), "train")

@@ -34,9 +34,13 @@ def test_the_sampler_named_first_is_told_and_the_others_are_points_of_the_curve(
     def timed(part: Any, evaluations: int) -> TimedSet:
         return TimedSet(f"{part.sampler.num_steps} steps", _rows(right[part.sampler]), 40, 9.0)
 
+    def prepare(part: Any) -> SimpleNamespace:
+        made.append(part)
+        return SimpleNamespace(finished=lambda: False)
+
     monkeypatch.setattr(distance_classifier, "load_score_model", lambda *_: SimpleNamespace(sde=None))
     monkeypatch.setattr(distance_classifier, "evaluations_of", lambda *_: 40)
-    monkeypatch.setattr(distance_classifier.counterfactuals, "prepare", made.append)
+    monkeypatch.setattr(distance_classifier.counterfactuals, "prepare", prepare)
     monkeypatch.setattr(distance_classifier.counterfactuals, "run_all", lambda parts: None)
     monkeypatch.setattr(distance_classifier, "_timed", timed)
     summary = distance_classifier.run(config)

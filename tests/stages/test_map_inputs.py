@@ -10,8 +10,8 @@ from advgen_ray.config import Config, DataConfig, GenerateConfig, ScoreEnergiesC
 from advgen_ray.data import datasets
 from advgen_ray.errors import UserError
 from advgen_ray.job import run_job
-from advgen_ray.stages import counterfactuals, energies
-from advgen_ray.stages.inputs import content_digest, load_images
+from advgen_ray.stages import counterfactuals, energies, inputs
+from advgen_ray.stages.inputs import content_digest, load_any_model, load_classifier, load_images
 from advgen_ray.storage import ResultSet
 from tests.damage import user_images
 from tests.models_on_disk import energies_config, generate_config, save_classifier, save_score_model
@@ -157,3 +157,12 @@ def test_the_set_of_every_classifier_is_checked_before_the_first_is_used(models:
         energies.run(config)
     assert isinstance(config, ScoreEnergiesConfig)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("load", [load_classifier, load_any_model])
+def test_a_model_is_fetched_once(load: Any, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a bucket every copy is a download."""
+    fetched: list[str] = []
+    monkeypatch.setattr(inputs, "local_copy", lambda uri: fetched.append(uri) or Path(uri))
+    load(str(models / "a" / "model"), DataConfig())
+    assert fetched == [str(models / "a" / "model")]

@@ -232,6 +232,7 @@ def test_images_keep_every_bit_and_refuse_another_type_or_size() -> None:
     images = np.array([0.0, 1.0, 1e-45, 0.1, 1 / 3, np.nextafter(np.float32(1), np.float32(0))], np.float32)
     column = images_to_column(images.reshape(1, *SHAPE))
     assert column_to_images(column, SHAPE).tobytes() == images.tobytes()
+    assert column_to_images(column[:0], SHAPE).shape == (0, *SHAPE)
     with pytest.raises(ValueError, match="float32"):
         images_to_column(images.astype(np.float64).reshape(1, *SHAPE))
     with pytest.raises(ValueError, match="holds an image of 6 values, expected 4"):

@@ -10,6 +10,7 @@ import pytest
 
 from advgen_ray.errors import UserError
 from advgen_ray.tracking import check_tracking, tracked_run, tracking_uri
+from advgen_ray.tracking.server import _origin, _own
 
 REPLIES = {
     "/mlflow": (200, '{"experiments": []}'),
@@ -25,6 +26,11 @@ class FakeServer(BaseHTTPRequestHandler):
     seen: list[tuple[str, str | None]] = []  # noqa: RUF012 - one server a test run
 
     def do_GET(self) -> None:
+        if self.path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", f"http://{self.path.removeprefix('/to/').partition('/api')[0]}")
+            self.end_headers()
+            return
         status, text = REPLIES["/" + self.path.split("/")[1]]
         type(self).seen.append((self.path, self.headers.get("Authorization")))
         self.send_response(status)
@@ -149,6 +155,43 @@ def test_credentials_are_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch, s
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
     refusal(monkeypatch, f"http://{server}/locked")
     assert FakeServer.seen[-1][1] == "Bearer t0ken"
+
+
+@pytest.fixture
+def other_server() -> Iterator[str]:
+    http = HTTPServer(("127.0.0.1", 0), FakeServer)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{http.server_port}"
+    http.shutdown()
+    http.server_close()
+
+
+def test_credentials_do_not_follow_to_another_server(
+    monkeypatch: pytest.MonkeyPatch, server: str, other_server: str
+) -> None:
+    for start in (f"http://walter:s3cret@{server}", f"http://{server}"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{start}/to/{other_server}/mlflow")
+        check_tracking()
+        assert FakeServer.seen[-1] == ("/mlflow", None)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{start}/to/{server}/mlflow")
+        check_tracking()
+        assert FakeServer.seen[-1][1] is not None, "the same, under another path"
+        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "own"),
+    [
+        ("http://h/a", "http://h:80/b", True),
+        ("http://h/a", "https://h/a", True),
+        ("https://h/a", "http://h/a", False),
+        ("http://h:5000/a", "https://h/a", False),
+        ("http://h/a", "http://h.evil/a", False),
+        ("http://h/a", "http://h:81/a", False),
+    ],
+)
+def test_which_server_is_the_same(start: str, end: str, own: bool) -> None:
+    assert (_origin(end) in _own(_origin(start))) == own
 
 
 @pytest.mark.parametrize("uri", ["mlruns", "file:///tmp/mlruns", "ftp://host", "http:/typo", "sqlite:/mlflow.db"])

@@ -1,5 +1,7 @@
 """Images as lossless Parquet bytes."""
 
+import math
+
 import numpy as np
 import pyarrow as pa
 
@@ -21,7 +23,7 @@ def images_to_column(images: np.ndarray) -> pa.Array:
 def column_to_images(column: pa.ChunkedArray | pa.Array, image_shape: ImageShape) -> np.ndarray:
     """The images ``[N, C, H, W]`` float32 of a binary column; raises ValueError where a value has another size."""
     images = np.empty((len(column), *image_shape), dtype=np.float32)
-    flat = images.reshape(len(column), -1)
+    flat = images.reshape(len(column), math.prod(image_shape))  # of no image, too
     for index, value in enumerate(column):
         stored = np.frombuffer(value.as_buffer(), dtype="<f4")
         if stored.size != flat.shape[1]:
