@@ -26,7 +26,7 @@ def check_inputs(config: StudyConfig) -> None:
     if config.energy_view:
         asked = config.energy_view.detectors
         reference = reference_images(load_images(config.data, "train", None, ""), asked.num_reference)
-        model = classifier.untrained(config.classifier_at(0.0, ""))
+        model = classifier.untrained(config.classifier_at(0.0, config.output))
         check_fit(asked.detectors, asked.layers, ("eps-0.0", model), reference, "energy_view.detectors.")
     if config.binary_view:
         try:
