@@ -10,7 +10,8 @@ def _d1(found: Found, way: Way) -> None:
 
 
 def _d2(found: Found, way: Way) -> None:
-    found["binary"]["data_probability"] = 0.5 + 0.2 * way
+    found["binary"]["data_probability"] = 0.7
+    found["energy_difference"]["ended"] = "diverged: a logit of 1e+06" if way > 0 else ""
 
 
 def _d3(found: Found, way: Way) -> None:

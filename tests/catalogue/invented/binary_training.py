@@ -60,7 +60,8 @@ def _ood(config: EvaluateOODConfig) -> dict[str, Any]:
 @summary_of.register
 def _plane(config: SimulateBinaryTrainingConfig) -> dict[str, Any]:
     kinds = [(problem, p0) for problem in ("maximin", "minimax") for p0 in ("diverse", "concentrated")]
-    return {"cases": [{"problem": a, "p0": b, "mean_on_data": 0.5, "num_spurious": 1} for a, b in kinds]}
+    seen = {"mean_on_data": 0.5, "std_on_data": 0.01, "num_spurious": 1}
+    return {"cases": [{"problem": problem, "p0": p0} | seen for problem, p0 in kinds]}
 
 
 @summary_of.register

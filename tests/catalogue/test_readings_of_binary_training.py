@@ -1,0 +1,59 @@
+"""How the margins of section D are made of what its jobs say."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from advgen_ray.catalogue import chosen
+from advgen_ray.catalogue.entry import Reading
+from tests.catalogue.test_readings import invented
+
+DIVERGED = "diverged: a logit of 1.2e+06"
+
+
+def _read(row_id: str, change: Callable[[Any], None]) -> Reading:
+    """A row at small scale, after a change to what its jobs say."""
+    (row,) = chosen([row_id])
+    found: Any = invented(row, "small")
+    change(found)
+    return row.read(found)
+
+
+def _in_the_plane(**of_case: dict[str, float]) -> Callable[[Any], None]:
+    def change(found: Any) -> None:
+        for case in found["plane"]["cases"]:
+            case["num_spurious"] = int(case["p0"] == "concentrated")
+            case |= {"mean_on_data": 0.5, "std_on_data": 0.01} | of_case.get(f"{case['problem']}_{case['p0']}", {})
+
+    return change
+
+
+@pytest.mark.parametrize("case", ["maximin_diverse", "minimax_diverse", "minimax_concentrated"])
+def test_d_is_a_half_on_the_data_in_every_case_of_which_that_is_said(case: str) -> None:
+    """S004 section 2.4.4: both games' solutions are a half all over the support, not in the mean alone."""
+    assert _read("D1", _in_the_plane()).margin.value == pytest.approx(0.04)
+    assert _read("D1", _in_the_plane(**{case: {"mean_on_data": 0.57}})).margin.value == pytest.approx(-0.02)
+    assert _read("D1", _in_the_plane(**{case: {"std_on_data": 0.15}})).margin.value == pytest.approx(-0.1)
+
+
+def test_where_maximin_does_not_come_to_a_half_nothing_is_asked() -> None:
+    assert _read("D1", _in_the_plane(maximin_concentrated={"mean_on_data": 0.9})).margin.value > 0
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "margin"),
+    [
+        ("", DIVERGED, 0.4),
+        ("4 updates at K = 25", DIVERGED, 0.4),
+        (DIVERGED, DIVERGED, 0.0),
+        ("", "", -1.0),
+        ("", "mean AUC 0.990 over 100 updates at K = 25", -1.0),
+    ],
+)
+def test_an_ebm_whose_likelihood_does_not_diverge_contradicts_the_row(ours: str, theirs: str, margin: float) -> None:
+    def change(found: Any) -> None:
+        found["binary"] |= {"data_probability": 0.7, "out_probability": 0.3, "ended": ours}
+        found["energy_difference"] |= {"data_probability": 0.5, "out_probability": 0.5, "ended": theirs}
+
+    assert _read("D2", change).margin.value == pytest.approx(margin)
