@@ -15,6 +15,7 @@ from advgen_ray.catalogue.works import CIFAR10_BINARY, CIFAR10_SOFTMAX, CIFAR10_
 
 YIN = "Yin 2022 (S004)"
 ENERGY_DIFFERENCE = ("contrast=energy_difference", "validation=null", "output=runs/digits/energy_difference")
+BINARY = ("binary_from_noise", "binary")  # models of all classes against p0, at either scale
 SYNTHESIS = {
     "small": {"synthesis": Work("synthesize", "digits_synthesis", after=(STUDY, DETECTORS))},
     "paper": {
@@ -78,18 +79,26 @@ def sample_quality(found: Summaries, table: str) -> Reading:
 
 
 def _restoration(found: Summaries) -> Reading:
-    restored = found["restoration"]
-    gains = {"SSIM": restored["mean_ssim_gain"], "PSNR": restored["mean_psnr_gain"]}
-    ssim = told(restored, "mean_ssim_gain", ends="mean_ssim_gain_")
-    figures = [Figure(f"{name}, restored less degraded", value) for name, value in gains.items()]
-    figures += [
-        Figure(f"SSIM, {after} less {before}", None, mean(table[after]) - mean(table[before]))
+    """By the models that tell data from p0, at the strength that validation images choose of those that do anything.
+
+    As the document does, without holding fixed what is known of an occluded image.
+    """
+    rows = [one for one in found["restoration"]["restored"] if one["measure"] == "ssim"]
+    gains = {one["degradation"]: told(one, "gain", ends="gain_") for one in rows if one["method"] in BINARY}
+    noise, hole = (
+        mean(table[after]) - mean(table[before])
         for table, before, after in (
             (S004_DENOISING, "noise image", "denoised image"),
             (S004_INPAINTING, "occluded", "recovered"),
         )
-    ]
-    return Reading(figures, ssim)
+    )
+    published = {"noise 0.1": noise, "occlusion 0.1": hole}
+    figures = [
+        Figure(f"SSIM gained by {one['method']}, {one['degradation']}", one["gain"],
+               published.get(one["degradation"]) if one["method"] in BINARY else None)
+        for one in rows
+    ]  # fmt: skip
+    return Reading(figures, least(gains.values()))
 
 
 def _neighbors(found: Summaries) -> Reading:
@@ -150,8 +159,8 @@ ROWS: tuple[Row, ...] = (
     Row(
         id="D4",
         source=f"{YIN}, section 2.5.3, tables 2.7 and 2.8",
-        claim="Ascending the logit restores noisy and occluded images.",
-        margin="mean gain of SSIM over the degraded images, all models and degradations",
+        claim="Ascending the logit of binary adversarial training restores noisy and occluded images.",
+        margin="the least gain of SSIM over the degraded images of any degradation, by one step or more",
         published_on="CelebA-HQ 256, the first ten images",
         unit="number",
         small={"restoration": Work("restore_images", "digits_restoration", after=(STUDY, DETECTORS, FROM_NOISE))},

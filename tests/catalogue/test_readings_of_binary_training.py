@@ -57,3 +57,21 @@ def test_an_ebm_whose_likelihood_does_not_diverge_contradicts_the_row(ours: str,
         found["energy_difference"] |= {"data_probability": 0.5, "out_probability": 0.5, "ended": theirs}
 
     assert _read("D2", change).margin.value == pytest.approx(margin)
+
+
+def test_a_restoration_that_loses_in_one_degradation_fails_whatever_others_gain() -> None:
+    """Of the models against p0, without known pixels held; those of others are shown beside them."""
+
+    def change(found: Any) -> None:
+        for row in found["restoration"]["restored"]:
+            own = row["measure"] == "ssim" and row["method"] == "binary_from_noise"
+            worst = own and row["degradation"] == "occlusion 0.25"
+            value = -0.02 if worst else 0.1 if own else -0.5
+            row |= {"gain": value, "gain_low": value - 0.01, "gain_high": value + 0.01}
+
+    reading = _read("D4", change)
+    assert reading.margin == pytest.approx((-0.02, -0.03, -0.01))
+    published = {figure.name: figure.published for figure in reading.figures if figure.published}
+    assert published["SSIM gained by binary_from_noise, noise 0.1"] == pytest.approx(0.1455)
+    assert published["SSIM gained by binary_from_noise, occlusion 0.1"] == pytest.approx(0.0109)
+    assert len(published) == 2

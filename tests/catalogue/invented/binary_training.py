@@ -8,6 +8,7 @@ from advgen_ray.config import (
     EvaluateOneVsRestConfig,
     EvaluateOODConfig,
     MeasureDistortionConfig,
+    RestoreImagesConfig,
     SimulateBinaryTrainingConfig,
     SynthesizeConfig,
 )
@@ -69,3 +70,16 @@ def _distortion(config: MeasureDistortionConfig) -> dict[str, Any]:
     found = {"search": DISSERTATION, "count": 100, "found": 1.0, "mean": 0.5, "mean_error": 0.1}
     means = {f"{method}_dissertation_mean": 0.5 for method in config.methods}
     return means | {"searches": [{"method": method} | found for method in config.methods]}
+
+
+@summary_of.register
+def _restoration(config: RestoreImagesConfig) -> dict[str, Any]:
+    gain = {"gain": 0.1, "gain_low": 0.05, "gain_high": 0.15, "strength": 5.0, "count": 100}
+    rows = [
+        {"measure": measure, "degradation": one.label, "method": name_of(model) + held} | gain
+        for measure in ("ssim", "psnr")
+        for one in config.degradations
+        for model in config.models
+        for held in ("", *([", held"] if one.kind == "occlusion" else []))
+    ]
+    return {"restored": rows}

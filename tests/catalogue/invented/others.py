@@ -8,7 +8,6 @@ from advgen_ray.config import (
     EvaluateDetectionConfig,
     ExplainPredictionsConfig,
     GenerateConfig,
-    RestoreImagesConfig,
     SearchConfig,
     TrainBinaryConfig,
     TrainClassifierConfig,
@@ -48,12 +47,10 @@ def _of_classifiers(config: AlignGradientsConfig | ExplainPredictionsConfig) -> 
 @summary_of.register(TrainBinaryConfig)
 @summary_of.register(GenerateConfig)
 @summary_of.register(ClassifyByDistanceConfig)
-@summary_of.register(RestoreImagesConfig)
 @summary_of.register(EvaluateDetectionConfig)
 def _flat(config: Config) -> dict[str, Any]:
     """Jobs whose numbers have names of their own, whatever the config."""
-    numbers = ("data_probability", "out_probability", "accuracy", "mean_ssim_gain", "mean_psnr_gain", "count")
+    numbers = ("data_probability", "out_probability", "accuracy", "count")
     sets = ("mean_l2_different_class", "mean_l2_same_class", "mean_l0")
     rates = ("integrated_fpr_at_tpr_95", "generative_fpr_at_tpr_95")
-    ends = {"mean_ssim_gain_low": 0.4, "mean_ssim_gain_high": 0.6}
-    return ACCURATE | dict.fromkeys((*numbers, *sets, *rates), 0.5) | ends | {"ended": "", "identity": "0"}
+    return ACCURATE | dict.fromkeys((*numbers, *sets, *rates), 0.5) | {"ended": "", "identity": "0"}
