@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PublishedSamples:
-    """One row: FID of so many steps of such a size, IS where it is printed."""
+    """One row: FID of so many steps of such a size, or IS, where they are printed."""
 
     what: str
     ascent: str
-    fid: float
+    fid: float | None
     inception_score: float | None = None
 
 
@@ -18,6 +18,7 @@ S004: dict[str, tuple[PublishedSamples, ...]] = {
         PublishedSamples(
             "binary AT, 50,000 samples from 80 Million Tiny Images (T2.5, T2.11)", "32 x 0.2", 13.21, 9.10
         ),
+        PublishedSamples("robust softmax classifier, quoted (T2.5)", "", None, 7.5),
         PublishedSamples("binary AT, the same number (T2.11)", "64 x 0.1", 13.07),
         PublishedSamples("binary AT, the same number (T2.11)", "16 x 0.4", 13.49),
         PublishedSamples("generative classifier, class Gaussians (T3.15)", "l2, 7 x 1", 50.38),

@@ -124,6 +124,10 @@ def _quality_sentences(table: pd.DataFrame, measure: Measure) -> list[str]:
     return says
 
 
+def _printed(value: float | None) -> str:
+    return "" if value is None else numbers.decimal(value)
+
+
 def _quality_blocks(results: SynthesisResults, config: Mapping[str, Any]) -> list[Block]:
     table, measure = results.table, results.measure
     fid, score = measure.short
@@ -133,8 +137,8 @@ def _quality_blocks(results: SynthesisResults, config: Mapping[str, Any]) -> lis
     rows = [_cells(row, fewer) for _, row in table.iterrows()]
     published = S004.get(config["data"]["name"], ()) if not measure.prefix else ()
     context = [
-        [one.what, one.ascent, numbers.decimal(one.fid), *([""] if fewer else []),
-         "" if one.inception_score is None else numbers.decimal(one.inception_score), *[""] * (6 if fewer else 5)]
+        [one.what, one.ascent, _printed(one.fid), *([""] if fewer else []), _printed(one.inception_score),
+         *[""] * (6 if fewer else 5)]
         for one in published
     ]  # fmt: skip
     blocks: list[Block] = [

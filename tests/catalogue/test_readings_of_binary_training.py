@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 
 from advgen_ray.catalogue import chosen
-from advgen_ray.catalogue.entry import Reading
+from advgen_ray.catalogue.entry import Reading, Scale
 from tests.catalogue.test_readings import invented
 
 DIVERGED = "diverged: a logit of 1.2e+06"
 
 
-def _read(row_id: str, change: Callable[[Any], None]) -> Reading:
-    """A row at small scale, after a change to what its jobs say."""
+def _read(row_id: str, change: Callable[[Any], None], scale: Scale = "small") -> Reading:
+    """A row, after a change to what its jobs say."""
     (row,) = chosen([row_id])
-    found: Any = invented(row, "small")
+    found: Any = invented(row, scale)
     change(found)
     return row.read(found)
 
@@ -75,3 +75,26 @@ def test_a_restoration_that_loses_in_one_degradation_fails_whatever_others_gain(
     assert published["SSIM gained by binary_from_noise, noise 0.1"] == pytest.approx(0.1455)
     assert published["SSIM gained by binary_from_noise, occlusion 0.1"] == pytest.approx(0.0109)
     assert len(published) == 2
+
+
+def test_samples_are_to_be_nearer_from_every_sort_of_starts() -> None:
+    def change(found: Any) -> None:
+        for name, value in (("synthesis", 1.0), ("gaussians", 2.5)):
+            for row in found[name]["samples"]:
+                detectors = row["model"] in ("binary", "generative")
+                row |= {"proxy_fid": value if detectors else 2.0, "proxy_inception_score": 4.0 if detectors else 3.0}
+
+    reading = _read("D3", change, "paper")
+    assert reading.margin.value == pytest.approx(-0.5)
+    ours = {figure.name: figure.ours for figure in reading.figures if figure.ours is not None}
+    assert ours["binary from p0, proxy Inception Score"] == 4.0
+    assert ours["softmax from class Gaussians, proxy FID"] == 2.0
+    printed = [figure.published for figure in reading.figures if figure.published is not None]
+    assert {9.10, 7.5, 13.21, 50.38, 61.84} <= set(printed)
+    assert 37.92 not in printed, "of counterfactuals, which D9 is about"
+    assert [one.published for one in _read("D9", lambda _: None).figures if one.published] == [
+        37.92,
+        43.65,
+        42.33,
+        50.85,
+    ]

@@ -15,7 +15,8 @@ def _d2(found: Found, way: Way) -> None:
 
 
 def _d3(found: Found, way: Way) -> None:
-    rows = [row for row in found["synthesis"]["samples"] if row["model"]]
+    part = found.get("gaussians", found.get("synthesis"))
+    rows = [row for row in part["samples"] if row["model"]]
     key = next(name for name in rows[0] if name.endswith("fid"))
     put([row for row in rows if row["model"] != rows[0]["model"]], key, rows[0][key] + way)
 

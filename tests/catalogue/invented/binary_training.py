@@ -18,11 +18,12 @@ from tests.catalogue.invented.dispatch import name_of, summary_of
 
 @summary_of.register
 def _synthesis(config: SynthesizeConfig) -> dict[str, Any]:
-    distance = "fid" if config.inception else "proxy_fid"
+    kind = "" if config.inception else "proxy_"
+    read = {f"{kind}fid": 2.0, f"{kind}inception_score": 5.0}
     models, ratios = [name_of(one) for one in config.models], {"ratio": 1.0, "ratio_low": 0.9, "ratio_high": 1.1}
-    rows = [{"model": model, "ascent": path.label, distance: 2.0} for model in models for path in config.ascents]
+    rows = [{"model": model, "ascent": path.label} | read for model in models for path in config.ascents]
     return {
-        "samples": [{"model": "", "ascent": "test images", distance: 1.0}, *rows],
+        "samples": [{"model": "", "ascent": "test images"} | read, *rows],
         "l2_to_training": {"real_low_l2": 1.0, "models": [{"model": one, "low_l2": 1.0} | ratios for one in models]},
     }
 
