@@ -98,3 +98,15 @@ def test_samples_are_to_be_nearer_from_every_sort_of_starts() -> None:
         42.33,
         50.85,
     ]
+
+
+@pytest.mark.parametrize(("count", "low", "high"), [(100, 0.0614, 0.3281), (1000, 0.1566, 0.2423)])
+def test_both_kinds_of_detection_are_compared_by_what_passes_them(count: int, low: float, high: float) -> None:
+    """S004 section 3.2.3: under the worst attack of each; least distortions are compared with earlier work alone."""
+
+    def change(found: Any) -> None:
+        rates = {"integrated_fpr_at_tpr_95": 0.6, "generative_fpr_at_tpr_95": 0.4}
+        found["detection"] |= rates | {"count": count}
+        found["distortion"] |= {"integrated_dissertation_mean": 9.0, "generative_dissertation_mean": 1.0}
+
+    assert _read("D6", change).margin == pytest.approx((0.2, low, high), abs=5e-5)

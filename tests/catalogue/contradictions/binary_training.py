@@ -36,8 +36,7 @@ def _d5(found: Found, way: Way) -> None:
 
 
 def _d6(found: Found, way: Way) -> None:
-    rows = found["distortion"]["searches"]
-    put([row for row in rows if row["method"] == "generative"], "mean", 0.5 + 0.2 * way)
+    found["detection"] |= {"integrated_fpr_at_tpr_95": 0.5, "generative_fpr_at_tpr_95": 0.5 - 0.2 * way}
 
 
 def _d7(found: Found, way: Way) -> None:

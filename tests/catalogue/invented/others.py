@@ -5,7 +5,6 @@ from typing import Any
 from advgen_ray.config import (
     CheckServiceConfig,
     Config,
-    EvaluateDetectionConfig,
     ExplainPredictionsConfig,
     GenerateConfig,
     SearchConfig,
@@ -47,10 +46,8 @@ def _of_classifiers(config: AlignGradientsConfig | ExplainPredictionsConfig) -> 
 @summary_of.register(TrainBinaryConfig)
 @summary_of.register(GenerateConfig)
 @summary_of.register(ClassifyByDistanceConfig)
-@summary_of.register(EvaluateDetectionConfig)
 def _flat(config: Config) -> dict[str, Any]:
     """Jobs whose numbers have names of their own, whatever the config."""
     numbers = ("data_probability", "out_probability", "accuracy", "count")
     sets = ("mean_l2_different_class", "mean_l2_same_class", "mean_l0")
-    rates = ("integrated_fpr_at_tpr_95", "generative_fpr_at_tpr_95")
-    return ACCURATE | dict.fromkeys((*numbers, *sets, *rates), 0.5) | {"ended": "", "identity": "0"}
+    return ACCURATE | dict.fromkeys((*numbers, *sets), 0.5) | {"ended": "", "identity": "0"}
