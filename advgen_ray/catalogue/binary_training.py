@@ -1,4 +1,4 @@
-"""Section D, first half: binary adversarial training as a generative model (S004, chapter 2)."""
+"""Section D, first part: binary adversarial training as a generative model (S004, chapter 2)."""
 
 from collections.abc import Mapping, Sequence
 from statistics import mean
