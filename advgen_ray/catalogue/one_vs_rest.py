@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from advgen_ray.analysis.estimate import Estimate, less, times, total
+from advgen_ray.analysis.estimate import Estimate, exact, less, times, total
 from advgen_ray.analysis.published_detection import S004_AUCS, S004_DISTORTION
 from advgen_ray.analysis.published_ood import S004_CIFAR10
 from advgen_ray.catalogue.binary_training import YIN
@@ -16,14 +16,19 @@ from advgen_ray.catalogue.works import (
     STUDY,
 )
 
-OOD_MODELS = (Work("train_binary", "digits_binary_ood"), Work("train_classifier", "digits_outlier_exposure"))
+OOD_MODELS = (
+    Work("train_binary", "digits_binary_ood"),
+    Work("train_classifier", "digits_outlier_exposure"),
+    Work("train_classifier", "digits_ratio"),
+)
 CIFAR10_OOD_MODELS = (
     Work("train_binary", "cifar10_binary_ood"),
     Work("train_classifier", "cifar10_outlier_exposure"),
     Work("train_classifier", "cifar10_ratio"),
 )
 MNIST_SOFTMAX = Work("train_classifier", "mnist_generative_softmax")
-BINARY, ENERGY = "binary AT", "standard, energy"
+BINARY, RATIO = "binary AT", "RATIO, MSP"
+COMPARABLE = 0.05  # of AUROC; the document has .8153 for itself and .8190 for RATIO, in the mean over four sets
 
 
 def _detectors(found: Summaries) -> Reading:
@@ -56,16 +61,23 @@ def _detectors(found: Summaries) -> Reading:
 
 
 def _ood(found: Summaries) -> Reading:
+    """All detectors, and what is printed of one that is not made here: JEM."""
+    rows = found["ood"]["results"]
     figures = [
         Figure(
             f"{row['detector']}, {row['image_set']}, {row['case']}",
             row["auroc"],
             S004_CIFAR10.auroc(row["detector"], row["image_set"], row["case"] == "worst"),
         )
-        for row in found["ood"]["results"]
-        if row["detector"] in (BINARY, ENERGY)
+        for row in rows
     ]
-    return Reading(figures, less(*(_worst_auroc(found["ood"], name) for name in (BINARY, ENERGY))))
+    figures += [
+        Figure(f"JEM, {name}, {case}", None, value)
+        for name, case in dict.fromkeys((row["image_set"], row["case"]) for row in rows)
+        if (value := S004_CIFAR10.auroc("JEM", name, case == "worst")) is not None
+    ]
+    ours, ratio = (_worst_auroc(found["ood"], name) for name in (BINARY, RATIO))
+    return Reading(figures, total(exact(COMPARABLE), less(ours, ratio)))
 
 
 def _worst_auroc(ood: Mapping[str, Any], detector: str) -> Estimate:
@@ -101,10 +113,10 @@ ROWS: tuple[Row, ...] = (
     Row(
         id="D7",
         source=f"{YIN}, section 3.3, tables 3.12 and 3.13",
-        claim="At the worst within a ball, binary adversarial training tells other data from its own better than a "
-        "standard classifier's energy.",
-        margin="mean worst-case AUROC less that of the energy",
-        published_on="CIFAR-10, L2",
+        claim="At the worst within a ball, binary adversarial training tells other data from its own about as well as "
+        "RATIO, which is told classes.",
+        margin="mean worst-case AUROC less that of RATIO, and five points",
+        published_on="CIFAR-10, L2; ImageNet beside Tiny ImageNet",
         small={"ood": Work("evaluate_ood", "digits_ood", after=(STUDY, *OOD_MODELS))},
         paper={"ood": Work("evaluate_ood", "cifar10_ood", after=(CIFAR10_STUDY, *CIFAR10_OOD_MODELS))},
         read=_ood,

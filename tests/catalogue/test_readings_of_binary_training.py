@@ -110,3 +110,25 @@ def test_both_kinds_of_detection_are_compared_by_what_passes_them(count: int, lo
         found["distortion"] |= {"integrated_dissertation_mean": 9.0, "generative_dissertation_mean": 1.0}
 
     assert _read("D6", change).margin == pytest.approx((0.2, low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(("ours", "margin"), [(0.72, 0.07), (0.66, 0.01), (0.64, -0.01)])
+def test_worst_case_detection_is_measured_by_ratio_within_a_tolerance(ours: float, margin: float) -> None:
+    """S004 section 3.3.2: comparable to RATIO; that a standard classifier falls is no claim of its table."""
+
+    def change(found: Any) -> None:
+        worst = {"binary AT": ours, "RATIO, MSP": 0.7, "standard, energy": 0.1}
+        for row in found["ood"]["results"]:
+            value = worst.get(row["detector"], 0.5) if row["case"] == "worst" else 0.99
+            row |= {"auroc": value, "auroc_low": value - 0.03, "auroc_high": value + 0.04}
+
+    assert _read("D7", change).margin == pytest.approx((margin, margin - 0.05, margin + 0.05))
+
+
+def test_detectors_of_the_documents_table_stand_beside_its_figures() -> None:
+    printed = {figure.name: figure.published for figure in _read("D7", lambda _: None, "paper").figures}
+    assert printed["OE, MSP, SVHN, worst"] == 0.006
+    assert printed["RATIO, MSP, CIFAR-100, standard"] == 0.916
+    assert printed["JEM, uniform noise, worst"] == 0.025
+    assert (printed["binary AT, Tiny ImageNet, standard"], printed["binary AT, Tiny ImageNet, worst"]) == (0.897, 0.725)
+    assert printed["standard, energy, SVHN, worst"] is None
