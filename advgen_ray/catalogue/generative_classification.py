@@ -6,6 +6,7 @@ from statistics import median
 
 from advgen_ray.analysis.estimate import alone
 from advgen_ray.analysis.published_generative import S004_CALIBRATION, S004_ROBUSTNESS
+from advgen_ray.analysis.robustness_by_radius import WORST
 from advgen_ray.catalogue.binary_training import YIN, sample_quality
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work, first
 from advgen_ray.catalogue.margins import told
@@ -19,19 +20,35 @@ SOFTMAX = Work("train_classifier", "digits_generative_softmax")
 CIFAR10_CALIBRATED = Work("calibrate_classifier", "cifar10_generative_calibration", after=(CIFAR10_GENERATIVE,))
 CIFAR10_COMBINED = Work("train_one_vs_rest", "cifar10_generative_classifier_combined")
 PLAIN = "generative"  # of figure 3.7, neither calibrated nor combined
+S004_ATTACKS = {PLAIN: "s004", "softmax": "cross_entropy"}  # equations 3.47 and 3.48; PGD on 3.46
 
 
 def _generative(found: Summaries) -> Reading:
+    """At the worst over all attacks; what is printed stands beside the attack that it was measured by."""
     comparison = found["robustness"]
-    worst = [row for row in comparison["accuracies"] if row["suite"] == "worst of all"]
-    published = {(name, eps): value for name, one in S004_ROBUSTNESS.items() for eps, value in one.by_radius.items()}
-    published["generative_calibrated", 0.0] = S004_CALIBRATION[-1].test
+    rows = comparison["accuracies"]
+    worst = [row for row in rows if row["suite"] == WORST]
     figures = [
-        Figure(f"{row['classifier']}, {row['at']}", row["accuracy"], published.get((row["classifier"], row["eps"])))
+        Figure(
+            f"{row['classifier']}, {row['at']}", row["accuracy"], _clean(row["classifier"]) if row["eps"] == 0 else None
+        )
         for row in worst
     ]
+    figures += [
+        Figure(f"{row['classifier']}, {row['at']}, by the document's attack", row["accuracy"],
+               S004_ROBUSTNESS[row["classifier"]].by_radius.get(row["eps"]))
+        for row in rows
+        if S004_ATTACKS.get(row["classifier"]) == row["suite"]
+    ]  # fmt: skip
     radius = max(row["eps"] for row in worst)
     return Reading(figures, told(first(comparison["differences"], classifier=PLAIN, eps=radius), "difference", ends=""))
+
+
+def _clean(classifier: str) -> float | None:
+    """What is printed of images that are not attacked."""
+    if classifier == "generative_calibrated":
+        return S004_CALIBRATION[-1].test
+    return S004_ROBUSTNESS[classifier].by_radius[0.0] if classifier in S004_ROBUSTNESS else None
 
 
 def _counterfactuals_and_masks(found: Summaries) -> Reading:
@@ -70,8 +87,8 @@ ROWS: tuple[Row, ...] = (
     Row(
         id="D8",
         source=f"{YIN}, section 3.4, tables 3.14, 3.16 and 3.17, figure 3.7",
-        claim="At twice the radius of training a generative classifier stands attacks better than robust softmax.",
-        margin="accuracy of the uncalibrated one less that of softmax, there",
+        claim="Beyond the radii of training a generative classifier stands attacks better than robust softmax.",
+        margin="accuracy of the uncalibrated one less that of softmax, at the largest radius",
         published_on="CIFAR-10, L2, trained at 0.3 and the softmax classifier at 0.5",
         small={
             "robustness": Work(

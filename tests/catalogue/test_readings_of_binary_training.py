@@ -132,3 +132,15 @@ def test_detectors_of_the_documents_table_stand_beside_its_figures() -> None:
     assert printed["JEM, uniform noise, worst"] == 0.025
     assert (printed["binary AT, Tiny ImageNet, standard"], printed["binary AT, Tiny ImageNet, worst"]) == (0.897, 0.725)
     assert printed["standard, energy, SVHN, worst"] is None
+
+
+def test_published_accuracies_stand_beside_the_attacks_that_they_were_measured_by() -> None:
+    """S004 section 3.4.3: generative classifiers by equations 3.47 and 3.48, softmax by PGD; never the worst of all."""
+    reading = _read("D8", lambda _: None, "paper")
+    assert {figure.name: figure.published for figure in reading.figures if figure.published is not None} == {
+        "generative, eps 0": 0.8812,
+        "generative_calibrated, eps 0": 0.8815,
+        "softmax, eps 0": 0.9083,
+        "generative, eps 0.5, by the document's attack": 0.7227,
+        "softmax, eps 0.5, by the document's attack": 0.7017,
+    }

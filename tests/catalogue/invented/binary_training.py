@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from advgen_ray.analysis.robustness_by_radius import WORST
 from advgen_ray.config import (
     CompareRobustnessConfig,
     EvaluateDetectionConfig,
@@ -31,11 +32,13 @@ def _synthesis(config: SynthesizeConfig) -> dict[str, Any]:
 @summary_of.register
 def _by_radius(config: CompareRobustnessConfig) -> dict[str, Any]:
     rows = [
-        {"classifier": name, "suite": "worst of all", "eps": eps, "at": f"eps {eps:g}", "accuracy": 0.5}
+        {"classifier": name, "suite": suite, "eps": eps, "at": f"eps {eps:g}", "accuracy": 0.5}
         for name in config.classifiers
-        for eps in (0.0, *config.radii)
+        for suite in (WORST, *(one.name for one in config.suites))
+        for eps in ((0.0,) if suite == WORST else ()) + config.radii
     ]
-    return {"accuracies": rows, "differences": [row | {"difference": 0.1, "low": 0.0, "high": 0.2} for row in rows]}
+    apart = [row | {"difference": 0.1, "low": 0.0, "high": 0.2} for row in rows if row["suite"] == WORST]
+    return {"accuracies": rows, "differences": apart}
 
 
 @summary_of.register
