@@ -1,5 +1,6 @@
 """How the margins of section D are made of what its jobs say."""
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from advgen_ray.catalogue import chosen
 from advgen_ray.catalogue.entry import Reading, Scale
 from tests.catalogue.test_readings import invented
 
+SCALES: tuple[Scale, ...] = ("small", "paper")
 DIVERGED = "diverged: a logit of 1.2e+06"
 
 
@@ -144,3 +146,60 @@ def test_published_accuracies_stand_beside_the_attacks_that_they_were_measured_b
         "generative, eps 0.5, by the document's attack": 0.7227,
         "softmax, eps 0.5, by the document's attack": 0.7017,
     }
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_an_ablation_is_measured_by_its_own_luck(scale: Scale) -> None:
+    (row,) = chosen(["D10"])
+    found: Any = invented(row, scale)
+    for trial in found["search"]["every_trial"]:
+        trial["test_attacked_auc"] = 0.8 if trial["seed"] else 0.6 if trial["descent"] == "combined" else 0.9
+    names = [figure.name for figure in row.read(found).figures]
+    assert [name for name in names if name.startswith("seed")] == [f"seed + {one}, AUC" for one in range(1, 7)]
+    assert row.read(found).margin.value == pytest.approx(-0.1), "one setting that moves it is not most of them"
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_an_ablation_in_which_no_setting_does_anything_seldom_passes_its_seeds(scale: Scale) -> None:
+    (row,) = chosen(["D10"])
+    found: Any = invented(row, scale)
+    luck = random.Random(0)
+    passed = 0
+    for _ in range(2000):
+        for trial in found["search"]["every_trial"]:
+            trial["test_attacked_auc"] = luck.gauss(0.9, 0.01)
+        passed += row.read(found).margin.value > 0
+    assert 0 < passed / 2000 < 0.05
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("way", [1, -1])
+def test_an_ablation_holds_only_where_settings_move_it_the_way_that_is_said(scale: Scale, way: int) -> None:
+    """S004 section 3.4.4: more capacity, decay, radius, AutoAugment and combined training; of flips alone nothing."""
+    (row,) = chosen(["D10"])
+    found: Any = invented(row, scale)
+    base, *others = found["search"]["every_trial"]
+    less = {"4 to 8", "8 to 16", "eps 0.1", "eps 0.25", *(["none", "0.0"] if scale == "paper" else [])}
+    luck = random.Random(1)
+    passed = 0
+    for _ in range(100):
+        base["test_attacked_auc"] = luck.gauss(0.8, 0.01)
+        for trial in others:
+            changed = {str(trial[key]) for key in trial if trial[key] != base[key]}
+            effect = 0.0 if trial["seed"] != base["seed"] else -0.05 if changed & less else 0.05
+            trial["test_attacked_auc"] = luck.gauss(0.8 + way * effect, 0.01)
+            if trial["augment"] == "flip_crop":
+                trial["test_attacked_auc"] = 0.8 - way * 0.05
+        passed += row.read(found).margin.value > 0
+    assert passed == (pytest.approx(95, abs=5) if way > 0 else 0)
+
+
+def test_what_is_said_to_cost_standard_performance_is_shown_with_it() -> None:
+    def change(found: Any) -> None:
+        for trial in found["search"]["every_trial"]:
+            trial["test_clean_auc"] = 0.93 if trial["descent"] == "combined" else 0.98
+
+    shown = {figure.name: figure.ours for figure in _read("D10", change).figures if "as they are" in figure.name}
+    assert shown["descent combined, AUC of images as they are"] == 0.93
+    assert shown["base, AUC of images as they are"] == shown["ascent eps 1, AUC of images as they are"] == 0.98
+    assert len(shown) == 4

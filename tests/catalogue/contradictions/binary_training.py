@@ -52,11 +52,12 @@ def _d8(found: Found, way: Way) -> None:
 
 
 def _d10(found: Found, way: Way) -> None:
-    for trial in found["search"]["every_trial"]:
-        trial["test_attacked_auc"] = 0.9 - 0.1 * (trial["seed"] > 0)
+    """Each setting moves it by twice what a seed does, the way that is said or the other."""
     base, *others = found["search"]["every_trial"]
-    for place, trial in enumerate(one for one in others if one["seed"] == base["seed"]):
-        trial["test_attacked_auc"] = 0.9 - (0.2 if way > 0 or place == 0 else 0.05)
+    base["test_attacked_auc"] = 0.7
+    for trial in others:
+        lacks = trial["model"] in ("4 to 8", "8 to 16") or trial["ascent"] == "eps 0.25"
+        trial["test_attacked_auc"] = 0.8 if trial["seed"] != base["seed"] else 0.7 + 0.2 * (-way if lacks else way)
 
 
 CHANGES: Changes = {

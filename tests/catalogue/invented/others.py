@@ -19,7 +19,7 @@ from tests.catalogue.invented.dispatch import ACCURATE, name_of, summary_of
 @summary_of.register
 def _search(config: SearchConfig) -> dict[str, Any]:
     metrics = {objective.metric: 0.9 for objective in config.objectives}
-    given = [one | metrics for one in config.given()]
+    given = [{key: _named(config, key, value) for key, value in one.items()} | metrics for one in config.given()]
     change = {"mean": 0.1, "low": 0.05}
     return {
         "trials": {"finished": 3, "stopped": 1},
@@ -27,6 +27,11 @@ def _search(config: SearchConfig) -> dict[str, Any]:
         "effects": [{"key": key, "changes": dict.fromkeys(metrics, change)} for key in config.keys],
         "every_trial": [one | {"trial": str(number)} for number, one in enumerate(given)],
     }
+
+
+def _named(config: SearchConfig, key: str, value: Any) -> Any:
+    parameter = config.parameter(key)
+    return parameter.told(value) if parameter else value
 
 
 @summary_of.register
