@@ -203,3 +203,20 @@ def test_what_is_said_to_cost_standard_performance_is_shown_with_it() -> None:
     assert shown["descent combined, AUC of images as they are"] == 0.93
     assert shown["base, AUC of images as they are"] == shown["ascent eps 1, AUC of images as they are"] == 0.98
     assert len(shown) == 4
+
+
+def test_cifar10s_detectors_stand_beside_their_tables_and_decide_too() -> None:
+    def change(found: Any) -> None:
+        found["detection"] |= {"integrated_fpr_at_tpr_95": 0.6, "generative_fpr_at_tpr_95": 0.2}
+        found["cifar10_detection"] |= {"integrated_fpr_at_tpr_95": 0.4, "generative_fpr_at_tpr_95": 0.5}
+
+    reading = _read("D6", change, "paper")
+    assert reading.margin.value == pytest.approx(-0.1)
+    printed = {figure.name: figure.published for figure in reading.figures if figure.published is not None}
+    of_cifar10 = [value for name, value in printed.items() if name.startswith("CIFAR-10, AUC")]
+    assert len(of_cifar10) == 13, "tables 3.7, 3.9 and 3.10"
+    assert printed["CIFAR-10, AUC of 1, linf 0.0313725, 200 x 0.000392157, 1 noise start, last iterates"] == 0.9550
+    assert printed["CIFAR-10, AUC of 0, linf 0.0313725, 40 x 0.00196078, 10 noise starts"] == 0.9233
+    assert printed["CIFAR-10, mean L2 past generative detection"] == 1.5
+    assert printed["mean L2 past generative detection"] == 4.40
+    assert printed["trained in Linf .5, mean L2 past generative detection"] == 5.65

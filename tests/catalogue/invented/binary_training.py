@@ -45,7 +45,7 @@ def _by_radius(config: CompareRobustnessConfig) -> dict[str, Any]:
 def _one_vs_rest(config: EvaluateOneVsRestConfig) -> dict[str, Any]:
     classes = config.classes if config.classes is not None else range(CATALOG[config.data.name].num_classes)
     aucs = {"auc_worst": 0.99, "auc_last": 0.999}
-    return {"detectors": [{"detector": k, "attack": one} | aucs for k in classes for one in range(len(config.attacks))]}
+    return {"detectors": [{"detector": k, "attack": one.label} | aucs for k in classes for one in config.attacks]}
 
 
 @summary_of.register
