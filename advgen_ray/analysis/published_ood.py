@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+STAND_INS = {"Tiny ImageNet": "ImageNet"}  # 200 of its classes in place of all
+
 
 @dataclass(frozen=True)
 class PublishedOOD:
@@ -12,9 +14,10 @@ class PublishedOOD:
     standard: dict[str, tuple[float | None, ...]]
     worst: dict[str, tuple[float | None, ...]]
 
-    def auroc(self, model: str, image_set: str, at_worst: bool) -> float | None:
-        """Of one model on one set; None where none is printed."""
-        row = (self.worst if at_worst else self.standard).get(image_set)
+    def auroc(self, detector: str, image_set: str, at_worst: bool) -> float | None:
+        """Of one detector, a column or such a one's score ("OE, MSP"), on one set; None where none is printed."""
+        model, _, _ = detector.partition(",")
+        row = (self.worst if at_worst else self.standard).get(STAND_INS.get(image_set, image_set))
         return row[self.columns.index(model)] if row and model in self.columns else None
 
 

@@ -77,9 +77,12 @@ def by_strength(rows: pd.DataFrame) -> pd.DataFrame:
     return table.assign(place=places).sort_values(["half", "place", "strength"]).drop(columns="place")
 
 
-def at_chosen_strength(rows: pd.DataFrame) -> list[AtBest]:
-    """Of each measure, degradation and method the strength of the best mean on validation images, then the test."""
-    whole = with_no_restoration(rows)
+def at_chosen_strength(rows: pd.DataFrame, may_leave_alone: bool = True) -> list[AtBest]:
+    """Of each measure, degradation and method the strength of the best mean on validation images, then the test.
+
+    A method with a dial has strength 0 among them, and so can hardly lose, unless it may not leave images alone.
+    """
+    whole = with_no_restoration(rows) if may_leave_alone else rows
     return [one for measure in MEASURES for one in _chosen(whole, measure)]
 
 

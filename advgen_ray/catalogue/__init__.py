@@ -9,6 +9,7 @@ from advgen_ray.catalogue import (
     counterfactuals,
     energy_in_training,
     energy_views,
+    generative_classification,
     one_vs_rest,
     robust_classifiers,
     service,
@@ -24,6 +25,7 @@ ROWS: tuple[Row, ...] = (
     *counterfactual_effects.ROWS,
     *binary_training.ROWS,
     *one_vs_rest.ROWS,
+    *generative_classification.ROWS,
     *service.ROWS,
 )
 

@@ -70,6 +70,29 @@ def cifar10_binary() -> TrainBinaryConfig:
     )
 
 
+def cifar10_binary_from_noise() -> TrainBinaryConfig:
+    """S004 figure 2.3, another p0: cifar10_binary from uniform noise, no real images; only a bar of FID is printed."""
+    return cifar10_binary().model_copy(update={"p0": NoiseConfig(), "output": "runs/cifar10/binary_from_noise"})
+
+
+def cifar10_binary_from_svhn() -> TrainBinaryConfig:
+    """S004 figure 2.3, another p0: cifar10_binary from a real set of little variety; only a bar of FID is printed."""
+    source = OtherDataConfig(data=DataConfig(name="svhn"))
+    return cifar10_binary().model_copy(update={"p0": source, "output": "runs/cifar10/binary_from_svhn"})
+
+
+def cifar10_binary_fixed_k() -> TrainBinaryConfig:
+    """S004 figure 2.5: cifar10_binary with 25 steps from the first update on, which is slower; only curves printed."""
+    config = cifar10_binary().override(["ascent.first_steps=25"])
+    return config.model_copy(update={"output": "runs/cifar10/binary_fixed_k"})
+
+
+def cifar10_binary_small_k() -> TrainBinaryConfig:
+    """S004 figures 2.4 and 2.5: cifar10_binary with 5 steps throughout, whose FID is higher; only curves printed."""
+    config = cifar10_binary().override(["ascent.first_steps=5", "ascent.last_steps=5"])
+    return config.model_copy(update={"output": "runs/cifar10/binary_small_k"})
+
+
 def cifar10_binary_ood() -> TrainBinaryConfig:
     """S004 table 3.12: in- and out-distribution AT, AutoAugment, 400 epochs; against SVHN AUC 93.5, 83.0 at worst."""
     return TrainBinaryConfig(
@@ -105,4 +128,38 @@ def npz_binary_256() -> TrainBinaryConfig:
         batch_size=40,
         augment="resized_crop",
         output="runs/celeba_hq_256/binary",
+    )
+
+
+def npz_binary_256_without_r1() -> TrainBinaryConfig:
+    """S004 figure 2.6: npz_binary_256 without R1: pretrained, its FID soon ends falling; from scratch it is as good."""
+    return npz_binary_256().model_copy(update={"r1": 0.0, "output": "runs/celeba_hq_256/binary_without_r1"})
+
+
+def npz_binary_256_cat() -> TrainBinaryConfig:
+    """S004 tables 2.3 and 2.6, AFHQ-CAT 256: K up to 25, 50 epochs each, R1 100; FID 13.35."""
+    return npz_binary_256().override(
+        [
+            "data.root=data/afhq_cat_256",
+            "ascent.last_steps=25",
+            "ascent.epochs_per_k=50",
+            "r1=100",
+            "num_steps=225000",
+            "output=runs/afhq_cat_256/binary",
+        ]
+    )
+
+
+def npz_binary_256_church() -> TrainBinaryConfig:
+    """S004 tables 2.3 and 2.6, LSUN-Church 256: K up to 35, an epoch each, R1 100; FID 14.87."""
+    return npz_binary_256().override(
+        [
+            "data.root=data/lsun_church_256",
+            "ascent.last_steps=35",
+            "ascent.epochs_per_k=1",
+            "r1=100",
+            "num_steps=215000",
+            "batch_size=32",
+            "output=runs/lsun_church_256/binary",
+        ]
     )

@@ -1,8 +1,8 @@
 """Images that our models ascend to (S004): samples from p0 and from class Gaussians, and counterfactuals."""
 
 from advgen_ray.config import DataConfig, LogitAscentConfig, PoolConfig, SynthesizeConfig
-from advgen_ray.config.binary import ImageFilesConfig
-from advgen_ray.config.synthesis import OwnImagesConfig
+from advgen_ray.config.binary import ImageFilesConfig, OtherDataConfig
+from advgen_ray.config.synthesis import ClassGaussianConfig, OwnImagesConfig
 from advgen_ray.recipes.binary import PHOTOGRAPHS
 
 TWO = PoolConfig(min_actors=2, max_actors=2)
@@ -50,6 +50,17 @@ def digits_counterfactual_synthesis() -> SynthesizeConfig:
             "num_images": 397,
             "num_interpolations": 0,
             "output": "runs/digits/counterfactual_synthesis",
+        }
+    )
+
+
+def digits_translation() -> SynthesizeConfig:
+    """S004 figure 2.11's kind on digits: test scans become another class, 5 to 40 steps of .1 as strength; by eye."""
+    return digits_counterfactual_synthesis().model_copy(
+        update={
+            "models": ("runs/digits/one_vs_rest/model",),
+            "ascents": tuple(LogitAscentConfig(num_steps=n, step_size=0.1) for n in (5, 10, 20, 40)),
+            "output": "runs/digits/translation",
         }
     )
 
@@ -106,6 +117,40 @@ def cifar10_synthesis() -> SynthesizeConfig:
     )
 
 
+def cifar10_choices_synthesis() -> SynthesizeConfig:
+    """S004 figures 2.3 to 2.5 at their ends: from the same starts by models of other p0s, of a fixed and a small K.
+
+    Trained before: cifar10_binary, its _from_noise, _from_svhn, _fixed_k and _small_k, and the study's judge; 10,000
+    samples of each. Only bars and curves are printed, lowest for the most diverse p0, and for K progressive and large.
+    """
+    names = ("binary", "binary_from_noise", "binary_from_svhn", "binary_fixed_k", "binary_small_k")
+    return cifar10_synthesis().model_copy(
+        update={
+            "models": tuple(f"runs/cifar10/{name}/model" for name in names),
+            "ascents": (LogitAscentConfig(num_steps=32, step_size=0.2),),
+            "num_images": 10_000,
+            "num_interpolations": 0,
+            "output": "runs/cifar10/choices_synthesis",
+        }
+    )
+
+
+def cifar10_translation() -> SynthesizeConfig:
+    """S004 figure 2.11's kind on CIFAR-10: house numbers become its images, 8 to 64 steps of .1 as strength; by eye.
+
+    Of SVHN cifar10_binary was told nothing. Trained before: that, and the study's judge.
+    """
+    return cifar10_synthesis().model_copy(
+        update={
+            "models": ("runs/cifar10/binary/model",),
+            "ascents": tuple(LogitAscentConfig(num_steps=n, step_size=0.1) for n in (8, 16, 32, 64)),
+            "start": OtherDataConfig(data=DataConfig(name="svhn")),
+            "num_images": 1000,
+            "output": "runs/cifar10/translation",
+        }
+    )
+
+
 def cifar10_counterfactual_synthesis() -> SynthesizeConfig:
     """S004 T3.15's counterfactuals, paths of 7 x 1 and 10 x 1: FID 37.92 and 42.33, of robust softmax 43.65 and 50.85.
 
@@ -122,6 +167,16 @@ def cifar10_counterfactual_synthesis() -> SynthesizeConfig:
         judge=CIFAR10_JUDGE,
         feature_classifier=CIFAR10_JUDGE,
         output="runs/cifar10/counterfactual_synthesis",
+    )
+
+
+def cifar10_gaussian_synthesis() -> SynthesizeConfig:
+    """S004 T3.15's samples from class Gaussians, paths of 7 x 1 and 10 x 1: FID 50.38 and 54.78, softmax 61.84, 66.15.
+
+    Trained before: as for cifar10_counterfactual_synthesis.
+    """
+    return cifar10_counterfactual_synthesis().model_copy(
+        update={"start": ClassGaussianConfig(), "output": "runs/cifar10/gaussian_synthesis"}
     )
 
 
@@ -144,4 +199,21 @@ def npz_synthesis_256() -> SynthesizeConfig:
         batch_size=25,
         shard_images=250,
         output="runs/celeba_hq_256/synthesis",
+    )
+
+
+def npz_translation_256() -> SynthesizeConfig:
+    """S004 figures 2.11 and 2.12: people of CelebA-HQ become cats by npz_binary_256_cat, 4 to 14 steps of 8; by eye.
+
+    Give data.root, start.path, inception. The other way about with data, model and start exchanged.
+    """
+    return npz_synthesis_256().model_copy(
+        update={
+            "data": DataConfig(name="npz", root="data/afhq_cat_256"),
+            "models": ("runs/afhq_cat_256/binary/model",),
+            "ascents": tuple(LogitAscentConfig(num_steps=n, step_size=8.0) for n in (14, 4, 7, 10)),
+            "start": ImageFilesConfig(path="data/celeba_hq", num_images=1000),
+            "num_images": 1000,
+            "output": "runs/afhq_cat_256/translation",
+        }
     )

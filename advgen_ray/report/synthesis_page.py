@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from advgen_ray.analysis.proportion import Proportion
-from advgen_ray.analysis.published_synthesis import CIFAR10_SPEED, S004
+from advgen_ray.analysis.published_synthesis import CIFAR10_SPEED, samples_beside
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
@@ -124,6 +124,10 @@ def _quality_sentences(table: pd.DataFrame, measure: Measure) -> list[str]:
     return says
 
 
+def _printed(value: float | None) -> str:
+    return "" if value is None else numbers.decimal(value)
+
+
 def _quality_blocks(results: SynthesisResults, config: Mapping[str, Any]) -> list[Block]:
     table, measure = results.table, results.measure
     fid, score = measure.short
@@ -131,10 +135,11 @@ def _quality_blocks(results: SynthesisResults, config: Mapping[str, Any]) -> lis
     at_floor = f"at n = {numbers.count(int(table['floor_count'].iloc[0]))}"
     heads = [head for name in (fid, score) for head in (name, *([f"{name} {at_floor}"] if fewer else []))]
     rows = [_cells(row, fewer) for _, row in table.iterrows()]
-    published = S004.get(config["data"]["name"], ()) if not measure.prefix else ()
+    of_cifar10 = config["data"]["name"] == "cifar10" and not measure.prefix
+    published = () if measure.prefix else samples_beside(config["data"]["name"], results.starts.shape[-1])
     context = [
-        [one.what, one.ascent, numbers.decimal(one.fid), *([""] if fewer else []),
-         "" if one.inception_score is None else numbers.decimal(one.inception_score), *[""] * (6 if fewer else 5)]
+        [one.what, one.ascent, _printed(one.fid), *([""] if fewer else []), _printed(one.inception_score),
+         *[""] * (6 if fewer else 5)]
         for one in published
     ]  # fmt: skip
     blocks: list[Block] = [
@@ -147,7 +152,7 @@ def _quality_blocks(results: SynthesisResults, config: Mapping[str, Any]) -> lis
             ["Model", "steps × size", *heads, "logit", "recognized", "judge", "distance", "samples/s"],
             rows,
             context=context,
-            context_title="Published by Yin (2022)" + (f"; {CIFAR10_SPEED}" if context else ""),
+            context_title="Published by Yin (2022)" + (f"; {CIFAR10_SPEED}" if of_cifar10 else ""),
         )
     ]
     models = table[table["model"] != ""]

@@ -39,7 +39,10 @@ def run(config: RestoreImagesConfig) -> dict[str, Any]:
         rows = result_set.read(NUMBERS).to_pandas()
         chosen = at_chosen_strength(rows)
         models = list(result_set.plan["inputs"]["models"])
-        by_models = [one for one in chosen if one.method.removesuffix(HELD) in models]
+        by_models, restored = (
+            [one for one in found if one.method.removesuffix(HELD) in models]
+            for found in (chosen, at_chosen_strength(rows, may_leave_alone=False))
+        )
         gains = {
             f"mean_{measure}_gain{end}": value
             for measure in MEASURES
@@ -51,6 +54,7 @@ def run(config: RestoreImagesConfig) -> dict[str, Any]:
             "identity": result_set.identity,
             **{name: rounded(value) for name, value in gains.items()},
             "chosen": [_rounded(one) for one in chosen],
+            "restored": [_rounded(one) for one in restored],  # by models, that may not leave an image as it is
             "seconds": result_set.seconds,
         }
         results = _results(config, result_set, rows, chosen)

@@ -1,7 +1,6 @@
 """Every row reads what its jobs say, at either scale; how some margins are made of it."""
 
 import math
-import random
 from collections.abc import Callable
 from typing import Any
 
@@ -122,27 +121,3 @@ def test_the_least_robust_classifier_decides_of_gradients() -> None:
         models[1]["alignment"] = models[0]["alignment"] - 0.1
 
     assert _margin("B6", one_is_worse) == pytest.approx(-0.1)
-
-
-@pytest.mark.parametrize("scale", SCALES)
-def test_an_ablation_is_measured_by_its_own_luck(scale: Scale) -> None:
-    (row,) = chosen(["D10"])
-    found: Any = invented(row, scale)
-    for trial in found["search"]["every_trial"]:
-        trial["test_attacked_auc"] = 0.8 if trial["seed"] else 0.6 if trial["descent"] else 0.9
-    names = [figure.name for figure in row.read(found).figures]
-    assert [name for name in names if name.startswith("seed")] == [f"seed + {one}, AUC" for one in range(1, 7)]
-    assert row.read(found).margin.value == pytest.approx(-0.1), "one setting that moves it is not most of them"
-
-
-@pytest.mark.parametrize("scale", SCALES)
-def test_an_ablation_in_which_no_setting_does_anything_seldom_passes_its_seeds(scale: Scale) -> None:
-    (row,) = chosen(["D10"])
-    found: Any = invented(row, scale)
-    luck = random.Random(0)
-    passed = 0
-    for _ in range(2000):
-        for trial in found["search"]["every_trial"]:
-            trial["test_attacked_auc"] = luck.gauss(0.9, 0.01)
-        passed += row.read(found).margin.value > 0
-    assert 0 < passed / 2000 < 0.05

@@ -144,16 +144,6 @@ def test_every_row_has_a_cost_and_the_total_counts_shared_jobs_once(scale: Any) 
     assert shared["total"] == {key: value for key, value in shared["rows"][0].items() if key != "row"}, "one study"
 
 
-def test_the_readme_tells_what_the_dry_run_tells() -> None:
-    whole = plan(ReproduceConfig(scale="paper"))
-    total, hours = whole["total"], {row["row"]: row["gpu_hours"] for row in whole["rows"]}
-    told = " ".join((Path(__file__).parents[2] / "README.md").read_text().split())
-    assert f"take {total['evaluations']:.1e} evaluations".replace("e+", "e") in told
-    assert f"{total['gpu_hours']:.0f} hours of an A100" in told
-    assert f"{total['gigabytes']:.0f} GB, {total['price']:.0f} at 2 an hour" in told
-    assert f"is {hours['A1']:.0f} of these hours, worst-case OOD detection (D7) {hours['D7']:.0f}." in told
-
-
 def test_cost_follows_the_card_the_price_and_the_seeds() -> None:
     asked = ReproduceConfig(scale="paper", rows=("C9",))
     one, fast, twice = (

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from advgen_ray.analysis.published_synthesis import samples_beside
 from advgen_ray.analysis.synthesis import ReadImages, SampleSet, quality_table
 from advgen_ray.report.blocks import Table
 from advgen_ray.report.page import Page, panels_of, render
@@ -128,6 +129,14 @@ def test_a_proxy_is_called_one_and_stands_beside_nothing_published() -> None:
         assert figure not in proxy
         assert figure in real
     assert "proxy" not in real
+
+
+def test_published_distances_are_of_the_data_or_of_its_size() -> None:
+    """S004 tables 2.5, 2.6 and 2.11."""
+    of_faces = {(one.ascent, one.fid) for one in samples_beside("npz", 256)}
+    assert {("", 17.31), ("20 x 8", 18.97), ("14 x 8", 13.35), ("17 x 8", 14.87)} <= of_faces
+    assert samples_beside("npz", 32) == samples_beside("digits", 8) == ()
+    assert samples_beside("cifar10", 32)[0].fid == 13.21
 
 
 def test_the_least_of_several_ascents_is_called_one() -> None:

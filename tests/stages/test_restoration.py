@@ -104,6 +104,9 @@ def test_strengths_are_chosen_on_validation_images_and_gains_are_paired() -> Non
     assert chosen["a"].gain == pytest.approx((gains.mean(), expected.low, expected.high))
     assert (chosen["b"].strength, chosen["b"].mean.value, chosen["b"].gain) == (0.0, pytest.approx(0.4), (0, 0, 0))
     assert not chosen["degraded"].has_dial
+    restored = {one.method: one for one in at_chosen_strength(table, may_leave_alone=False) if one.measure == "ssim"}
+    assert (restored["a"].strength, restored["a"].gain) == (2.0, pytest.approx(chosen["a"].gain))
+    assert (restored["b"].strength, restored["b"].gain.value) == (1.0, pytest.approx(0.6))
     curve = by_strength(table).set_index(["half", "method", "strength"]).sort_index()
     assert curve.loc[("test", "a", 0.0), "ssim"] == pytest.approx(0.4)
     assert curve.loc[("test", "a"), "psnr"].tolist() == pytest.approx([4.0, 9.0, 16 / 3])
@@ -215,6 +218,9 @@ def test_through_ray_it_ends_in_a_page_and_a_summary(ray_session: None, models: 
     summary = restoration.run(config)
     methods = {row["method"] for row in summary["chosen"]}
     assert {"degraded", "ten", "one, held", "wavelets", "biharmonic"} <= methods
+    assert {(row["method"], row["strength"] > 0) for row in summary["restored"]} == {
+        (name, True) for name in ("ten", "one", "ten, held", "one, held")
+    }
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Can a classifier restore an image?" in page
     assert "0.379" in page, "the mean of table 2.7"

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from advgen_ray.analysis.distortion import DISSERTATION
+from advgen_ray.analysis.robustness_by_radius import WORST
 from advgen_ray.config import (
     CompareRobustnessConfig,
+    EvaluateDetectionConfig,
     EvaluateOneVsRestConfig,
     EvaluateOODConfig,
     MeasureDistortionConfig,
+    RestoreImagesConfig,
     SimulateBinaryTrainingConfig,
     SynthesizeConfig,
 )
@@ -17,11 +19,12 @@ from tests.catalogue.invented.dispatch import name_of, summary_of
 
 @summary_of.register
 def _synthesis(config: SynthesizeConfig) -> dict[str, Any]:
-    distance = "fid" if config.inception else "proxy_fid"
+    kind = "" if config.inception else "proxy_"
+    read = {f"{kind}fid": 2.0, f"{kind}inception_score": 5.0}
     models, ratios = [name_of(one) for one in config.models], {"ratio": 1.0, "ratio_low": 0.9, "ratio_high": 1.1}
-    rows = [{"model": model, "ascent": path.label, distance: 2.0} for model in models for path in config.ascents]
+    rows = [{"model": model, "ascent": path.label} | read for model in models for path in config.ascents]
     return {
-        "samples": [{"model": "", "ascent": "test images", distance: 1.0}, *rows],
+        "samples": [{"model": "", "ascent": "test images"} | read, *rows],
         "l2_to_training": {"real_low_l2": 1.0, "models": [{"model": one, "low_l2": 1.0} | ratios for one in models]},
     }
 
@@ -29,18 +32,20 @@ def _synthesis(config: SynthesizeConfig) -> dict[str, Any]:
 @summary_of.register
 def _by_radius(config: CompareRobustnessConfig) -> dict[str, Any]:
     rows = [
-        {"classifier": name, "suite": "worst of all", "eps": eps, "at": f"eps {eps:g}", "accuracy": 0.5}
+        {"classifier": name, "suite": suite, "eps": eps, "at": f"eps {eps:g}", "accuracy": 0.5}
         for name in config.classifiers
-        for eps in (0.0, *config.radii)
+        for suite in (WORST, *(one.name for one in config.suites))
+        for eps in ((0.0,) if suite == WORST else ()) + config.radii
     ]
-    return {"accuracies": rows, "differences": [row | {"difference": 0.1, "low": 0.0, "high": 0.2} for row in rows]}
+    apart = [row | {"difference": 0.1, "low": 0.0, "high": 0.2} for row in rows if row["suite"] == WORST]
+    return {"accuracies": rows, "differences": apart}
 
 
 @summary_of.register
 def _one_vs_rest(config: EvaluateOneVsRestConfig) -> dict[str, Any]:
     classes = config.classes if config.classes is not None else range(CATALOG[config.data.name].num_classes)
     aucs = {"auc_worst": 0.99, "auc_last": 0.999}
-    return {"detectors": [{"detector": k, "attack": one} | aucs for k in classes for one in range(len(config.attacks))]}
+    return {"detectors": [{"detector": k, "attack": one.label} | aucs for k in classes for one in config.attacks]}
 
 
 @summary_of.register
@@ -60,11 +65,28 @@ def _ood(config: EvaluateOODConfig) -> dict[str, Any]:
 @summary_of.register
 def _plane(config: SimulateBinaryTrainingConfig) -> dict[str, Any]:
     kinds = [(problem, p0) for problem in ("maximin", "minimax") for p0 in ("diverse", "concentrated")]
-    return {"cases": [{"problem": a, "p0": b, "mean_on_data": 0.5, "num_spurious": 1} for a, b in kinds]}
+    seen = {"mean_on_data": 0.5, "std_on_data": 0.01, "num_spurious": 1}
+    return {"cases": [{"problem": problem, "p0": p0} | seen for problem, p0 in kinds]}
 
 
 @summary_of.register
 def _distortion(config: MeasureDistortionConfig) -> dict[str, Any]:
-    found = {"search": DISSERTATION, "count": 100, "found": 1.0, "mean": 0.5, "mean_error": 0.1}
-    means = {f"{method}_dissertation_mean": 0.5 for method in config.methods}
-    return means | {"searches": [{"method": method} | found for method in config.methods]}
+    return {f"{method}_dissertation_mean": 0.5 for method in config.methods}
+
+
+@summary_of.register
+def _detection(config: EvaluateDetectionConfig) -> dict[str, Any]:
+    return {"count": config.num_images, "integrated_fpr_at_tpr_95": 0.5, "generative_fpr_at_tpr_95": 0.4}
+
+
+@summary_of.register
+def _restoration(config: RestoreImagesConfig) -> dict[str, Any]:
+    gain = {"gain": 0.1, "gain_low": 0.05, "gain_high": 0.15, "strength": 5.0, "count": 100}
+    rows = [
+        {"measure": measure, "degradation": one.label, "method": name_of(model) + held} | gain
+        for measure in ("ssim", "psnr")
+        for one in config.degradations
+        for model in config.models
+        for held in ("", *([", held"] if one.kind == "occlusion" else []))
+    ]
+    return {"restored": rows}
