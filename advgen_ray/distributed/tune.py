@@ -117,7 +117,9 @@ def run_search(
             results = tuner.fit()
     finally:
         meter.end()
-    return [_trial(result) for result in results]
+    # A result has its trial's settings from the last report: one that died as it started, out of memory say, has none.
+    known = results._experiment_analysis.trials
+    return [_trial(result, one.trial_id, one.config) for result, one in zip(results, known, strict=True)]
 
 
 def _quiet() -> None:
@@ -144,13 +146,12 @@ def _run(parameters: Parameters, run_trial: RunTrial, directory: str, address: s
         raise  # Tune starts a trial that ended in an error again when the search is run again, no other
 
 
-def _trial(result: Any) -> Trial:
+def _trial(result: Any, trial_id: str, parameters: Parameters) -> Trial:
     history = result.metrics_dataframe
     rows = [] if history is None else history.to_dict("records")
     reports = [{key: value for key, value in row.items() if value == value} for row in rows]  # nan: not in this one
-    last = result.metrics or {}
-    trial = Trial(str(last.get("trial_id", result.path.rpartition("/")[2])), settings_of(result.config), reports)
-    trial.status = "failed" if result.error is not None else _status(last)
+    trial = Trial(trial_id, settings_of(parameters), reports)
+    trial.status = "failed" if result.error is not None else _status(result.metrics or {})
     return trial
 
 
