@@ -14,7 +14,8 @@ from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import join
 
-TOLD = ["classifier", "eps", "count", "alignment", "alignment_error", "alignment_correlation", "class_alignment"]
+CORRELATION = ["alignment_correlation", "alignment_correlation_low", "alignment_correlation_high"]
+TOLD = ["classifier", "eps", "count", "alignment", "alignment_error", *CORRELATION, "class_alignment"]
 READ = ["classifier", "classifier_eps", "source_id", "source_label", "y_target", "l2", "alignment", "class_alignment"]
 
 
