@@ -118,7 +118,7 @@ def test_sources_come_in_the_order_asked_for(models: Path, tmp_path: Path) -> No
     assert found.ids == rows["item_id"].to_pylist()
     assert found.labels.tolist() == rows["y_target"].to_pylist()
     assert np.array_equal(found.images.numpy(), column_to_images(rows["x_ce"], SHAPE))
-    split = load_sources(generate_config("", tmp_path / "x"), None)(indices)
+    split = load_sources(generate_config("none", tmp_path / "x"), None)(indices)
     assert np.array_equal(split.images.numpy(), datasets.load("digits", "", "train").tensor(indices).numpy())
 
 
