@@ -151,7 +151,7 @@ def _ood(found: Summaries) -> Reading:
     """
     rows = found["ood"]["results"]
     figures = [
-        Figure(f"{detector}, {case}, mean of sets not trained on", _auroc(found["ood"], detector, case).value)
+        Figure(f"mean {case} AUROC, {detector}", _auroc(found["ood"], detector, case).value)
         for detector, case in dict.fromkeys((row["detector"], row["case"]) for row in rows)
     ]
     for row in rows:
