@@ -33,7 +33,7 @@ _NODES = (
     "put it into the environment of the nodes: KubeRay's secret advgen-environment, the file ~/advgen/environment of "
     "ray up, or export it before cluster/local.sh"
 )
-PATH_NAMES = {"GOOGLE_APPLICATION_CREDENTIALS"}  # the name of a secret, but what it holds is a path
+NO_SECRETS = {"GOOGLE_APPLICATION_CREDENTIALS", "MLFLOW_TRACKING_AUTH"}  # named like one: a path, a plugin's name
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _environment(job: Path, variables: Sequence[str]) -> dict[str, str]:
         name, equals, value = variable.partition("=")
         if not equals or not name.isidentifier():
             raise UserError(f"--env {variable.partition('=')[0]}: expected NAME=VALUE")
-        if (SECRET_NAME.search(name) and name not in PATH_NAMES) or _holds_secret(value):
+        if (SECRET_NAME.search(name) and name not in NO_SECRETS) or _holds_secret(value):
             raise UserError(f"--env {name}: looks secret, and Ray shows what it is given; {_NODES}")
         environment[name] = value
     return environment

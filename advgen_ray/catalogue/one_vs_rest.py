@@ -91,7 +91,7 @@ def _detectors(found: Summaries) -> Reading:
             "trained in Linf .5, mean L2 past generative detection",
             S004_DISTORTION["mnist"].own["Linf 0.5"],
         )
-        figures.append(Figure(name, wider["generative_dissertation_mean"], printed))
+        figures.append(Figure(name, wider.get("generative_dissertation_mean"), printed))
     return Reading(figures, least(margins))
 
 
@@ -130,8 +130,8 @@ def _by_detection(
 ) -> tuple[list[Figure], Estimate]:
     theirs = S004_DISTORTION[data]
     figures = [
-        Figure("mean L2 past integrated detection", distortion["integrated_dissertation_mean"]),
-        Figure("mean L2 past generative detection", distortion["generative_dissertation_mean"], theirs.own[ball]),
+        Figure("mean L2 past integrated detection", distortion.get("integrated_dissertation_mean")),
+        Figure("mean L2 past generative detection", distortion.get("generative_dissertation_mean"), theirs.own[ball]),
         Figure("mean L2, state of the art before", None, theirs.before),
     ]
     rates = {

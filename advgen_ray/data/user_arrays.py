@@ -128,8 +128,9 @@ def _count(path: Path, labels: np.ndarray) -> int:
 
 
 def _check_same_names(path: Path, names: tuple[str, ...], trained: tuple[str, ...]) -> None:
-    """Labels of both splits are places in one list."""
-    if names != trained:
+    """Labels of both splits are places in one list, where the training split has one."""
+    unnamed = trained == tuple(f"class-{place}" for place in range(len(trained)))
+    if names != trained and not (unnamed and len(names) == len(trained)):
         place = next((i for i, pair in enumerate(zip(names, trained, strict=False)) if pair[0] != pair[1]), None)
         what = (
             f"has {len(names)} entries, expected {len(trained)}"

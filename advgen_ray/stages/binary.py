@@ -74,7 +74,7 @@ def task_of(config: TrainBinaryConfig) -> Task:
     for images in (data, p0):
         BatchOrder(len(images), config.batch_size, config.seed, num_workers=config.workers.num_workers)
     cost = count(*_model(config, data.info)).flops * binary_passes(config)
-    return Task(_name(config), train, config, config.output, cost, images=own_digest(config.data))
+    return Task(_name(config), train, config, config.output, cost, images=own_digest(config))
 
 
 def train(config: TrainBinaryConfig, session: Session) -> None:

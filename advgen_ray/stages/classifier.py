@@ -66,7 +66,7 @@ def task_of(config: TrainClassifierConfig, num_images: int = 1) -> Task:
     config = with_exclude_digest(config)
     info = dataset_info(config.data.name, config.data.root)
     cost = count(*_model(config, info)).flops * training_passes(config, num_images)
-    return Task(_name(config), train, config, config.output, cost, images=own_digest(config.data))
+    return Task(_name(config), train, config, config.output, cost, images=own_digest(config))
 
 
 def train(config: TrainClassifierConfig, session: Session) -> None:

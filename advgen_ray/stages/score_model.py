@@ -36,7 +36,7 @@ def task_of(config: TrainScoreModelConfig) -> Task:
     """The training of a config."""
     architecture = describe_architecture(config.model, dataset_info(config.data.name, config.data.root))
     cost = count(UNet, architecture).flops * config.num_steps * config.batch_size
-    return Task("score model", train, config, config.output, cost, images=own_digest(config.data))
+    return Task("score model", train, config, config.output, cost, images=own_digest(config))
 
 
 def train(config: TrainScoreModelConfig, session: Session) -> None:

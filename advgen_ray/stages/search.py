@@ -18,6 +18,7 @@ from advgen_ray.errors import UserError
 from advgen_ray.stages.checks import checks_alone
 from advgen_ray.stages.inputs import load_classifier
 from advgen_ray.stages.outcome import tracked_job
+from advgen_ray.stages.own_images import own_digest
 from advgen_ray.stages.ownership import take_output
 from advgen_ray.stages.population import run_population
 from advgen_ray.stages.search_results import ended_trials, metrics_of, schedule_table, store, summarize, trial_table
@@ -36,7 +37,8 @@ def run(config: SearchConfig) -> dict[str, Any]:
     job: Any = config.job_config
     _check_job(config)
     judge = Judge(config.judge, load_classifier(config.judge, job.data).digest) if config.judge else None
-    take_output(config, config.output, PLAN, "search", {"judge": judge.digest} if judge else None)
+    inputs = {"judge": judge.digest if judge else "", "images": own_digest(job)}
+    take_output(config, config.output, PLAN, "search", {name: digest for name, digest in inputs.items() if digest})
     cluster.connect()
     at_once = room_for_trials(job, config.job, config.max_concurrent_trials)
     with tracked_job("search", config) as tracked:

@@ -8,15 +8,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from advgen_ray.config import DataConfig, TrainBinaryConfig, TrainClassifierConfig, TrainScoreModelConfig, UNetConfig
+from advgen_ray.config import (
+    DataConfig,
+    SearchConfig,
+    TrainBinaryConfig,
+    TrainClassifierConfig,
+    TrainScoreModelConfig,
+    UNetConfig,
+)
+from advgen_ray.config.image_sources import ImageFilesConfig, MixtureConfig, NoiseConfig
+from advgen_ray.config.jobs import OutliersConfig
+from advgen_ray.config.space import ParameterConfig
 from advgen_ray.distributed.session import Task
 from advgen_ray.distributed.train import run_training
 from advgen_ray.errors import UserError
-from advgen_ray.stages import binary, classifier, score_model
+from advgen_ray.stages import binary, classifier, score_model, search
 from advgen_ray.stages.own_images import own_digest
 from advgen_ray.training.model_directory import save_model
 from tests.small_training import KeptSession, classifier_config
 
+SPACE = (ParameterConfig(key="optimizer.learning_rate", kind="choice", values=(1e-3, 2e-3)),)
 IMAGES = np.random.default_rng(0).integers(0, 256, (400, 8, 8, 1), dtype=np.uint8)
 
 
@@ -56,12 +67,14 @@ def test_pictures_and_labels_count_and_published_images_go_by_their_name(tmp_pat
         place.mkdir(parents=True, exist_ok=True)
         pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(place / f"{number}.png")
-    own = DataConfig(name="folder", root=str(tmp_path))
+    own = TrainClassifierConfig(data=DataConfig(name="folder", root=str(tmp_path)))
     before = own_digest(own)
     assert own_digest(own) == before != ""
+    (tmp_path / "train" / ".DS_Store").write_text("a window's place")
+    assert own_digest(own) == before, "what is hidden is no picture"
     (tmp_path / "train" / "a" / "1.png").rename(tmp_path / "train" / "b" / "1.png")
     assert own_digest(own) != before
-    assert own_digest(DataConfig()) == ""
+    assert own_digest(TrainClassifierConfig()) == ""
 
 
 @pytest.mark.parametrize(
@@ -80,3 +93,38 @@ def test_every_training_is_of_its_images(task_of: Callable[[Any], Task], config:
     assert task_of(config).digest == first
     _store(root, 255 - IMAGES)
     assert task_of(config).digest != first
+
+
+def test_p0_and_outliers_of_a_user_count_too(tmp_path: Path) -> None:
+    np.savez(tmp_path / "p0.npz", images=IMAGES)
+    files = ImageFilesConfig(path=str(tmp_path / "p0.npz"))
+    configs = (
+        TrainBinaryConfig(p0=files),
+        TrainClassifierConfig(outliers=OutliersConfig(source=MixtureConfig(sources=(NoiseConfig(), files)))),
+    )
+    before = [own_digest(config) for config in configs]
+    assert all(before)
+    np.savez(tmp_path / "p0.npz", images=255 - IMAGES)
+    after = [own_digest(config) for config in configs]
+    assert all(one != other for one, other in zip(before, after, strict=True))
+
+
+def test_a_search_over_other_images_is_another_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would keep the trials that ended, and a population its weights."""
+
+    class _BegunError(Exception):
+        pass
+
+    def begun() -> None:
+        raise _BegunError
+
+    monkeypatch.setattr(search.cluster, "connect", begun)
+    root = _store(tmp_path / "own", IMAGES)
+    base = {"data": {"name": "npz", "root": str(root)}, "num_epochs": 2, "num_validation_images": 50}
+    config = SearchConfig(base=base, space=SPACE, num_trials=2, output=str(tmp_path / "out"))
+    for _ in range(2):
+        with pytest.raises(_BegunError):
+            search.run(config)
+    _store(root, 255 - IMAGES)
+    with pytest.raises(UserError, match="images"):
+        search.run(config)
