@@ -23,6 +23,8 @@ from advgen_ray.attacks.passing import Passing, TwoClasses
 from advgen_ray.attacks.pgd import PGD
 from advgen_ray.attacks.threat_model import L2, Unconstrained
 
+CW_STEPS = 10  # for each step of the other searches: its Adam's steps are small
+
 
 @dataclass(frozen=True)
 class Found:

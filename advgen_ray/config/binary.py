@@ -141,10 +141,10 @@ class TrainBinaryConfig(Config):
 def binary_passes(config: TrainBinaryConfig) -> int:
     """How often an image goes forward and back through the network; measurements are not among them.
 
-    Every step of an ascent or descent is such a pass, and so is learning from data and from samples of p0.
+    Every step of an ascent or descent is such a pass, and so is learning from data and from samples of p0, and R1.
     """
     steps = config.ascent.last_steps + (config.descent.num_steps if config.descent else 0)
-    return config.num_steps * config.batch_size * (2 + steps)
+    return config.num_steps * config.batch_size * (2 + steps + (config.r1 > 0))
 
 
 class TrainOneVsRestConfig(Config):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from advgen_ray.attacks.cw import CW
+from advgen_ray.attacks.least_distortion import CW_STEPS
 from advgen_ray.config import (
     CalibrateClassifierConfig,
     CompareDetectorsConfig,
@@ -146,7 +147,7 @@ def _distortion(config: MeasureDistortionConfig) -> list[Passes]:
     others = {
         "radii": config.search_steps * config.num_radii,
         "fab": config.search_steps,
-        "cw": CW.num_search_steps * config.search_steps,
+        "cw": CW.num_search_steps * CW_STEPS * config.search_steps,
     }
     steps = descents + sum(others[search] for search in config.searches)
     count = FORWARD_AND_BACK * config.num_images * max(config.num_targets, 1) * len(config.methods) * steps

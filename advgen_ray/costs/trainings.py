@@ -24,6 +24,7 @@ def _classifier(config: TrainClassifierConfig) -> list[Passes]:
     learning = FORWARD_AND_BACK * training_passes(config, images)
     measure = 1 + (FORWARD_AND_BACK * config.evaluation_attack.num_steps if config.evaluation_attack.eps else 0)
     validated = config.num_validation_images * (config.num_epochs // config.validate_every_epochs)
+    test *= 2 if config.num_validation_images else 1  # the best model by those, and the last
     recorded = 2 * len(config.record_energies_at_epochs) * config.num_energy_images
     return [Passes(f"{config.output}/model", learning + (test + validated + recorded) * measure)]
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from advgen_ray.attacks.least_distortion import (
+    CW_STEPS,
     Found,
     PenalizedDescents,
     cw,
@@ -29,7 +30,6 @@ from advgen_ray.rng import Stream
 from advgen_ray.storage.schemas import DISTORTIONS, images_to_column, typed_table
 
 ANY = -1  # what is stored for a target where any class but the label will do
-CW_STEPS = 10  # for each step of the other searches: its Adam's steps are small
 SMALLEST_SHARE = 1 / 64  # of the diagonal: the first ball
 
 

@@ -23,7 +23,7 @@ from advgen_ray.stages.programs import PROGRAMS
 from advgen_ray.stages.search_results import TRIALS
 from advgen_ray.storage.filesystem import ensure_writable, exists, join, read_bytes, write_atomic
 
-SECONDS = "seconds.json"
+SECONDS, UNFINISHED = "seconds.json", "unfinished "
 BEGIN, END = "<!-- results of advgen reproduce -->", "<!-- end of results -->"
 PARTS = ("energies", "attacked_energies", "detectors", "classifier_images", "binary")  # of a study
 
@@ -98,22 +98,27 @@ class _Works:
         return self.mistakes.get((work, seed), "")
 
     def _run(self, work: Work, seed: int) -> dict[tuple[Work, int], str]:
-        begin = time.monotonic()
+        begin, over = time.monotonic(), False
         try:
             job = config_of(work, join(self.config.output, f"seed-{seed}"), seed)
             returned = PROGRAMS[work.job](job)
             self.summaries[work, seed] = returned | stored(getattr(job, "output", ""))
+            over = True
         except (UserError, IncompleteError) as error:
             return {(work, seed): f"{work.job} --recipe {work.recipe}: {error}"}
         except Exception as error:  # a defect of one row leaves the others their page
             traceback.print_exc()
             return {(work, seed): f"{work.job} --recipe {work.recipe}: {type(error).__name__}: {error}"}
-        self._keep(f"{seed}/{work.job}/{work.recipe}/{' '.join(work.settings)}", time.monotonic() - begin)
+        finally:
+            name = f"{seed}/{work.job}/{work.recipe}/{' '.join(work.settings)}"
+            self._keep(name, time.monotonic() - begin, over)
         return {}
 
-    def _keep(self, name: str, seconds: float) -> None:
-        """The longest of all runs of the command: later ones find what the first has computed."""
-        self.seconds[name] = max(self.seconds.get(name, 0.0), round(seconds, 1))
+    def _keep(self, name: str, seconds: float, over: bool) -> None:
+        """All runs of the command until one came to its end; of later ones, which find what is there, a longer one."""
+        before = self.seconds.pop(f"{UNFINISHED}{name}", 0.0) + seconds
+        key, told = (name, max(self.seconds.get(name, 0.0), before)) if over else (f"{UNFINISHED}{name}", before)
+        self.seconds[key] = round(told, 1)
         write_atomic(self._file, (json.dumps(self.seconds, indent=1) + "\n").encode())
 
     def seconds_of(self, works: Sequence[Work]) -> float:

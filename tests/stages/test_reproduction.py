@@ -124,6 +124,28 @@ def test_what_a_command_took_the_first_time_is_kept(asked: list[tuple[str, Any]]
     assert row["seconds"] == 200.0
 
 
+def test_the_time_of_runs_that_did_not_come_to_their_end_counts(
+    asked: list[tuple[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter(range(0, 100_000, 10))  # every look at the clock is ten seconds after the one before
+    monkeypatch.setattr(reproduction.time, "monotonic", lambda: float(next(now)))
+    program = reproduction.PROGRAMS["train_classifier"]
+
+    def interrupted(config: Any) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    config = ReproduceConfig(rows=("A1",), output=str(tmp_path))
+    reproduction.PROGRAMS["train_classifier"] = interrupted
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            reproduction.run(config)
+    reproduction.PROGRAMS["train_classifier"] = program
+    for _ in range(2):
+        reproduction.run(config)
+    kept = json.loads((tmp_path / "seconds.json").read_text())
+    assert sorted(kept.values()) == [10.0, 30.0], "energies in one run, the training in three"
+
+
 def test_results_that_say_nothing_are_a_failed_row(asked: list[tuple[str, Any]], tmp_path: Path) -> None:
     reproduction.PROGRAMS["score_energies"] = lambda config: {}
     with pytest.raises(IncompleteError, match=r"1 of 2 rows failed \(A1\)"):
