@@ -100,6 +100,15 @@ def test_a_pattern_move_takes_from_one_window_and_gives_to_another() -> None:
         assert torch.allclose(change[given].square().sum(), moved, atol=1e-4)
 
 
+@pytest.mark.parametrize("shape", [(1, 12, 5), (1, 5, 12)])
+def test_a_pattern_fits_into_an_image_that_is_no_square(shape: tuple[int, ...]) -> None:
+    x, moves, draws = _grey(8, *shape), Patterns(L2(0.5), shape), _Draws(8)
+    start = moves.start(x, draws(0, moves.start_draws))
+    moved = moves.propose(x, start, 0.8, draws(1, (moves.query_draws,)))
+    assert moved.shape == x.shape
+    assert (moved != start).flatten(1).any(dim=1).all()
+
+
 def test_a_pattern_is_two_opposite_pyramids() -> None:
     x, moves = _grey(2, 1, 5, 5), Patterns(L2(0.1), (1, 5, 5))
     upright, on_its_side = (moves._patterns(5, torch.tensor([[coin, 0.9]]), x)[0, 0] for coin in (0.9, 0.1))
