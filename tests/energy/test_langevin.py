@@ -134,6 +134,7 @@ def test_a_sample_alone_is_the_sample_in_a_batch() -> None:
         ({"num_steps": -1}, "num_steps=-1"),
         ({"step_size": math.nan}, "step_size=nan"),
         ({"noise_scale": -0.1}, "noise_scale=-0.1"),
+        ({"noise_scale": math.inf}, "noise_scale=inf"),
     ],
 )
 def test_settings_out_of_range_are_refused(change: dict[str, float], message: str) -> None:
