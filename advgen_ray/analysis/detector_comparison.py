@@ -95,7 +95,7 @@ def evasion(natural: pd.DataFrame, by_lambda: Mapping[float, pd.DataFrame]) -> p
 
     Columns: lambda; success (share of images misclassified), detection_rate, undetected_success (misclassified and
     not flagged), mean_energy_x, natural_energy_x (mean), auroc, false_positive_rate, threshold, count; all of the test
-    half.
+    half. num_validation: images of the other half.
     """
     scores = {weight: halves(detection_score(by_lambda[weight]["energy_x"])) for weight in sorted(by_lambda)}
     expected = next(iter(scores.values()))
@@ -117,6 +117,7 @@ def evasion(natural: pd.DataFrame, by_lambda: Mapping[float, pd.DataFrame]) -> p
                 "false_positive_rate": found.false_positive_rate,
                 "threshold": threshold,
                 "count": len(attacked.test),
+                "num_validation": len(attacked.validation),
             }
         )
     return pd.DataFrame(rows)

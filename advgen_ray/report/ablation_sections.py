@@ -98,6 +98,8 @@ def _change(measure: str, change: Change, num_pairs: int) -> str:
     verb, times = ("rises", change.num_up) if change.mean > 0 else ("falls", change.num_down)
     unit = "" if measure == "l2_mean" else " points"
     amount, low, high = (_signed(measure, value) for value in (change.mean, change.low, change.high))
+    if {amount, low, high} <= {_signed(measure, 0.0)}:
+        return f"{OBJECTIVES[measure]} is the same to the digits shown"
     if num_pairs == 1:
         return f"{OBJECTIVES[measure]} {verb} by {amount.lstrip('+−')}{unit}"
     often = f"{verb} in {times} of {num_pairs}"

@@ -65,11 +65,13 @@ def _answer(least: pd.Series, most: pd.Series) -> str:
     if least["classifier"] == most["classifier"]:
         return f"The mean cosine between gradients and the way to counterfactuals is {told}."
     error = (least["alignment_error"] ** 2 + most["alignment_error"] ** 2) ** 0.5
-    rises = most["alignment"] - least["alignment"] > 2 * error
+    change = most["alignment"] - least["alignment"]
+    verdict = "whether robust training turns gradients towards them cannot be told from these sources"
+    if abs(change) > 2 * error:
+        verdict = f"robust training turns gradients {'towards' if change > 0 else 'away from'} them"
     return (
         f"The mean cosine between gradients and the way to counterfactuals is {told} and "
-        f"{numbers.decimal(most['alignment'])} under {most['classifier']}: robust training "
-        f"{'turns gradients towards them' if rises else 'does not turn gradients towards them'}."
+        f"{numbers.decimal(most['alignment'])} under {most['classifier']}: {verdict}."
     )
 
 

@@ -152,9 +152,12 @@ def _gradient_sentences(table: pd.DataFrame) -> list[str]:
     least, most = (table.iloc[int(place)] for place in (table["eps"].argmin(), table["eps"].argmax()))
     if least["eps"] < most["eps"]:
         error = math.hypot(least["alignment_error"], most["alignment_error"])
-        verb = "rises" if most["alignment"] - least["alignment"] > 2 * error else "does not rise"
+        change = most["alignment"] - least["alignment"]
+        told = "no change can be told from these images"
+        if abs(change) > 2 * error:
+            told = "it rises" if change > 0 else "it falls"
         says.append(
-            f"From {least['classifier']} to {most['classifier']} it {verb}; Beadini and Masi see in pictures that "
+            f"From {least['classifier']} to {most['classifier']} {told}; Beadini and Masi see in pictures that "
             "gradients of robust models align with the object."
         )
     return says

@@ -96,12 +96,8 @@ def what_was_run(study: Study) -> str:
     """One paragraph from the stored configs and counts."""
     tables = study.tables
     main = tables.inputs.main.rows
-    radii = [numbers.eps(eps) for eps in tables.robustness["eps"]]
-    norms = "".join(f"{norm.capitalize()} " for norm in sorted(study.training_norms))
     parts = [
-        f"Classifiers adversarially trained at {norms}radius {', '.join(radii[:-1])} and {radii[-1]}"
-        if len(radii) > 1
-        else "A standard classifier",
+        _classifier_words(study),
         f"a diffusion model{_score_words(study)}",
         f"{numbers.count(len(main))} counterfactuals of {numbers.count(main['source_id'].nunique())} "
         f"{study.source_images}{_ce_words(study)}",
@@ -110,6 +106,21 @@ def what_was_run(study: Study) -> str:
     total = sum(study.elapsed_seconds.values())
     time = f" All of it took {numbers.duration(total)}." if total else ""
     return f"{parts[0]}; {parts[1]}; {parts[2]}; and {parts[3]}.{time}"
+
+
+def _classifier_words(study: Study) -> str:
+    """Radius 0 is standard training; a radius of several classifiers is told once."""
+    eps = list(study.tables.robustness["eps"])
+    robust = [one for one in eps if one > 0]
+    standard = "A standard classifier" if len(eps) - len(robust) == 1 else "Standard classifiers"
+    if not robust:
+        return standard
+    norms = "".join(f"{norm.capitalize()} " for norm in sorted(study.training_norms))
+    *others, last = dict.fromkeys(numbers.eps(one) for one in robust)
+    trained = f"adversarially trained at {norms}radius {' and '.join([', '.join(others), last] if others else [last])}"
+    if len(robust) == len(eps):
+        return f"{'A classifier' if len(robust) == 1 else 'Classifiers'} {trained}"
+    return f"{standard} and {'one' if len(robust) == 1 else 'ones'} {trained}"
 
 
 def _score_words(study: Study) -> str:

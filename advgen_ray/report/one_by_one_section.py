@@ -23,12 +23,12 @@ def one_by_one_section(
     shown = [parameter for parameter in space if parameter["key"] != SEED]
     sentences = ["Every trial differs from the base, whose values are in bold below, in one setting."]
     if luck:
-        told = "; ".join(f"{one.name} {one.written(luck[one.metric][0])} to {one.written(luck[one.metric][1])}"
-                         for one in objectives if one.metric in luck)  # fmt: skip
-        sentences.append(f"Other seeds give the base {told}: what lies within the bands may be luck.")
+        told = "; ".join(f"{one.name} {_range(one, *luck[one.metric])}" for one in objectives if one.metric in luck)
+        sentences.append(f"Other seeds give the base {told}: what lies no farther from the base may be luck.")
     figure = Figure(
         "Each setting by itself",
-        "Points are trials" + ("; bands are what other seeds make of the base." if luck else "."),
+        "Points are trials"
+        + ("; bands, or lines where there is one, are what other seeds make of the base." if luck else "."),
         [_panel(trials, parameter, keys, objectives, base, luck) for parameter in shown],
         size="wide",
     )
@@ -61,7 +61,8 @@ def _panel(
         for place, (one, found) in enumerate(heights.items()):
             colour = SERIES[place % len(SERIES)]
             if one.metric in luck:
-                axes.axhspan(*luck[one.metric], color=colour, alpha=0.12, linewidth=0)
+                low, high = luck[one.metric]
+                axes.axhspan(low, high, color=colour, alpha=0.12, linewidth=0 if low < high else 1.5)
             axes.plot(
                 range(len(values)), found, color=colour, marker=MARKERS[place % len(MARKERS)],
                 linestyle=DASHES[place % len(DASHES)], label=one.name,
@@ -93,11 +94,17 @@ def _value(
 def _spread(
     trials: pd.DataFrame, keys: Sequence[str], base: Mapping[str, Any], metric: str
 ) -> tuple[float, float] | None:
+    """The least and the largest that seeds other than the base's own give it."""
     if SEED not in keys:
         return None
-    found = [_value(trials, keys, base, SEED, seed, metric) for seed in trials[SEED].unique()]
+    others = [seed for seed in trials[SEED].unique() if seed != base[SEED]]
+    found = [_value(trials, keys, base, SEED, seed, metric) for seed in others]
     known = [value for value in found if np.isfinite(value)]
-    return (min(known), max(known)) if len(known) > 1 else None
+    return (min(known), max(known)) if known else None
+
+
+def _range(objective: Objective, low: float, high: float) -> str:
+    return " to ".join(dict.fromkeys((objective.written(low), objective.written(high))))
 
 
 def _broken(text: str) -> str:

@@ -41,7 +41,7 @@ def one_vs_rest_page(
             KeyFigure("Detectors", str(count), "", f"of {name}", "", None, ""),
         ],
         sections=[
-            _of_attacks(table, found, ladder, published=name == "mnist"),
+            _of_attacks(table, found, ladder, _starts(config), published=name == "mnist"),
             _of_logits(table, rows),
             Section("run", "What was run", [], [settings]),
         ],
@@ -49,7 +49,7 @@ def one_vs_rest_page(
 
 
 def _of_attacks(
-    table: pd.DataFrame, found: list[dict[str, Any]], ladder: Mapping[str, int], published: bool
+    table: pd.DataFrame, found: list[dict[str, Any]], ladder: Mapping[str, int], starts: str, published: bool
 ) -> Section:
     digits = 5 if all(min(row["num_own"], row["num_others"]) >= MANY for row in found) else 3
     cells = [
@@ -68,8 +68,8 @@ def _of_attacks(
         "Detector by detector",
         [
             "Each detector tells images of its class from attacked images of all others. An image counts by the "
-            "highest logit met: as it is, and at every iterate from the image itself and from noise. The dissertation "
-            "takes the last iterate from the image alone."
+            f"highest logit met: as it is, and at every iterate from {starts}. The dissertation takes the last iterate "
+            "from the image alone."
         ],
         [
             Figure(
@@ -88,10 +88,17 @@ def _of_attacks(
                 context=[[f"MNIST {one.digit}, {one.attack}", "", "", f"{one.auc:.5f}", "", ""] for one in S004_AUCS]
                 if published
                 else [],
-                context_title="Yin 2022, tables 3.2 and 3.4",
+                context_title="Yin 2022, tables 3.2 to 3.4",
             ),
         ],
     )
+
+
+def _starts(config: Mapping[str, Any]) -> str:
+    noisy = [attack["num_noise_starts"] > 0 for attack in config["attacks"]]
+    if not any(noisy):
+        return "the image itself"
+    return "the image itself and from noise" + ("" if all(noisy) else ", where the attack has noise starts")
 
 
 def _span(counts: pd.Series) -> str:

@@ -87,7 +87,9 @@ def _ahead_from(differences: pd.DataFrame, classifier: str, reference: str) -> s
         if begin is not None
         else f"{_words(classifier)} is not ahead of {_words(reference)} at the largest radii"
     )
-    told = [f"surely so at {', '.join(sure)}"] * bool(sure) + [f"surely behind at {', '.join(behind)}"] * bool(behind)
+    told = [f"surely ahead at {', '.join(sure)}"] * bool(sure) + [f"surely behind at {', '.join(behind)}"] * bool(
+        behind
+    )
     sentence = f"{first}; {'; '.join(told) or 'the intervals leave it open'}."
     return sentence[0].upper() + sentence[1:]
 

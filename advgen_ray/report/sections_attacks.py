@@ -95,15 +95,23 @@ def separation_section(found: AttackedEnergies) -> Section:
         for name, separation in found.separation.items()
         for _, row in separation.iterrows()
     ]
-    ordered = table["auroc_energy_x"].sort_values()
+    areas = table["auroc_energy_x"]
+    apart = (areas - 0.5).abs()
+    best, worst = int(apart.argmax()), int(apart.argmin())
     sentences = [
-        f"Under {first}, {ordered.index[-1]} is told apart best by E(x) (AUROC {numbers.decimal(ordered.iloc[-1])}), "
-        f"{ordered.index[0]} worst ({numbers.decimal(ordered.iloc[0])}).",
+        f"Under {first}, {areas.index[best]} is told apart best by E(x) ({_side(areas.iloc[best])}), "
+        f"{areas.index[worst]} worst ({_side(areas.iloc[worst])}).",
         "Mirza et al. find PGD and APGD far below natural energies on CIFAR-10, targeted attacks, FAB, Square and CW "
         "over them.",
     ]
     means = Table("Energies by attack", "Means over test images.", columns, rows)
     return Section("energy-by-attack", "Attack by attack", sentences, [*figures, means])
+
+
+def _side(area: float) -> str:
+    """An area far from one half on either side tells apart."""
+    side = "level with" if area == 0.5 else "below" if area > 0.5 else "above"
+    return f"AUROC {numbers.decimal(area)}, {side} natural energies"
 
 
 def evasion_section(sweeps: dict[str, pd.DataFrame]) -> Section:
@@ -114,7 +122,7 @@ def evasion_section(sweeps: dict[str, pd.DataFrame]) -> Section:
     figure = Figure(
         "High-Energy PGD by lambda",
         f"Classifier {name}, {numbers.count(int(plain['count']))} test images; the threshold was chosen against lambda "
-        f"{plain['lambda']:g} on {numbers.count(int(plain['count']))} other images.",
+        f"{plain['lambda']:g} on {numbers.count(int(plain['num_validation']))} other images.",
         evasion_panels(table),
         size="wide",
     )

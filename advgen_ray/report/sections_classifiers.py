@@ -132,9 +132,10 @@ def _training_figure(study: Study) -> Figure | None:
     drawn = [panel for panel in panels if panel is not None]
     if not drawn:
         return None
+    too = " and the score model" if panels[-1] is not None else ""
     caption = (
-        f"{len(histories)} classifiers and the score model, one run each. Loss and accuracy are those on the "
-        f"images trained on: attacked ones, but for the standard models and the score model."
+        f"{len(histories)} classifiers{too}, one run each. Loss and accuracy are those on the images trained on: "
+        f"attacked ones, but for the standard models{too}."
     )
     return Figure("How training went", caption, drawn, size="small")
 

@@ -90,7 +90,7 @@ def words_section() -> Section:
         ["Gaussian, Boltzmann, bounded", "The shape of that neighborhood: by squared distance, by absolute distance "
          "(which changes fewer values; by the papers' hardtanh, or exact), or everything within a radius alike."],
         ["DVCE", "Augustin et al.'s counterfactuals: a diffusion model steered by a classifier's gradients."],
-        ["one vs rest", "Ten detectors, one a class, each trained by binary adversarial training (Yin 2022)."],
+        ["one vs rest", "Detectors, one a class, each trained by binary adversarial training (Yin 2022)."],
         ["L2, L0", "Distance to the source: Euclidean, and the share of values (one a pixel and channel) changed by "
          "more than .02."],
         ["E(x), E(x, y)", "Energies of a classifier: minus logsumexp of its logits, and minus the logit of class y; "

@@ -11,6 +11,7 @@ from advgen_ray.config import AttackConfig
 from advgen_ray.recipes.attacks import every_attack, ladder, lambda_sweep
 from advgen_ray.report.energies_page import energies_page
 from advgen_ray.report.page import panels_of, render
+from advgen_ray.report.sections_attacks import evasion_section, separation_section
 
 NUM_IMAGES = 8
 
@@ -143,3 +144,20 @@ def test_two_attacks_are_no_ladder_but_still_compared(energies: pd.DataFrame) ->
     assert found.separation["standard"]["attack"].tolist() == ["pgd", "square"]
     sections = energies_page(found, {"data": {"name": "digits"}}, "1").sections
     assert [section.anchor for section in sections] == ["energy-by-attack", "run"]
+
+
+def test_energies_above_natural_ones_are_told_apart_too(energies: pd.DataFrame) -> None:
+    """Square lies above every natural image, AUROC 0; PGD, hardly below them, is the worst told apart."""
+    level = energies.assign(energy_x=energies["energy_x"] + 3.95 * (energies["attack"] == "pgd"))
+    few = [attack for attack in ATTACKS if attack["label"] in ("pgd", "square")]
+    (sentence, _) = separation_section(attacked_energies(level, few)).sentences
+    assert sentence == (
+        "Under standard, square is told apart best by E(x) (AUROC 0.00, above natural energies), pgd worst (AUROC "
+        "0.56, below natural energies)."
+    )
+
+
+def test_the_threshold_is_said_to_be_of_the_images_it_was_chosen_on(energies: pd.DataFrame) -> None:
+    odd = energies[energies["image_id"] != "t7"]
+    (figure,) = evasion_section(attacked_energies(odd, ATTACKS).sweeps).blocks
+    assert "3 test images; the threshold was chosen against lambda 0 on 4 other images." in figure.caption

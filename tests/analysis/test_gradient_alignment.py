@@ -72,3 +72,18 @@ def test_the_page_says_what_the_table_says(several: bool) -> None:
         assert "no relation that can be told" in sentences[0]
     assert len(panels_of(page.sections)) == 1 + len(table)
     assert "to the class mean 0.20" in render(page)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (0.5, "robust training turns gradients towards them."),
+        (-0.5, "robust training turns gradients away from them."),
+        (-0.2, "whether robust training turns gradients towards them cannot be told from these sources."),
+    ],
+)
+def test_the_answer_turns_with_the_change_and_its_errors(change: float, words: str) -> None:
+    points = source_points(pd.concat([_rows(0.0), _rows(0.0, "eps-1.0", 1.0)]))
+    table = alignment_table(points).assign(alignment=[0.3, 0.3 + change], alignment_error=0.1)
+    page = alignment_page(table, points, AlignGradientsConfig().model_dump(mode="json"), "1")
+    assert page.answer.endswith(f"under eps-1.0: {words}")

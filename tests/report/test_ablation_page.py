@@ -42,8 +42,8 @@ def test_each_setting_says_what_it_does() -> None:
         "front", "settings", "neighborhood", "sigma-ce", "guidance-scale", "num-steps", "trials", "doubts", "run",
     ]  # fmt: skip
     assert sections["neighborhood"].sentences[0] == (
-        "Gaussian in place of Boltzmann, all else equal (6 pairs of trials): validity falls in 0 of 6, 0.0 points on "
-        "average (0.0 to 0.0); mean L2 falls in 6 of 6, −0.20 on average (−0.20 to −0.20); mean L0 rises in 6 of 6, "
+        "Gaussian in place of Boltzmann, all else equal (6 pairs of trials): validity is the same to the "
+        "digits shown; mean L2 falls in 6 of 6, −0.20 on average (−0.20 to −0.20); mean L0 rises in 6 of 6, "
         "+5.0 points on average (+5.0 to +5.0)."
     )
     assert "mean L2 rises in 6 of 6, +0.10 on average" in sections["sigma-ce"].sentences[0]
@@ -51,7 +51,8 @@ def test_each_setting_says_what_it_does() -> None:
         sections["guidance-scale"].sentences[0].startswith("w: from 1 to 15, all else equal (4 pairs of trials): val")
     )
     assert "mean L0 rises in 4 of 4, +14.0 points on average" in sections["guidance-scale"].sentences[0]
-    assert "(1 pair of trials)" in sections["num-steps"].sentences[0]
+    assert "(1 pair of trials): validity is the same to the digits shown; mean" in sections["num-steps"].sentences[0]
+    assert "by 0.0" not in sections["num-steps"].sentences[0]
     assert "At sigma_CE 0.1, steps 40; 900 different-class" in sections["guidance-scale"].blocks[0].caption
 
 

@@ -58,7 +58,23 @@ def test_every_published_number_names_its_data_set(study):
 
 def test_what_was_run_comes_from_the_configs(study):
     sentence = what_was_run(study)
-    assert "L2 radius 0, 0.25, 0.5 and 1" in sentence
+    assert sentence.startswith("A standard classifier and ones adversarially trained at L2 radius 0.25, 0.5 and 1; ")
     assert "800 counterfactuals of 40 training images" in sentence
     assert f"guidance w = {study.first('counterfactuals').config['guidance_scale']:g}" in sentence
     assert "5 min 16 s" in sentence
+
+
+@pytest.mark.parametrize(
+    ("radii", "words"),
+    [
+        ((0.0,), "A standard classifier"),
+        ((0.0, 0.0), "Standard classifiers"),
+        ((0.0, 0.5), "A standard classifier and one adversarially trained at L2 radius 0.5"),
+        ((0.0, 0.5, 0.5, 1.0), "A standard classifier and ones adversarially trained at L2 radius 0.5 and 1"),
+        ((0.5,), "A classifier adversarially trained at L2 radius 0.5"),
+        ((0.25, 0.5, 1.0), "Classifiers adversarially trained at L2 radius 0.25, 0.5 and 1"),
+    ],
+)
+def test_radius_0_is_standard_training_and_each_radius_is_told_once(study, radii, words):
+    table = study.tables.robustness.iloc[[0] * len(radii)].assign(eps=radii)
+    assert what_was_run(replace(study, tables=replace(study.tables, robustness=table))).startswith(f"{words}; ")

@@ -11,6 +11,7 @@ from advgen_ray.report.key_figures import key_figures, what_was_run
 from advgen_ray.report.page import render
 from advgen_ray.report.sections_classifiers import confidence_section, robustness_section
 from advgen_ray.report.sections_counterfactuals import grid_section
+from advgen_ray.report.sections_runs import words_section
 from advgen_ray.report.study import RunRecord, Study
 from advgen_ray.report.study_page import result_sections, study_page
 
@@ -43,8 +44,8 @@ def test_sources_are_of_the_split_that_was_asked_for(study: Study, other: Study)
 
 
 def test_radii_are_of_the_norm_that_was_trained_in(study: Study, other: Study) -> None:
-    for told, radius in ((study, "L2 radius 0, 0.25"), (other, "Linf radius 0, 0.25")):
-        assert f"Classifiers adversarially trained at {radius}" in what_was_run(told)
+    for told, radius in ((study, "L2 radius 0.25"), (other, "Linf radius 0.25")):
+        assert f"ones adversarially trained at {radius}" in what_was_run(told)
     html = render(study_page(other, result_sections(other)))
     assert "L2 radius" not in html
     assert "One training image" not in html
@@ -59,6 +60,18 @@ def test_the_attack_named_is_the_one_whose_accuracies_are_shown(retold: Any) -> 
     )
     told = retold(attacks=tuple({**one.model_dump(), "label": one.label} for one in attacks))
     assert "PGD(20) in Linf at 8/255, 95% binomial" in robustness_section(told).blocks[0].caption
+
+
+def test_a_score_model_is_told_of_where_there_is_one(study: Study) -> None:
+    without = replace(study, records=[one for one in study.records if one.stage != "score model"])
+    for told, there in ((study, True), (without, False)):
+        caption = robustness_section(told).blocks[1].caption
+        assert ("and the score model" in caption) == there
+    assert caption.endswith("but for the standard models.")
+
+
+def test_detectors_of_one_class_are_not_counted() -> None:
+    assert "Ten detectors" not in str(words_section().blocks)
 
 
 def test_l0_is_of_values_not_of_pixels(page: str) -> None:

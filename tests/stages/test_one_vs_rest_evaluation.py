@@ -16,6 +16,8 @@ from advgen_ray.data import datasets
 from advgen_ray.distributed.one_vs_rest_rows import OneVsRestRows, own_and_others
 from advgen_ray.distributed.plans import DetectorGroup, detector_groups
 from advgen_ray.errors import UserError
+from advgen_ray.report.blocks import Table
+from advgen_ray.report.one_vs_rest_page import one_vs_rest_page
 from advgen_ray.stages import binary, one_vs_rest_evaluation
 from advgen_ray.stages.one_vs_rest_evaluation import prepare
 from advgen_ray.training.model_directory import save_model
@@ -127,6 +129,25 @@ def test_what_passes_is_told_at_a_threshold_that_95_percent_of_the_class_reach()
     rows = pd.DataFrame({"detector": 3, "attack": [""] * 20 + ["one"] * 5, "clean_logit": logits})
     table = detector_auc(rows.assign(last_logit=logits, worst_logit=logits))
     assert table["passing_at_tpr_95"].tolist() == [2 / 5]
+
+
+@pytest.mark.parametrize(
+    ("starts", "words"),
+    [
+        ((0, 0), "from the image itself. The"),
+        ((0, 2), "from the image itself and from noise, where the attack has noise starts. The"),
+        ((1, 2), "from the image itself and from noise. The"),
+    ],
+)
+def test_the_page_says_where_attacks_start_and_which_tables_stand_beside(starts: tuple[int, int], words: str) -> None:
+    logits = np.arange(20.0)
+    rows = pd.DataFrame({"detector": 3, "attack": ["", "one"] * 10, "clean_logit": logits})
+    rows = rows.assign(last_logit=logits, worst_logit=logits)
+    config = {"data": {"name": "mnist"}, "attacks": [{"num_noise_starts": count} for count in starts]}
+    section = one_vs_rest_page(detector_auc(rows), rows, {}, config, "1").sections[0]
+    assert f"at every iterate {words}" in section.sentences[0]
+    assert isinstance(table := section.blocks[1], Table)
+    assert table.context_title == "Yin 2022, tables 3.2 to 3.4"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from advgen_ray.config import AttackConfig, AttackSuiteConfig, CompareRobustness
 from advgen_ray.distributed.actors import Map
 from advgen_ray.errors import UserError
 from advgen_ray.report.page import render
-from advgen_ray.report.robustness_comparison_page import Compared, robustness_comparison_page
+from advgen_ray.report.robustness_comparison_page import Compared, _ahead_from, robustness_comparison_page
 from advgen_ray.stages import robustness_comparison
 from tests.classifier_jobs import fill
 from tests.models_on_disk import save_classifier
@@ -146,6 +146,20 @@ def test_the_page_of_cifar10_has_the_published_figures() -> None:
     for published in ("88.12%", "72.27%", "90.83%", "70.17%", "a doubt"):
         assert published in html
     assert "72.27%" not in render(robustness_comparison_page(compared, [], config | {"norm": "linf"}, "1"))
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "words"),
+    [
+        (0.2, -0.2, "Mine is not ahead of softmax at the largest radii; surely ahead at 0; surely behind at 1."),
+        (-0.2, 0.2, "Mine is ahead of softmax from eps 1; surely ahead at 1; surely behind at 0."),
+        (0.2, 0.2, "Mine is ahead of softmax from eps 0; surely ahead at 0, 1."),
+    ],
+)
+def test_a_sentence_says_who_is_ahead_where(near: float, far: float, words: str) -> None:
+    table = pd.DataFrame({"classifier": "mine", "eps": [0.0, 1.0], "difference": [near, far]})
+    table = table.assign(low=table["difference"] - 0.1, high=table["difference"] + 0.1)
+    assert _ahead_from(table, "mine", "softmax") == words
 
 
 @pytest.mark.parametrize(
