@@ -46,3 +46,10 @@ def test_outputs_that_are_not_finite_do_not_count() -> None:
 
     x = torch.full((2, 1, 2, 2), 0.5)
     assert not recheck(Broken(), x, x, torch.ones(2, dtype=torch.int64), L2(1.0)).any()
+
+
+def test_an_image_brighter_than_white_does_not_count() -> None:
+    """It lies in the ball; only the box has no place for it."""
+    x, y = torch.full((2, 1, 2, 2), 0.95), torch.zeros(2, dtype=torch.int64)
+    x_adv = torch.stack([torch.full((1, 2, 2), 1.0), torch.full((1, 2, 2), 1.01)])
+    assert recheck(BrightOrDark(), x_adv, x, y, Linf(0.1)).tolist() == [True, False]

@@ -203,6 +203,7 @@ def test_a_pair_asks_each_for_its_own_rows() -> None:
         (LINEAR[200:], r"from sigma 0.5\d* to alpha 0.006\d*; .* ends where sigma is 0.2 or less"),
         (LINEAR.flip(0), "alphas_cumprod must fall strictly between 1 and 0"),
         (LINEAR[:1], "alphas_cumprod must fall strictly"),
+        (torch.cat([LINEAR[:500], LINEAR[400:]]), "alphas_cumprod must fall strictly"),
         (torch.tensor([1.0, 0.5, 0.01]), "alphas_cumprod must fall strictly between 1 and 0"),
     ],
 )

@@ -81,3 +81,14 @@ def test_nothing_is_carried_on_beyond_one_gap() -> None:
 def test_evaluating_never_is_refused() -> None:
     with pytest.raises(ValueError, match="every must be at least 1, got 0"):
         HeldDenoiser(Counted(0.0), 0, SDE)
+
+
+def test_the_score_is_asked_for_the_labels() -> None:
+    asked: list[torch.Tensor] = []
+
+    def score(x_t: torch.Tensor, t: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        asked.append(y)
+        return -x_t
+
+    HeldDenoiser(score, 2, SDE)(torch.zeros(4, 1, 1, 1), torch.full((4,), 0.5), Y)
+    assert torch.equal(asked[0], Y)
