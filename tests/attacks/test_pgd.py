@@ -1,5 +1,7 @@
 """PGD against closed forms, its borders, and the promise to leave the model as it was."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -231,7 +233,11 @@ def test_huge_logits_stay_finite(linear: nn.Module) -> None:
 
 @pytest.mark.parametrize(
     ("num_steps", "step_size", "message"),
-    [(0, 0.1, "num_steps must be at least 1, got 0"), (1, -0.1, "step_size must be zero or positive .* got -0.1")],
+    [
+        (0, 0.1, "num_steps must be at least 1, got 0"),
+        (1, -0.1, "step_size must be zero or positive .* got -0.1"),
+        (1, math.inf, "step_size must be zero or positive .* got inf"),
+    ],
 )
 def test_settings_are_checked_when_built(num_steps: int, step_size: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):

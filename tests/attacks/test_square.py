@@ -190,8 +190,9 @@ def test_the_search_sees_no_gradients(linear: nn.Module) -> None:
 def test_settings_are_checked() -> None:
     with pytest.raises(ValueError, match="num_queries must be at least 1, got 0"):
         Square(Linf(0.1), 0, _Draws(1))
-    with pytest.raises(ValueError, match=r"p_init must lie in \(0, 1\], got 1.5"):
-        Square(Linf(0.1), 1, _Draws(1), p_init=1.5)
+    for share in (1.5, 0.0):
+        with pytest.raises(ValueError, match=rf"p_init must lie in \(0, 1\], got {share}"):
+            Square(Linf(0.1), 1, _Draws(1), p_init=share)
     with pytest.raises(ValueError, match=r"fills a ball, got Unconstrained\(\)"):
         Square(Unconstrained(), 1, _Draws(1))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"windows of images \[N, C, H, W\], got shape \[4, 64\]"):

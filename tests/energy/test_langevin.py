@@ -142,6 +142,11 @@ def test_settings_out_of_range_are_refused(change: dict[str, float], message: st
         langevin(_Linear().eval(), torch.zeros(1, 1, 4, 4), torch.tensor([0]), _silent, **SETTINGS | change)
 
 
+def test_no_step_leaves_the_images_as_they_are() -> None:
+    x = torch.full((1, 1, 4, 4), 0.25)
+    assert torch.equal(langevin(_Linear().eval(), x, torch.tensor([0]), _silent, **SETTINGS | {"num_steps": 0}), x)
+
+
 def test_what_is_no_image_or_no_finite_model_is_refused() -> None:
     model, y = _Linear().eval(), torch.tensor([0])
     for value in (1.1, -0.1, math.nan):
