@@ -128,7 +128,8 @@ CASES: dict[str, Case] = {
         lambda at: npz(at / "d", labels=np.arange(11) % 3),
         "12 images but labels of shape (11,)",
     ),
-    "no output": ("classifier", lambda at: ["output="], "output is empty"),
+    "no output": ("classifier", lambda at: ["output="], "output: empty, expected a path"),
+    "no classifier": ("energies", lambda at: ['classifiers=[""]'], "classifiers.0: empty, expected a path"),
     "no square for a discriminator": (
         "classifier",
         lambda at: [*npz(at / "d", images=_pictures(7, 5)), "model={kind: discriminator}"],

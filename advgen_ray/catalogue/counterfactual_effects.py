@@ -6,7 +6,8 @@ from typing import Any
 
 from advgen_ray.analysis.estimate import Estimate, alone, exact, less, times
 from advgen_ray.analysis.published import DISTANCE_ACCURACY, R2
-from advgen_ray.catalogue.counterfactuals import CIFAR10, PAPER, SMALL, YEATS, of_each_study
+from advgen_ray.catalogue.counterfactuals import CIFAR10, PAPER, SMALL, YEATS
+from advgen_ray.catalogue.each_study import of_each_study
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work, first
 from advgen_ray.catalogue.margins import least, told
 from advgen_ray.catalogue.works import CIFAR10_STUDY, STUDY

@@ -1,10 +1,10 @@
 """Section C, first half: how counterfactual examples are made by diffusion, and how far they lie (S000)."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 from advgen_ray.analysis.estimate import Estimate, alone, exact, less, times
+from advgen_ray.catalogue.each_study import of_each_study
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work, first
 from advgen_ray.catalogue.margins import least, mean_told, told
 from advgen_ray.catalogue.works import CIFAR10_STUDY, STUDY, SVHN_STUDY
@@ -12,24 +12,6 @@ from advgen_ray.catalogue.works import CIFAR10_STUDY, STUDY, SVHN_STUDY
 YEATS = "Yeats et al. 2024 (S000)"
 SMALL, CIFAR10 = {"study": STUDY}, {"study": CIFAR10_STUDY}
 PAPER = CIFAR10 | {"SVHN": SVHN_STUDY}
-
-
-def of_each_study(read: Callable[[Summaries], Reading]) -> Callable[[Summaries], Reading]:
-    """Read every study of a row; what the first does not say of itself the names of the others' figures do.
-
-    The study of the least margin decides.
-    """
-
-    def reading(found: Summaries) -> Reading:
-        readings = {name: read({"study": study}) for name, study in found.items()}
-        figures = [
-            figure if name == "study" else replace(figure, name=f"{name}, {figure.name}")
-            for name, one in readings.items()
-            for figure in one.figures
-        ]
-        return Reading(figures, least(one.margin for one in readings.values()))
-
-    return reading
 
 
 def _score_model(found: Summaries) -> Reading:

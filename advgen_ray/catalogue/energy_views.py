@@ -7,6 +7,7 @@ from typing import Any
 from advgen_ray.analysis.estimate import Estimate, alone, less, size
 from advgen_ray.analysis.published import S001_CIFAR100_ENERGY
 from advgen_ray.analysis.published_detection import beside
+from advgen_ray.catalogue.each_study import of_each_study
 from advgen_ray.catalogue.entry import Figure, Reading, Row, Summaries, Work, first
 from advgen_ray.catalogue.margins import largest, least, mean_told, share
 from advgen_ray.catalogue.works import CIFAR10_STUDY, STUDY, of_depths
@@ -75,15 +76,11 @@ def _ladder(attack: str) -> str:
 
 
 def _histograms(found: Summaries) -> Reading:
-    figures, margins = [], []
-    for where, summary in found.items():
-        rows = _attacked(summary)
-        clean = _energy(rows[""])
-        shown = {name: _energy(rows[name]) for name in ("pgd", "trades", "apgd", *OVERLAPPING)}
-        prefix = "imagenette, " if where == "imagenette" else ""
-        figures += [Figure(f"{prefix}E(x), {name}", one.value) for name, one in {"natural": clean, **shown}.items()]
-        margins += [less(clean, shown["pgd"]), *(less(shown[name], clean) for name in OVERLAPPING)]
-    return Reading(figures, least(margins))
+    rows = _attacked(found["study"])
+    clean = _energy(rows[""])
+    shown = {name: _energy(rows[name]) for name in ("pgd", "trades", "apgd", *OVERLAPPING)}
+    figures = [Figure(f"E(x), {name}", one.value) for name, one in {"natural": clean, **shown}.items()]
+    return Reading(figures, least((less(clean, shown["pgd"]), *(less(shown[name], clean) for name in OVERLAPPING))))
 
 
 def _detectors(found: Summaries) -> Reading:
@@ -182,7 +179,7 @@ ROWS: tuple[Row, ...] = (
         unit="number",
         small=STUDIES["small"],
         paper={**STUDIES["paper"], "imagenette": ON_IMAGENETTE},
-        read=_histograms,
+        read=of_each_study(_histograms),
     ),
     Row(
         id="B4",

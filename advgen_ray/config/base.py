@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from advgen_ray.config.plain_yaml import plain_yaml, to_plain_yaml
 from advgen_ray.credentials import holds_credentials
@@ -17,17 +17,26 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """What every library that draws takes, and every column of rows that name it."""
 
 
+def _not_empty(place: str) -> str:
+    """``output=$UNSET`` would be the root of the file system."""
+    if not place.strip():
+        raise ValueError("empty, expected a path or s3://BUCKET/NAME; is a shell variable not set?")
+    return place
+
+
+Place = Annotated[str, AfterValidator(_not_empty)]
+"""Where something lies that a job reads or makes."""
+
+
 class Config(BaseModel):
     """A frozen, validated description; unknown keys and wrong types are errors.
 
     Fields named in ``PLACEMENT`` say where and with how many machines a job runs, not what it computes: they
-    stay out of the digest, so the same work may continue on another cluster. A place with a default is never empty but
-    for ``OPTIONAL_PLACES``.
+    stay out of the digest, so the same work may continue on another cluster.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     PLACEMENT: ClassVar[frozenset[str]] = frozenset()
-    OPTIONAL_PLACES: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="after")
     def _holds_no_credentials(self) -> Self:
@@ -35,19 +44,6 @@ class Config(BaseModel):
         mistake = _credentials({name: getattr(self, name) for name in type(self).model_fields})
         if mistake:
             raise ValueError(mistake)
-        return self
-
-    @model_validator(mode="after")
-    def _has_its_places(self) -> Self:
-        """``output=$UNSET`` would be the root of the file system."""
-        for name, field in type(self).model_fields.items():
-            value, usual = getattr(self, name), field.default
-            if name in self.OPTIONAL_PLACES or not isinstance(usual, str) or not usual.startswith("runs/"):
-                continue
-            if not value.strip():
-                raise ValueError(
-                    f"{name} is empty, expected a path or s3://BUCKET/NAME, {usual} say; is a shell variable not set?"
-                )
         return self
 
     @classmethod

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import check_ball
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.image_sources import (
     AlteredConfig,
     ImageFilesConfig,
@@ -121,7 +121,7 @@ class TrainBinaryConfig(Config):
     validation: WorstCaseConfig | None = None
     checkpoint_every_steps: PositiveInt = 500
     seed: Seed = 0
-    output: str = "runs/binary"
+    output: Place = "runs/binary"
     workers: WorkersConfig = WorkersConfig()
 
     @model_validator(mode="after")
@@ -157,7 +157,7 @@ class TrainOneVsRestConfig(Config):
 
     training: TrainBinaryConfig = TrainBinaryConfig(class_index=0)
     classes: tuple[NonNegativeInt, ...] | None = None
-    output: str = "runs/one_vs_rest"
+    output: Place = "runs/one_vs_rest"
 
     @model_validator(mode="after")
     def _one_against_the_rest(self) -> Self:

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 
 
 class MaximinConfig(Config):
@@ -43,7 +43,7 @@ class SimulateBinaryTrainingConfig(Config):
     num_frames: int = Field(21, ge=2, le=60)  # states that are kept, the first and the last included
     grid_size: int = Field(65, ge=17, le=257)  # points a side at which D is kept
     seed: Seed = 0
-    output: str = "runs/binary_simulation"
+    output: Place = "runs/binary_simulation"
 
     @model_validator(mode="after")
     def _frames_differ(self) -> Self:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import PositiveInt
 
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -19,10 +19,10 @@ class CalibrateClassifierConfig(Config):
     PLACEMENT: ClassVar[frozenset[str]] = OUTPUT_AND_POOL | {"classifier"}
 
     data: DataConfig = DataConfig()
-    classifier: str = "runs/one_vs_rest/model"
+    classifier: Place = "runs/one_vs_rest/model"
     num_validation_images: PositiveInt = 1000
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 5000
     seed: Seed = 0
-    output: str = "runs/calibrated"
+    output: Place = "runs/calibrated"
     pool: PoolConfig = PoolConfig()

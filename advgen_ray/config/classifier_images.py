@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -19,7 +19,7 @@ class GenerateFromClassifierConfig(Config):
     PLACEMENT: ClassVar[frozenset[str]] = OUTPUT_AND_POOL | {"classifiers", "judge"}
 
     data: DataConfig = DataConfig()
-    classifiers: tuple[str, ...] = ("runs/classifier/model",)  # each named after the directory around it
+    classifiers: tuple[Place, ...] = ("runs/classifier/model",)  # each named after the directory around it
     generators: tuple[str, ...] = ()  # names of those that make images; empty: all
     judge: str = ""  # another classifier, asked what it sees in the images
     images_per_class: PositiveInt = 10
@@ -35,7 +35,7 @@ class GenerateFromClassifierConfig(Config):
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 1000
     seed: Seed = 0
-    output: str = "runs/classifier_images"
+    output: Place = "runs/classifier_images"
     pool: PoolConfig = PoolConfig()
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, model_validator
 
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL, Loss, TrainClassifierConfig
 from advgen_ray.config.parts import PoolConfig
 
@@ -36,7 +36,7 @@ class CompareLossesConfig(Config):
     losses: tuple[LossConfig, ...] = (LossConfig(loss="sat"), LossConfig(loss="trades", start="near"))
     reference: str = "trades"  # a loss or its name
     seeds: tuple[Seed, ...] = (0, 1, 2)
-    output: str = "runs/losses"
+    output: Place = "runs/losses"
 
     @model_validator(mode="after")
     def _losses_can_be_compared(self) -> Self:
@@ -77,7 +77,7 @@ class CompareSubsetsConfig(Config):
     training: TrainClassifierConfig = TrainClassifierConfig()
     energy_share: float = Field(6500 / 50_000, gt=0.0, lt=1.0)
     seeds: tuple[Seed, ...] = (1, 2, 3)
-    output: str = "runs/subsets"
+    output: Place = "runs/subsets"
     pool: PoolConfig = PoolConfig()  # of the scoring
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.parts import DataConfig, NeighborhoodConfig, PoolConfig
 from advgen_ray.config.samplers import HUNDRED_EVALUATIONS, SamplerConfig
 
@@ -30,7 +30,7 @@ class CounterfactualsConfig(Config):
     batch_size: PositiveInt | None = USUAL_BATCH
     shard_images: PositiveInt = 1000  # CEs in one Parquet file, the unit of work that is never lost
     seed: Seed = 0
-    output: str = "runs/counterfactuals"
+    output: Place = "runs/counterfactuals"
     pool: PoolConfig = PoolConfig()
 
     @property
@@ -48,7 +48,7 @@ class GenerateConfig(CounterfactualsConfig):
 
     PLACEMENT: ClassVar[frozenset[str]] = CounterfactualsConfig.PLACEMENT | {"score_model", "unconditional_model"}
 
-    score_model: str = "runs/score_model/model"
+    score_model: Place = "runs/score_model/model"
     unconditional_model: str = ""  # where the score model has no null class: another to guide away from
     neighborhood: NeighborhoodConfig = NeighborhoodConfig()
     combination: Literal["score_consistent", "paper_literal"] = "score_consistent"
@@ -78,7 +78,7 @@ class DVCEConfig(Config):
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"score_model", "cone_classifier"})
 
     kind: Literal["dvce"] = "dvce"
-    score_model: str = "runs/score_model/model"
+    score_model: Place = "runs/score_model/model"
     cone_classifier: str = ""
     cone_angle_degrees: float = Field(30.0, ge=0.0, le=90.0)
     classifier_weight: NonNegativeFloat = 0.1
@@ -93,7 +93,7 @@ class GenerateByClassifierConfig(CounterfactualsConfig):
     PLACEMENT: ClassVar[frozenset[str]] = CounterfactualsConfig.PLACEMENT | {"classifier"}  # rows carry its digest
 
     replicates: PositiveInt = 1
-    classifier: str = "runs/classifier/model"
+    classifier: Place = "runs/classifier/model"
     method: AscentConfig | DVCEConfig = Field(AscentConfig(), discriminator="kind")
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import AttackConfig, check_attacks
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -69,13 +69,13 @@ class CompareDetectorsConfig(DetectorFitConfig):
 
     data: DataConfig = DataConfig()
     num_images: int | None = Field(None, ge=4)  # the first of the test split; null takes all
-    classifier: str = "runs/classifier/model"
+    classifier: Place = "runs/classifier/model"
     attacks: tuple[AttackConfig, ...] = S003_ATTACKS
     detectors: tuple[Literal["energy", "kd_bu", "lid"], ...] = ("energy", "kd_bu", "lid")
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 1000
     seed: Seed = 0
-    output: str = "runs/detectors"
+    output: Place = "runs/detectors"
     pool: PoolConfig = PoolConfig()
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Place
 from advgen_ray.config.counterfactuals import GenerateConfig
 from advgen_ray.config.samplers import SamplerConfig
 
@@ -21,7 +21,7 @@ class ClassifyByDistanceConfig(Config):
 
     generation: GenerateConfig = GenerateConfig(split="test", num_sources=1000)
     samplers: tuple[SamplerConfig, ...] = (SamplerConfig(num_steps=20), SamplerConfig(num_steps=40))
-    output: str = "runs/distance_classifier"
+    output: Place = "runs/distance_classifier"
 
     @model_validator(mode="after")
     def _samplers_differ(self) -> Self:

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
 Method = Literal["generative", "integrated"]
@@ -27,7 +27,7 @@ class MeasureDistortionConfig(Config):
     num_images: PositiveInt = 200
     num_natural: PositiveInt | None = None  # null takes all of the split
     classifier: str = ""
-    detectors: str = "runs/one_vs_rest"
+    detectors: Place = "runs/one_vs_rest"
     methods: tuple[Method, ...] = ("generative",)
     num_targets: NonNegativeInt = 1
     tpr: float = Field(0.95, gt=0.0, le=1.0)
@@ -42,7 +42,7 @@ class MeasureDistortionConfig(Config):
     batch_size: PositiveInt = 100
     shard_images: PositiveInt = 50
     seed: Seed = 0
-    output: str = "runs/distortion"
+    output: Place = "runs/distortion"
     pool: PoolConfig = PoolConfig()
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import PositiveInt, model_validator
 
 from advgen_ray.config.attacks import AttackConfig, check_ball, check_names
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -22,14 +22,14 @@ class EvaluateRobustnessConfig(Config):
     data: DataConfig = DataConfig()
     split: Literal["train", "test"] = "test"
     num_images: PositiveInt | None = None  # the first of the split; null takes all
-    classifier: str = "runs/classifier/model"
+    classifier: Place = "runs/classifier/model"
     norm: Literal["l1", "l2", "linf"] = "l2"
     eps: float = 0.5
     attacks: Literal["standard"] | tuple[AttackConfig, ...] = "standard"
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 1000  # images that one actor attacks together
     seed: Seed = 0
-    output: str = "runs/robustness"
+    output: Place = "runs/robustness"
     pool: PoolConfig = PoolConfig()
 
     @model_validator(mode="after")

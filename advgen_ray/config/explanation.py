@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -20,7 +20,7 @@ class ExplainPredictionsConfig(Config):
     PLACEMENT: ClassVar[frozenset[str]] = OUTPUT_AND_POOL | {"classifiers"}  # rows carry their digests
 
     data: DataConfig = DataConfig()
-    classifiers: tuple[str, ...] = ("runs/classifier/model",)  # each named after the directory around it
+    classifiers: tuple[Place, ...] = ("runs/classifier/model",)  # each named after the directory around it
     baselines: tuple[Literal["black", "grey", "mean"], ...] = ("black", "mean")
     num_images: PositiveInt = 200
     num_steps: PositiveInt = 50
@@ -29,7 +29,7 @@ class ExplainPredictionsConfig(Config):
     batch_size: PositiveInt = 100
     shard_images: PositiveInt = 100
     seed: Seed = 0  # draws nothing; rows carry it as those of every set do
-    output: str = "runs/explanations"
+    output: Place = "runs/explanations"
     pool: PoolConfig = PoolConfig()
 
     @model_validator(mode="after")

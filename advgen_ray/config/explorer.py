@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Place
 from advgen_ray.config.parts import DataConfig
 
 
@@ -12,9 +12,9 @@ class ExploreCounterfactualsConfig(Config):
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"output", "sources"})  # a set knows its sources by digest
 
     data: DataConfig = DataConfig()
-    counterfactuals: str = "runs/counterfactuals"
+    counterfactuals: Place = "runs/counterfactuals"
     sources: str = ""  # the set of counterfactuals that it was made of, where it was not made of a split
     energies: str = ""  # what classifiers say of the CEs and of their sources; empty: pictures and distances alone
     judge: str = "judge"  # the classifier among them that decides which CE is valid; empty: the first of them
     report: str = ""  # a page beside this one, linked to
-    output: str = "runs/explorer"
+    output: Place = "runs/explorer"

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import PositiveInt, model_validator
 
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -19,11 +19,11 @@ class AlignGradientsConfig(Config):
     PLACEMENT: ClassVar[frozenset[str]] = OUTPUT_AND_POOL | {"classifiers", "counterfactuals"}
 
     data: DataConfig = DataConfig()
-    counterfactuals: str = "runs/counterfactuals"  # a set made of images
-    classifiers: tuple[str, ...] = ("runs/classifier/model",)
+    counterfactuals: Place = "runs/counterfactuals"  # a set made of images
+    classifiers: tuple[Place, ...] = ("runs/classifier/model",)
     batch_size: PositiveInt = 256
     seed: Seed = 0  # draws nothing; rows carry it as those of every set do
-    output: str = "runs/gradient_alignment"
+    output: Place = "runs/gradient_alignment"
     pool: PoolConfig = PoolConfig()
 
     @model_validator(mode="after")

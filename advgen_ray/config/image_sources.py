@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Place
 from advgen_ray.config.parts import DataConfig
 
 
@@ -24,7 +24,7 @@ class ImageFilesConfig(Config):
     """
 
     kind: Literal["files"] = "files"
-    path: str = Field(min_length=1)
+    path: Place
     num_images: PositiveInt | None = None  # null takes all
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import AttackConfig, check_attacks, check_radius, check_training_attack
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.image_sources import NoiseConfig, OutliersSourceConfig
 from advgen_ray.config.models import ClassifierModelConfig, WideResNetConfig
 from advgen_ray.config.parts import (
@@ -73,7 +73,7 @@ class TrainClassifierConfig(Config):
     exclude: str = ""  # a JSON file of item ids to train without
     exclude_digest: str = ""  # of that file; filled in from it
     seed: Seed = 0
-    output: str = "runs/classifier"
+    output: Place = "runs/classifier"
     workers: WorkersConfig = WorkersConfig()
 
     @model_validator(mode="after")
@@ -149,7 +149,7 @@ class TrainScoreModelConfig(Config):
     horizontal_flip: bool = False
     checkpoint_every_steps: PositiveInt = 5000
     seed: Seed = 0
-    output: str = "runs/score_model"
+    output: Place = "runs/score_model"
     workers: WorkersConfig = WorkersConfig()
 
     @model_validator(mode="after")
@@ -162,7 +162,7 @@ class TrainScoreModelConfig(Config):
 class ValidateConfig(Config):
     """Which finished result set is checked, and where the images lie of which it was made."""
 
-    result_set: str = "runs/counterfactuals"
+    result_set: Place = "runs/counterfactuals"
     data: DataConfig = DataConfig()  # of its root; which images they are, the set knows
     sources: str = ""  # the set of counterfactuals that a set was made of, if it was
 
@@ -177,11 +177,11 @@ class ScoreEnergiesConfig(Config):
     num_images: PositiveInt | None = None  # of each split; null takes all
     attacks: tuple[AttackConfig, ...] = (AttackConfig(num_steps=20),)  # adversarial versions of the test split
     counterfactuals: tuple[str, ...] = ()
-    classifiers: tuple[str, ...] = ("runs/classifier/model",)
+    classifiers: tuple[Place, ...] = ("runs/classifier/model",)
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 5000
     seed: Seed = 0
-    output: str = "runs/energies"
+    output: Place = "runs/energies"
     pool: PoolConfig = PoolConfig()
 
     @model_validator(mode="after")

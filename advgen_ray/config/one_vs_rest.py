@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import check_attacks, check_ball, check_different
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.detectors import FittedDetectorsConfig
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -40,14 +40,14 @@ class EvaluateOneVsRestConfig(Config):
 
     data: DataConfig = DataConfig()
     split: Literal["train", "test"] = "test"
-    detectors: str = "runs/one_vs_rest"
+    detectors: Place = "runs/one_vs_rest"
     classes: tuple[NonNegativeInt, ...] | None = None
     num_images: PositiveInt = 1000
     attacks: tuple[LogitAttackConfig, ...] = (LogitAttackConfig(),)
     batch_size: PositiveInt = 100
     shard_images: PositiveInt = 100
     seed: Seed = 0
-    output: str = "runs/one_vs_rest_evaluation"
+    output: Place = "runs/one_vs_rest_evaluation"
     pool: PoolConfig = PoolConfig()
 
     @property
@@ -102,8 +102,8 @@ class EvaluateDetectionConfig(Config):
 
     data: DataConfig = DataConfig()
     split: Literal["train", "test"] = "test"
-    classifier: str = "runs/classifier/model"
-    detectors: str = "runs/one_vs_rest"
+    classifier: Place = "runs/classifier/model"
+    detectors: Place = "runs/one_vs_rest"
     num_images: PositiveInt = 200
     attacks: tuple[DetectionAttackConfig, ...] = tuple(
         DetectionAttackConfig(kind=kind) for kind in ("classifier", "detector", "combined", "predicted_detector")
@@ -112,7 +112,7 @@ class EvaluateDetectionConfig(Config):
     batch_size: PositiveInt = 100
     shard_images: PositiveInt = 50
     seed: Seed = 0
-    output: str = "runs/detection"
+    output: Place = "runs/detection"
     pool: PoolConfig = PoolConfig()
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import check_ball
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.image_sources import ImageSourceConfig, NoiseConfig, OtherDataConfig
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
@@ -76,7 +76,7 @@ class EvaluateOODConfig(Config):
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 256
     seed: Seed = 0
-    output: str = "runs/ood"
+    output: Place = "runs/ood"
     pool: PoolConfig = PoolConfig()
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.parts import DataConfig
 
 
@@ -19,12 +19,12 @@ class MakeRatingPageConfig(Config):
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"counterfactuals", "output"})  # a page knows its sets by identity
 
     data: DataConfig = DataConfig()
-    counterfactuals: tuple[str, ...] = ("runs/counterfactuals",)  # mixed; each called by its directory's name
+    counterfactuals: tuple[Place, ...] = ("runs/counterfactuals",)  # mixed; each called by its directory's name
     num_pairs: PositiveInt = 100
     repeat_share: float = Field(0.1, ge=0.0, le=0.4)  # of num_pairs, shown twice
     catch_share: float = Field(0.1, ge=0.0, le=1.0)  # clean images to show besides, as a share of num_pairs
     seed: Seed = 0
-    output: str = "runs/rating_page"
+    output: Place = "runs/rating_page"
 
     @model_validator(mode="after")
     def _there_are_sets(self) -> Self:
@@ -42,11 +42,11 @@ class ReadRatingsConfig(Config):
 
     PLACEMENT: ClassVar[frozenset[str]] = frozenset({"page", "answers", "energies", "output"})
 
-    page: str = "runs/rating_page"  # the output of make_rating_page
-    answers: tuple[str, ...] = ("runs/rating_page/answers",)  # files that raters saved, or directories of them
+    page: Place = "runs/rating_page"  # the output of make_rating_page
+    answers: tuple[Place, ...] = ("runs/rating_page/answers",)  # files that raters saved, or directories of them
     catch_threshold: float = Field(0.8, ge=0.0, le=1.0)
     energies: str = ""  # energies of the same counterfactuals: what classifiers see in them
-    output: str = "runs/ratings"
+    output: Place = "runs/ratings"
 
     @model_validator(mode="after")
     def _there_are_answers(self) -> Self:

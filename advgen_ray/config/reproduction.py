@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Place
 
 
 class ReproduceConfig(Config):
@@ -25,4 +25,4 @@ class ReproduceConfig(Config):
     card_teraflops: PositiveFloat = 62.4  # two fifths of what an A100 has in TF32; of none is it measured
     price_per_hour: NonNegativeFloat = 2.0
     readme: str = ""  # a Markdown file; between its marks is a table of results, where these rows are written anew
-    output: str = "runs/reproduce"
+    output: Place = "runs/reproduce"

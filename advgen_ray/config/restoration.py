@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import check_ball
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
 
@@ -72,7 +72,7 @@ class RestoreImagesConfig(Config):
     PLACEMENT: ClassVar[frozenset[str]] = OUTPUT_AND_POOL | {"models"}  # rows carry their digests
 
     data: DataConfig = DataConfig()
-    models: tuple[str, ...] = ("runs/classifier/model",)  # each named after the directory around it
+    models: tuple[Place, ...] = ("runs/classifier/model",)  # each named after the directory around it
     degradations: tuple[DegradationConfig, ...] = (AddedNoiseConfig(), OcclusionConfig())
     ascent: RestorationAscentConfig = RestorationAscentConfig()
     noise_multiples: tuple[PositiveFloat, ...] = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
@@ -81,7 +81,7 @@ class RestoreImagesConfig(Config):
     batch_size: PositiveInt = 100
     shard_images: PositiveInt = 50
     seed: Seed = 0
-    output: str = "runs/restoration"
+    output: Place = "runs/restoration"
     pool: PoolConfig = PoolConfig()
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, NamedTuple, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import AttackConfig, check_ball, check_names
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.evaluation import EvaluateRobustnessConfig
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
@@ -52,7 +52,7 @@ class CompareRobustnessConfig(Config):
     batch_size: PositiveInt = 256
     shard_images: PositiveInt = 1000
     seed: Seed = 0
-    output: str = "runs/robustness_comparison"
+    output: Place = "runs/robustness_comparison"
     pool: PoolConfig = PoolConfig()
 
     @property

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
 
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.population import PopulationConfig, check_population
 from advgen_ray.config.searchable import GENERATIONS, METRICS, SEARCHABLE, TRAININGS, VALIDATION
 from advgen_ray.config.space import ParameterConfig, Space, Value, as_text, combinations, different, holds
@@ -56,7 +56,7 @@ class SearchConfig(Config):
     max_concurrent_trials: PositiveInt = 2
     max_failures: NonNegativeInt = 2
     seed: Seed = 0
-    output: str = "runs/search"
+    output: Place = "runs/search"
 
     @property
     def job_config(self) -> Config:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from advgen_ray.config.base import Config
+from advgen_ray.config.base import Config, Place
 from advgen_ray.config.jobs import TrainClassifierConfig
 
 
@@ -18,7 +18,7 @@ class CheckServiceConfig(Config):
 
     address: str = ""
     training: TrainClassifierConfig = TrainClassifierConfig()
-    output: str = "runs/service"
+    output: Place = "runs/service"
 
     @property
     def submitted(self) -> TrainClassifierConfig:

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.binary import TrainOneVsRestConfig
 from advgen_ray.config.classifier_images import GenerateFromClassifierConfig
 from advgen_ray.config.counterfactuals import DVCEConfig, GenerateByClassifierConfig, GenerateConfig
@@ -50,7 +50,7 @@ class ReportConfig(Config):
     recorded: str = ""  # a training whose energies were recorded by epoch
     explorer: str = ""  # a page of every CE beside the report, linked to
     binary: str = ""  # a page of detectors of one class, likewise
-    output: str = "runs/report"
+    output: Place = "runs/report"
 
 
 class EnergyViewConfig(Config):
@@ -141,7 +141,7 @@ class StudyConfig(Config):
     classifier_view: ClassifierViewConfig | None = None
     energy_view: EnergyViewConfig | None = None
     binary_view: BinaryViewConfig | None = None
-    output: str = "runs/study"
+    output: Place = "runs/study"
 
     @model_validator(mode="after")
     def _eps_start_standard(self) -> Self:

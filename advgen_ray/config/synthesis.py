@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from advgen_ray.config.attacks import check_ball, check_different
-from advgen_ray.config.base import Config, Seed
+from advgen_ray.config.base import Config, Place, Seed
 from advgen_ray.config.image_sources import ImageFilesConfig, OtherDataConfig
 from advgen_ray.config.jobs import OUTPUT_AND_POOL
 from advgen_ray.config.parts import DataConfig, PoolConfig
@@ -72,10 +72,9 @@ class SynthesizeConfig(Config):
     """
 
     PLACEMENT: ClassVar[frozenset[str]] = OUTPUT_AND_POOL | {"models", "judge", "feature_classifier", "inception"}
-    OPTIONAL_PLACES: ClassVar[frozenset[str]] = frozenset({"feature_classifier"})
 
     data: DataConfig = DataConfig()
-    models: tuple[str, ...] = ("runs/one_vs_rest/model",)  # each named after the directory around it
+    models: tuple[Place, ...] = ("runs/one_vs_rest/model",)  # each named after the directory around it
     ascents: tuple[LogitAscentConfig, ...] = (LogitAscentConfig(),)
     start: StartConfig = ClassGaussianConfig()
     smoothing_sigma: NonNegativeFloat = (
@@ -91,7 +90,7 @@ class SynthesizeConfig(Config):
     batch_size: PositiveInt = 250
     shard_images: PositiveInt = 1000
     seed: Seed = 0
-    output: str = "runs/synthesis"
+    output: Place = "runs/synthesis"
     pool: PoolConfig = PoolConfig()
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -41,13 +42,19 @@ class FakeServer(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
+@contextmanager
+def _serving() -> Iterator[str]:
     http = HTTPServer(("127.0.0.1", 0), FakeServer)
     threading.Thread(target=http.serve_forever, daemon=True).start()
     yield f"127.0.0.1:{http.server_port}"
     http.shutdown()
     http.server_close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with _serving() as address:
+        yield address
 
 
 @pytest.fixture(autouse=True)
@@ -159,11 +166,8 @@ def test_credentials_are_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch, s
 
 @pytest.fixture
 def other_server() -> Iterator[str]:
-    http = HTTPServer(("127.0.0.1", 0), FakeServer)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    yield f"127.0.0.1:{http.server_port}"
-    http.shutdown()
-    http.server_close()
+    with _serving() as address:
+        yield address
 
 
 def test_credentials_do_not_follow_to_another_server(
