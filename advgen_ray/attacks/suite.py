@@ -47,6 +47,7 @@ class SuiteState:
         names: the attacks in their order.
         fallen_by: ``[N]`` int64, the index of the attack that a sample fell to, ``STANDING`` or ``MISCLASSIFIED``.
         x_adv: ``[N, C, H, W]``, what fooled the model; the image itself for all other samples.
+        predicted: ``[N]`` int64, what the model took ``x_adv`` for when that was decided; the label while it stands.
         attack: the pass under way: ``CLEAN``, an index, or ``len(names)`` at the end.
         next_sample: samples before this one have had their turn in that pass.
     """
@@ -54,6 +55,7 @@ class SuiteState:
     names: tuple[str, ...]
     fallen_by: Tensor
     x_adv: Tensor
+    predicted: Tensor
     attack: int = CLEAN
     next_sample: int = 0
 
@@ -64,7 +66,8 @@ class SuiteState:
 
     def copy(self) -> "SuiteState":
         """A state of its own: an evaluation writes into the arrays of the one that it is given."""
-        return replace(self, fallen_by=self.fallen_by.clone(), x_adv=self.x_adv.clone())
+        arrays = {name: getattr(self, name).clone() for name in ("fallen_by", "x_adv", "predicted")}
+        return replace(self, **arrays)
 
 
 def evaluate(
@@ -114,10 +117,12 @@ def evaluate(
             state.attack, state.next_sample = state.attack + 1, 0
             continue
         if state.attack == CLEAN:
-            state.fallen_by[rows[~_classified(model, x[rows], y[rows])]] = MISCLASSIFIED
+            state.predicted[rows] = _predicted(model, x[rows], y[rows])
+            state.fallen_by[rows[state.predicted[rows] != y[rows]]] = MISCLASSIFIED
         else:
             ids = [item_ids[row] for row in rows.tolist()]
-            x_adv, falls = run_attack(model, x[rows], y[rows], ids, attacks[state.attack], threat_model)
+            x_adv, state.predicted[rows] = run_attack(model, x[rows], y[rows], ids, attacks[state.attack], threat_model)
+            falls = state.predicted[rows] != y[rows]
             state.x_adv[rows[falls]], state.fallen_by[rows[falls]] = x_adv[falls], state.attack
         state.next_sample = int(rows[-1]) + 1
         if on_batch is not None:
@@ -132,7 +137,7 @@ def _start(x: Tensor, y: Tensor, item_ids: Sequence[str], attacks: Sequence[Suit
         raise ValueError(f"expected as many labels and item ids as images, got {len(x)}, {len(y)}, {len(item_ids)}")
     if len(set(names)) < len(names):
         raise ValueError(f"two attacks of one name draw the same noise: {names}")
-    return SuiteState(names, torch.full_like(y, STANDING), x.detach().clone())
+    return SuiteState(names, torch.full_like(y, STANDING), x.detach().clone(), y.clone())
 
 
 def run_attack(
@@ -143,13 +148,13 @@ def run_attack(
     attack: SuiteAttack,
     threat_model: Ball,
 ) -> tuple[Tensor, Tensor]:
-    """One attack on one batch: ``x_adv`` and, rechecked, which samples fell to it (bool ``[N]``)."""
+    """One attack on one batch: ``x_adv``, and what it is taken for once it is rechecked (``[N]``)."""
     x_adv = attack.perturb(model, x, y, item_ids)
     return x_adv, recheck(model, x_adv, x, y, threat_model)
 
 
 def recheck(model: nn.Module, x_adv: Tensor, x: Tensor, y: Tensor, threat_model: Ball) -> Tensor:
-    """Bool ``[N]``: whether ``x_adv`` is an image in [0, 1], in the ball, and misclassified by a fresh forward pass.
+    """``[N]``: what a fresh forward pass takes ``x_adv`` for; ``y`` where it is no image in [0, 1] and in the ball.
 
     The ball is ``eps (1 + 1e-6)`` and the rounding of one element, as adding eps to a pixel rounds it.
     """
@@ -159,11 +164,11 @@ def recheck(model: nn.Module, x_adv: Tensor, x: Tensor, y: Tensor, threat_model:
     in_ball = threat_model.distance(x_adv.double(), x.double()) <= radius
     valid = in_range & in_ball
     logits = logits_of(model, torch.where(per_sample(valid, x), x_adv, x))
-    return valid & logits.isfinite().all(dim=1) & (logits.argmax(dim=1) != y)
+    return torch.where(valid & logits.isfinite().all(dim=1), logits.argmax(dim=1), y)
 
 
-def _classified(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+def _predicted(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     logits = logits_of(model, x)
     check_logits(logits)
     check_labels(y, logits)
-    return logits.argmax(dim=1) == y
+    return logits.argmax(dim=1)

@@ -18,7 +18,6 @@ from advgen_ray.distributed import metrics
 from advgen_ray.distributed.attacks import THREAT_MODELS, build_suite
 from advgen_ray.distributed.columns import made_by
 from advgen_ray.distributed.loading import load_unchanged
-from advgen_ray.energy.readout import read_logits
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import exists, join, read_bytes, write_atomic
 from advgen_ray.storage.schemas import ROBUSTNESS, column_to_images, images_to_column, typed_table
@@ -61,6 +60,8 @@ class RobustnessRows:
     def _table(self, indices: np.ndarray, x: torch.Tensor, y: torch.Tensor, state: SuiteState) -> pa.Table:
         column = images_to_column(state.x_adv.cpu().numpy())
         stored = torch.from_numpy(column_to_images(column, self.data.info.image_shape)).to(self.device)
+        # Both from the passes that decided: in another batch an image on the boundary may be taken for something else.
+        predicted_clean = torch.where(state.fallen_by == MISCLASSIFIED, state.predicted, y)
         names = {STANDING: "", MISCLASSIFIED: "clean"} | {
             i: attack_of(attack.name) for i, attack in enumerate(self.attacks)
         }
@@ -68,19 +69,13 @@ class RobustnessRows:
         columns = {
             "item_id": self.data.item_ids(indices),
             "label": y.cpu().numpy(),
-            "predicted_clean": self._predicted(x, y),
+            "predicted_clean": predicted_clean.cpu().numpy(),
             "fallen_to": [names[fallen] for fallen in state.fallen_by.tolist()],
             "x_adv": column,
-            "predicted": self._predicted(stored, y),
+            "predicted": state.predicted.cpu().numpy(),
             "distance": distance.cpu().numpy(),
         }
         return typed_table(ROBUSTNESS, columns, **made_by(self.config, self.loaded.digest))
-
-    def _predicted(self, images: torch.Tensor, y: torch.Tensor) -> np.ndarray:
-        with torch.no_grad():
-            logits = torch.cat([self.loaded.model(batch) for batch in images.split(self.config.batch_size)])
-        predicted: np.ndarray = read_logits(logits, y).predicted.cpu().numpy()
-        return predicted
 
     def _store(self, index: int, state: SuiteState) -> None:
         if time.monotonic() - self.stored_at > SECONDS_BETWEEN_STATES:
@@ -113,7 +108,8 @@ def num_shards(config: EvaluateRobustnessConfig, num_images: int) -> int:
 
 def state_to_bytes(state: SuiteState) -> bytes:
     """A state as safetensors."""
-    tensors = {"fallen_by": state.fallen_by.cpu(), "x_adv": state.x_adv.cpu().contiguous()}
+    arrays = {"fallen_by": state.fallen_by, "x_adv": state.x_adv, "predicted": state.predicted}
+    tensors = {name: array.cpu().contiguous() for name, array in arrays.items()}
     place = {"names": state.names, "attack": state.attack, "next_sample": state.next_sample}
     return save(tensors, metadata={"place": json.dumps(place)})
 
@@ -124,15 +120,10 @@ def state_from_bytes(data: bytes, device: torch.device) -> SuiteState | None:
         tensors = load(data)
         length = int.from_bytes(data[:8], "little")
         place = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["place"])
+        arrays = {name: tensors[name].to(device) for name in ("fallen_by", "x_adv", "predicted")}
+        return SuiteState(tuple(place["names"]), **arrays, attack=place["attack"], next_sample=place["next_sample"])
     except (SafetensorError, ValueError, KeyError):
         return None
-    return SuiteState(
-        tuple(place["names"]),
-        tensors["fallen_by"].to(device),
-        tensors["x_adv"].to(device),
-        place["attack"],
-        place["next_sample"],
-    )
 
 
 def shards_under_way(result_set: ResultSet) -> str:

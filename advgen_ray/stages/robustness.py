@@ -104,7 +104,8 @@ def doubts_of_falls(fallen_to: pd.Series, attacks: list[SuiteAttack]) -> list[st
     fallen_by = torch.tensor([numbers[name] for name in fallen_to])
     names = tuple(name for name, _ in whole)
     return suite_warnings(
-        SuiteState(names, fallen_by, torch.empty(0)), [replace(attack, name=name) for name, attack in whole]
+        SuiteState(names, fallen_by, torch.empty(0), torch.empty(0)),
+        [replace(attack, name=name) for name, attack in whole],
     )
 
 

@@ -142,7 +142,7 @@ def test_only_above_two_tenths_of_a_point_and_only_at_the_end() -> None:
         for index in range(len(taken)):
             fallen_by[sum(taken[:index]) : sum(taken[: index + 1])] = index
         names = tuple(attack.name for attack in attacks)
-        return suite_warnings(SuiteState(names, fallen_by, torch.zeros(1000, 1)), attacks)
+        return suite_warnings(SuiteState(names, fallen_by, torch.zeros(1000, 1), torch.zeros(1000)), attacks)
 
     assert lines([white, black], [500, 2]) == []
     assert lines([white, black], [0, 3])[0].startswith("black, which sees no gradients, took 0.3% of the samples")

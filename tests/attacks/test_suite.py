@@ -82,12 +82,13 @@ def bright_or_dark(num_samples: int, wrong: Sequence[int] = ()) -> tuple[Tensor,
 
 
 def test_a_copy_of_a_state_is_its_own() -> None:
-    state = SuiteState(("pgd",), torch.full((2,), STANDING), torch.zeros(2, 1, 1, 1))
+    state = SuiteState(("pgd",), torch.full((2,), STANDING), torch.zeros(2, 1, 1, 1), torch.zeros(2, dtype=torch.int64))
     copy = state.copy()
     copy.fallen_by[0] = 0
     copy.x_adv[0] = 1.0
+    copy.predicted[0] = 1
     assert state.fallen_by.tolist() == [STANDING, STANDING]
-    assert state.x_adv.sum() == 0
+    assert state.x_adv.sum() == state.predicted.sum() == 0
 
 
 def test_each_sample_falls_once_and_is_attacked_no_more() -> None:
@@ -106,6 +107,22 @@ def test_each_sample_falls_once_and_is_attacked_no_more() -> None:
     assert torch.equal(state.x_adv[fallen], 1 - x[fallen])
     kept = [i for i in range(20) if i not in fallen]
     assert torch.equal(state.x_adv[kept], x[kept])
+
+
+def test_what_falls_is_told_by_the_pass_that_decided() -> None:
+    """A batch of another size, or a GPU's, may take an image on the boundary for another class the next time."""
+    calls = 0
+
+    class Wavering(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            nonlocal calls
+            calls += 1
+            return 2 * torch.eye(3)[torch.arange(calls, calls + len(x)) % 3] + 0 * x.flatten(1)[:, :1]
+
+    x, y = torch.full((7, 1, 4, 4), 0.5), torch.zeros(7, dtype=torch.int64)
+    state = evaluate(Wavering(), x, y, IDS[:7], [SuiteAttack("a", Scripted([]))], Linf(1.0), batch_size=3)
+    assert set(state.fallen_by.tolist()) == {MISCLASSIFIED, 0, STANDING}
+    assert torch.equal(state.predicted != y, state.fallen_by != STANDING)
 
 
 def test_one_more_attack_never_raises_the_accuracy(model: nn.Module, x: Tensor, y: Tensor) -> None:
@@ -159,6 +176,7 @@ def test_killed_at_every_batch_and_resumed(model: nn.Module, x: Tensor, y: Tenso
     assert finished.finished
     assert torch.equal(finished.fallen_by, unbroken.fallen_by)
     assert torch.equal(finished.x_adv, unbroken.x_adv)
+    assert torch.equal(finished.predicted, unbroken.predicted)
 
 
 def test_the_flags_do_not_depend_on_the_batch_size(model: nn.Module, x: Tensor, y: Tensor) -> None:
