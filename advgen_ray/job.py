@@ -9,6 +9,7 @@ import signal
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, NoReturn
 
 import yaml
@@ -20,6 +21,7 @@ from advgen_ray.distributed.cluster import check_reachable
 from advgen_ray.distributed.heap import keep_freed_memory
 from advgen_ray.errors import IncompleteError, UserError
 from advgen_ray.tracking import check_tracking
+from advgen_ray.turns import turn_at
 
 USER_MISTAKE = 2
 INCOMPLETE = 3
@@ -50,7 +52,8 @@ def run_job(
         keep_freed_memory()
         check_reachable()  # before the job writes anything
         check_tracking()
-        with _interruptible():
+        output = getattr(config, "output", "")
+        with _interruptible(), turn_at(output) if output else nullcontext():
             summary = run(config)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -22,6 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "credentials": set(),
     "rng": set(),
+    "turns": set(),
     "versions": set(),
     "config": set(),
     "recipes": {"config"},
@@ -45,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "stages": {"distributed", "tracking", "analysis", "report", "catalogue", "storage", "training", "data", "config"}
     | MATHS,
     "costs": {"attacks", "config", "catalogue", "data", "models", "diffusion", "training", "distributed", "stages"},
-    "job": {"config", "recipes", "distributed", "tracking"},
+    "job": {"config", "recipes", "distributed", "tracking", "turns"},
     "submit": {"config", "recipes", "tracking"},
     "job_server": {"submit"},
     "cli": {"config", "costs", "recipes", "job", "submit", "job_server", "stages", "storage"},
