@@ -25,11 +25,12 @@ from advgen_ray.storage.schemas import DETECTOR_LOGITS, typed_table
 
 @dataclass(frozen=True)
 class ClassDetector:
-    """Where the detector of a class is, and the digest it had when the job began."""
+    """Where the detector of a class is, the digest it had when the job began, and the ball it was trained in."""
 
     class_index: int
     uri: str
     digest: str
+    trained_in: str = ""  # as ``training_ball`` has it
 
 
 class OneVsRestRows:

@@ -30,14 +30,16 @@ ATTACKS = (
 
 @pytest.fixture(scope="module")
 def detectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Untrained detectors of the digits 3 and 8."""
+    """Untrained detectors of the digits 3, as if within L2 .5, and 8, of which no ball is told."""
     root = tmp_path_factory.mktemp("detectors")
     for k in (3, 8):
         config = TrainBinaryConfig(class_index=k, model=TwoConvConfig(channels=(4, 8), hidden=32))
         kind, architecture = binary._model(config, datasets.dataset_info("digits", ""))
         torch.manual_seed(k)
         card = {"kind": "two_conv", "architecture": architecture, "data": {"name": "digits"}}
-        save_model(root / f"class-{k}" / "model", kind(**architecture), card | {"training": {"class_index": k}})
+        ascent = {3: {"norm": "l2", "eps": 0.5}, 8: {"norm": "unconstrained", "eps": None}}[k]
+        card |= {"training": {"class_index": k, "ascent": ascent}}
+        save_model(root / f"class-{k}" / "model", kind(**architecture), card)
     return root
 
 
@@ -144,10 +146,28 @@ def test_the_page_says_where_attacks_start_and_which_tables_stand_beside(starts:
     rows = pd.DataFrame({"detector": 3, "attack": ["", "one"] * 10, "clean_logit": logits})
     rows = rows.assign(last_logit=logits, worst_logit=logits)
     config = {"data": {"name": "mnist"}, "attacks": [{"num_noise_starts": count} for count in starts]}
-    section = one_vs_rest_page(detector_auc(rows), rows, {}, config, "1").sections[0]
+    section = one_vs_rest_page(detector_auc(rows), rows, {}, "l2 5", config, "1").sections[0]
     assert f"at every iterate {words}" in section.sentences[0]
     assert isinstance(table := section.blocks[1], Table)
-    assert table.context_title == "Yin 2022, tables 3.2 to 3.4"
+    assert table.context_title == "Yin 2022, tables 3.2 to 3.5, trained in l2 5"
+    assert ["class 0, l2 5, 200 x 0.1", "", "", "0.99960", "", ""] in table.context
+    assert ["class 0, l2 5, 200 x 0.1, 50 noise starts", "", "0.99501", "", "", ""] in table.context
+
+
+@pytest.mark.parametrize(("name", "trained_in"), [("mnist", "linf 0.4"), ("mnist", ""), ("digits", "linf 0.3")])
+def test_beside_detectors_of_a_ball_of_their_own_stands_nothing(name: str, trained_in: str) -> None:
+    logits = np.arange(20.0)
+    rows = pd.DataFrame({"detector": 3, "attack": ["", "one"] * 10, "clean_logit": logits})
+    rows = rows.assign(last_logit=logits, worst_logit=logits)
+    config = {"data": {"name": name}, "attacks": [{"num_noise_starts": 1}]}
+    table = one_vs_rest_page(detector_auc(rows), rows, {}, trained_in, config, "1").sections[0].blocks[1]
+    assert isinstance(table, Table)
+    assert (table.context, table.context_title) == ([], "")
+
+
+def test_a_detector_tells_the_ball_that_it_was_trained_in(detectors: Path) -> None:
+    images = datasets.load("digits", "", "test")
+    assert [one_vs_rest_evaluation.detector_of(str(detectors), k, images).trained_in for k in (3, 8)] == ["l2 0.5", ""]
 
 
 @pytest.mark.parametrize(
