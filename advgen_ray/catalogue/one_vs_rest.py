@@ -16,7 +16,10 @@ MNIST_WIDER = "runs/mnist/one_vs_rest_wider"
 
 
 def _as_printed(recipe: str, num_steps: int, step_size: float) -> Work:
-    """A training of the document's own: table 3.1, 100 epochs of a class's images in batches of 32."""
+    """A training of the document's own: table 3.1, 100 epochs of a class's images in batches of 32.
+
+    But for Adam in each step of its attacks, which trainings here have not; evaluations do.
+    """
     return Work(
         "train_one_vs_rest",
         recipe,

@@ -107,4 +107,4 @@ def last_logit(model: nn.Module, x: Tensor, attack: LogitAttackConfig) -> Tensor
 
 def _built(attack: LogitAttackConfig, keep_best: bool) -> Callable[[Callable[[Tensor], Tensor] | None], PGD]:
     ball = THREAT_MODELS[attack.norm](attack.eps)
-    return lambda start: PGD(ball, attack.num_steps, attack.step_size, start, keep_best=keep_best)
+    return lambda start: PGD(ball, attack.num_steps, attack.step_size, start, keep_best=keep_best, adam=attack.adam)

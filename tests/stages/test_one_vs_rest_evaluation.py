@@ -25,6 +25,7 @@ from advgen_ray.training.model_directory import save_model
 ATTACKS = (
     LogitAttackConfig(norm="l2", eps=0.5, num_steps=5, step_size=0.2),
     LogitAttackConfig(norm="linf", eps=0.2, num_steps=3, step_size=0.1, num_noise_starts=2),
+    LogitAttackConfig(norm="linf", eps=0.2, num_steps=3, step_size=0.1, num_noise_starts=2, adam=True),
 )
 
 
@@ -91,6 +92,12 @@ def test_every_image_is_read_once_and_at_its_worst(detectors: Path, tmp_path: Pa
         assert (of_k.loc[of_k["attack"] == "", "worst_logit"] == of_k.loc[of_k["attack"] == "", "clean_logit"]).all()
 
 
+def test_an_attack_by_adam_is_another_one(detectors: Path, tmp_path: Path) -> None:
+    rows = _rows(_config(detectors, tmp_path, classes=(3,)))
+    signs, adam = (rows[rows["attack"] == attack.label]["last_logit"].to_numpy() for attack in ATTACKS[1:])
+    assert not np.allclose(signs, adam, rtol=1e-3)
+
+
 def test_batches_and_order_decide_nothing(detectors: Path, tmp_path: Path) -> None:
     rows = _rows(_config(detectors, tmp_path / "a"))
     other = _config(detectors, tmp_path / "b", batch_size=30, shard_images=7)
@@ -151,7 +158,7 @@ def test_the_page_says_where_attacks_start_and_which_tables_stand_beside(starts:
     assert isinstance(table := section.blocks[1], Table)
     assert table.context_title == "Yin 2022, tables 3.2 to 3.5, trained in l2 5"
     assert ["class 0, l2 5, 200 x 0.1", "", "", "0.99960", "", ""] in table.context
-    assert ["class 0, l2 5, 200 x 0.1, 50 noise starts", "", "0.99501", "", "", ""] in table.context
+    assert ["class 0, l2 5, 200 x 0.1 by Adam, 50 noise starts", "", "0.99501", "", "", ""] in table.context
 
 
 @pytest.mark.parametrize(("name", "trained_in"), [("mnist", "linf 0.4"), ("mnist", ""), ("digits", "linf 0.3")])
@@ -191,6 +198,13 @@ def test_a_model_that_is_no_detector_of_its_class_is_refused(detectors: Path, tm
         prepare(_config(tmp_path, tmp_path / "out"))
 
 
+def test_a_ladder_differs_in_its_steps_alone() -> None:
+    rungs = [LogitAttackConfig(num_steps=n) for n in (10, 20, 50)]
+    assert list(EvaluateOneVsRestConfig(attacks=tuple(rungs)).ladder.values()) == [10, 20, 50]
+    rungs[1] = rungs[1].model_copy(update={"adam": True})
+    assert EvaluateOneVsRestConfig(attacks=tuple(rungs)).ladder == {}
+
+
 @pytest.mark.parametrize("attacks", [(), (ATTACKS[0], ATTACKS[0])])
 def test_attacks_must_differ(attacks: tuple[LogitAttackConfig, ...]) -> None:
     with pytest.raises(ValidationError, match="expected different ones, at least one"):
@@ -202,7 +216,7 @@ def test_attacks_must_differ(attacks: tuple[LogitAttackConfig, ...]) -> None:
 def test_through_ray_it_ends_in_a_page_and_a_summary(ray_session: None, detectors: Path, tmp_path: Path) -> None:
     config = _config(detectors, tmp_path / "out")
     summary = one_vs_rest_evaluation.run(config)
-    assert len(summary["detectors"]) == 4
+    assert len(summary["detectors"]) == 6
     assert summary["lowest_auc_worst"] == min(row["auc_worst"] for row in summary["detectors"])
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Can a detector be made to take one class for another?" in page
