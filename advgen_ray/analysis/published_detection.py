@@ -46,57 +46,6 @@ def beside(data: str, attacks: Sequence[str]) -> dict[tuple[str, str], Published
 
 
 @dataclass(frozen=True)
-class PublishedAUC:
-    """Of a detector of one digit under an attack, by the last iterate."""
-
-    digit: int
-    attack: str
-    auc: float
-
-
-# S004 tables 3.3 (of normalized gradients, as attacks are here), 3.2 and 3.4, detectors trained in Linf 0.3.
-S004_AUCS = (
-    PublishedAUC(0, "Linf 0.3, 200 x 0.01", 0.99962),
-    PublishedAUC(1, "Linf 0.3, 200 x 0.01", 0.99973),
-    PublishedAUC(0, "Linf 0.3, 200 x 0.01 (Adam)", 0.99959),
-    PublishedAUC(1, "Linf 0.3, 200 x 0.01 (Adam)", 0.99971),
-    PublishedAUC(0, "Linf 0.3, 2000 x 0.005 (Adam)", 0.99958),
-    PublishedAUC(0, "L2 2.5, 200 x 0.1", 0.99974),
-    PublishedAUC(0, "L2 5, 200 x 0.1", 0.96421),
-)
-
-
-def _attack(norm: str, eps: int, num_steps: int, step_size: float) -> str:
-    """One in 255ths, as tables of ours call it."""
-    return f"{norm} {eps / 255:g}, {num_steps} x {step_size / 255:g}"
-
-
-# S004 tables 3.7, 3.9 and 3.10, detectors of CIFAR-10's first two classes trained in Linf 8/255.
-S004_CIFAR10_AUCS: dict[tuple[int, str], float] = {
-    (0, _attack("linf", 8, 20, 2.0)): 0.9224,
-    (1, _attack("linf", 8, 20, 2.0)): 0.9533,
-    (0, _attack("linf", 8, 40, 0.5)): 0.9234,
-    (1, _attack("linf", 8, 40, 0.5)): 0.9553,
-    (0, _attack("linf", 8, 200, 0.1)): 0.9231,
-    (1, _attack("linf", 8, 200, 0.1)): 0.9550,
-    (0, _attack("linf", 8, 200, 0.5)): 0.9205,
-    (1, _attack("linf", 8, 200, 0.5)): 0.9504,
-    (0, _attack("linf", 8, 500, 0.5)): 0.9203,
-    (1, _attack("linf", 8, 500, 0.5)): 0.9500,
-    (0, _attack("l2", 80, 20, 10.0)): 0.9814,
-    (0, _attack("linf", 2, 10, 0.5)): 0.9841,
-}
-# Table 3.8, trained in L2 80/255.
-S004_CIFAR10_L2_AUCS: dict[tuple[int, str], float] = {
-    (0, _attack("l2", 80, 20, 10.0)): 0.9839,
-    (1, _attack("l2", 80, 20, 10.0)): 0.9924,
-    (0, _attack("l2", 80, 50, 5.0)): 0.9837,
-    (1, _attack("l2", 80, 50, 5.0)): 0.9922,
-}
-S004_CIFAR10_RESTARTS = 0.9233  # table 3.10: of the first, 40 x .5/255 from ten random starts
-
-
-@dataclass(frozen=True)
 class PublishedDistortion:
     """Mean L2, in [0, 1] pixel units, of images that all pass detection where 95% of clean ones do."""
 

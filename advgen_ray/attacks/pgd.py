@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from advgen_ray.attacks.adam import adam_step
 from advgen_ray.attacks.checks import FiniteGradients, check_finite, check_images, check_logits, one_value_a_sample
 from advgen_ray.attacks.eval_mode import eval_mode
 from advgen_ray.attacks.forward import forward
@@ -27,11 +28,12 @@ class PGD:
     Args:
         threat_model: the geometry: L1, L2, Linf or Unconstrained.
         num_steps: gradient evaluations, at least 1.
-        step_size: length of a step in the threat model's norm, [0, 1] pixel units.
+        step_size: length of a step in the threat model's norm, or of Adam's in a pixel, [0, 1] pixel units.
         start_noise: gives standard normal noise of ``x``'s shape, keyed by item; None starts at ``x``.
         start_sigma: None starts anywhere in the ball, uniformly; a number starts at ``x`` plus noise of that
             standard deviation (TRADES: 0.001).
         keep_best: return the iterate of highest objective, the start included, not the last; one more forward.
+        adam: step as Adam does (Kingma and Ba 2015; S004 section 3.2.3), not along the normalized gradient or its sign.
     """
 
     threat_model: ThreatModel
@@ -40,6 +42,7 @@ class PGD:
     start_noise: Callable[[Tensor], Tensor] | None = None
     start_sigma: float | None = None
     keep_best: bool = False
+    adam: bool = False
 
     def __post_init__(self) -> None:
         if self.num_steps < 1:
@@ -72,6 +75,7 @@ class PGD:
         with eval_mode(model), torch.enable_grad():
             x_adv = x_best = self._start(x)
             best = x.new_full((num_samples,), -math.inf) if self.keep_best else None
+            moments = (torch.zeros_like(x), torch.zeros_like(x)) if self.adam else None
             for step in range(num_passes):
                 x_adv = x_adv.detach().requires_grad_(step < self.num_steps)
                 outputs = live.spread(forward(model, x_adv))
@@ -87,13 +91,19 @@ class PGD:
                     break
                 gradient = gradients.note(*torch.autograd.grad(values.sum(), x_adv))
                 with torch.no_grad():
-                    moved = torch.add(x_adv, self.threat_model.step(gradient, x_adv), alpha=self.step_size)
+                    if moments is None:
+                        direction = self.threat_model.step(gradient, x_adv)
+                    else:
+                        direction, first, second = adam_step(gradient, *moments, step + 1)
+                        moments = first, second
+                    moved = torch.add(x_adv, direction, alpha=self.step_size)
                     x_adv = self.threat_model.project(moved, x)
                     if on_step is not None:
                         on_step(step + 1, x_adv)
                     if (rows := live.drop()) is not None:
                         x, x_adv, x_best = x[rows], x_adv[rows], x_best[rows]
                         best = None if best is None else best[rows]
+                        moments = None if moments is None else (moments[0][rows], moments[1][rows])
             x_adv = live.ends(x_adv.detach() if best is None else x_best)
         gradients.check()
         check_finite(x_adv)

@@ -11,6 +11,7 @@ from advgen_ray.catalogue import (
     energy_views,
     generative_classification,
     one_vs_rest,
+    ood,
     robust_classifiers,
     service,
 )
@@ -25,6 +26,7 @@ ROWS: tuple[Row, ...] = (
     *counterfactual_effects.ROWS,
     *binary_training.ROWS,
     *one_vs_rest.ROWS,
+    *ood.ROWS,
     *generative_classification.ROWS,
     *service.ROWS,
 )

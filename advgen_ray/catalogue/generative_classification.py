@@ -1,4 +1,4 @@
-"""Section D, third part: generative robust classification (S004, section 3.4)."""
+"""Section D, fourth part: generative robust classification (S004, section 3.4)."""
 
 from collections import Counter
 from dataclasses import replace

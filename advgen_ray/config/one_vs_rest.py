@@ -13,19 +13,25 @@ MIN_RUNGS = 3  # of a ladder of steps that is worth a curve
 
 
 class LogitAttackConfig(Config):
-    """PGD on a detector's logit: from the image itself, and ``num_noise_starts`` times from noise in the ball."""
+    """PGD on a detector's logit: from the image itself, and ``num_noise_starts`` times from noise in the ball.
+
+    Steps follow the normalized gradient (L2) or its sign (Linf); with ``adam`` they are Adam's, about ``step_size`` in
+    each pixel, as S004's on MNIST are but for table 3.3.
+    """
 
     norm: Literal["l2", "linf"] = "linf"
     eps: PositiveFloat = 0.3
     num_steps: PositiveInt = 200
     step_size: PositiveFloat = 0.01
     num_noise_starts: NonNegativeInt = 1
+    adam: bool = False
 
     @property
     def label(self) -> str:
-        """What tables call it: ``linf 0.3, 200 x 0.01, 1 noise start``."""
+        """What tables call it: ``linf 0.3, 200 x 0.01, 1 noise start``, or ``linf 0.3, 200 x 0.01 by Adam, ...``."""
         starts = f"{self.num_noise_starts} noise start{'' if self.num_noise_starts == 1 else 's'}"
-        return f"{self.norm} {self.eps:g}, {self.num_steps} x {self.step_size:g}, {starts}"
+        steps = f"{self.num_steps} x {self.step_size:g}{' by Adam' if self.adam else ''}"
+        return f"{self.norm} {self.eps:g}, {steps}, {starts}"
 
 
 class EvaluateOneVsRestConfig(Config):
@@ -54,7 +60,7 @@ class EvaluateOneVsRestConfig(Config):
     def ladder(self) -> dict[str, int]:
         """Steps by label, where all attacks but for their steps are the same and there are three or more."""
         steps = {attack.label: attack.num_steps for attack in self.attacks}
-        balls = {(attack.norm, attack.eps, attack.num_noise_starts) for attack in self.attacks}
+        balls = {(attack.norm, attack.eps, attack.num_noise_starts, attack.adam) for attack in self.attacks}
         return steps if len(balls) == 1 and len(set(steps.values())) == len(steps) >= MIN_RUNGS else {}
 
     @model_validator(mode="after")

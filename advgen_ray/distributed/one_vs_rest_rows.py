@@ -25,11 +25,12 @@ from advgen_ray.storage.schemas import DETECTOR_LOGITS, typed_table
 
 @dataclass(frozen=True)
 class ClassDetector:
-    """Where the detector of a class is, and the digest it had when the job began."""
+    """Where the detector of a class is, the digest it had when the job began, and the ball it was trained in."""
 
     class_index: int
     uri: str
     digest: str
+    trained_in: str = ""  # as ``training_ball`` has it
 
 
 class OneVsRestRows:
@@ -106,4 +107,4 @@ def last_logit(model: nn.Module, x: Tensor, attack: LogitAttackConfig) -> Tensor
 
 def _built(attack: LogitAttackConfig, keep_best: bool) -> Callable[[Callable[[Tensor], Tensor] | None], PGD]:
     ball = THREAT_MODELS[attack.norm](attack.eps)
-    return lambda start: PGD(ball, attack.num_steps, attack.step_size, start, keep_best=keep_best)
+    return lambda start: PGD(ball, attack.num_steps, attack.step_size, start, keep_best=keep_best, adam=attack.adam)

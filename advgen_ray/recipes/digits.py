@@ -25,7 +25,8 @@ from advgen_ray.recipes.digits_counterfactuals import (
     digits_robust_counterfactuals,
 )
 from advgen_ray.recipes.generative_classifier import digits_generative_robustness
-from advgen_ray.recipes.one_vs_rest import digits_one_vs_rest, digits_one_vs_rest_evaluation
+from advgen_ray.recipes.one_vs_rest import digits_one_vs_rest
+from advgen_ray.recipes.one_vs_rest_evaluation import digits_one_vs_rest_evaluation
 from advgen_ray.recipes.robust_training import with_loss
 from advgen_ray.recipes.synthesis import digits_counterfactual_synthesis
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from advgen_ray.analysis.published_detection import S004_AUCS
+from advgen_ray.analysis.published_aucs import S004_AUCS, PublishedAUCs
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
 from advgen_ray.report.page import Page
@@ -17,15 +17,23 @@ MANY = 500  # images of either kind, from which the fourth digit of an AUC says 
 
 
 def one_vs_rest_page(
-    table: pd.DataFrame, rows: pd.DataFrame, ladder: Mapping[str, int], config: Mapping[str, Any], version: str
+    table: pd.DataFrame,
+    rows: pd.DataFrame,
+    ladder: Mapping[str, int],
+    trained_in: str,
+    config: Mapping[str, Any],
+    version: str,
 ) -> Page:
     """``table`` is of ``detector_auc``, ``rows`` the logits behind it, ``config`` the evaluation's.
 
-    ``ladder`` are attacks that differ in their steps alone, and how many those are; it may be empty.
+    ``ladder`` are attacks that differ in their steps alone, and how many those are; it may be empty. Beside detectors
+    of a ball that the dissertation trained in (``trained_in``, as ``training_ball`` has it) stand its own; of others
+    it says nothing.
     """
     found: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
     weakest = min(found, key=lambda row: row["auc_worst"])
     name, count = config["data"]["name"], table["detector"].nunique()
+    published = S004_AUCS.get((name, trained_in))
     settings = Details("Full config", [("evaluation", yaml.safe_dump(dict(config), sort_keys=False))])
     return Page(
         title=f"advgen_ray: detectors on {name}",
@@ -41,7 +49,7 @@ def one_vs_rest_page(
             KeyFigure("Detectors", str(count), "", f"of {name}", "", None, ""),
         ],
         sections=[
-            _of_attacks(table, found, ladder, _starts(config), published=name == "mnist"),
+            _of_attacks(table, found, ladder, _starts(config), published, trained_in),
             _of_logits(table, rows),
             Section("run", "What was run", [], [settings]),
         ],
@@ -49,7 +57,12 @@ def one_vs_rest_page(
 
 
 def _of_attacks(
-    table: pd.DataFrame, found: list[dict[str, Any]], ladder: Mapping[str, int], starts: str, published: bool
+    table: pd.DataFrame,
+    found: list[dict[str, Any]],
+    ladder: Mapping[str, int],
+    starts: str,
+    published: PublishedAUCs | None,
+    trained_in: str,
 ) -> Section:
     digits = 5 if all(min(row["num_own"], row["num_others"]) >= MANY for row in found) else 3
     cells = [
@@ -85,13 +98,21 @@ def _of_attacks(
                 "n: images of the class / others.",
                 ["Detector, attack", "clean", "worst (95% interval)", "last iterate", "passing", "n"],
                 cells,
-                context=[[f"MNIST {one.digit}, {one.attack}", "", "", f"{one.auc:.5f}", "", ""] for one in S004_AUCS]
-                if published
-                else [],
-                context_title="Yin 2022, tables 3.2 to 3.4",
+                context=_context(published) if published else [],
+                context_title=f"Yin 2022, tables {published.tables}, trained in {trained_in}" if published else "",
             ),
         ],
     )
+
+
+def _context(published: PublishedAUCs) -> list[list[str]]:
+    """As the rows of ours: figures from random starts are the worst over these, all others of last iterates."""
+    rows = []
+    for (k, attack), auc in published.by_attack.items():
+        told = f"{auc:.{published.decimals}f}"
+        worst, last = (told, "") if attack.endswith("noise starts") else ("", told)
+        rows.append([f"class {k}, {attack}", "", worst, last, "", ""])
+    return rows
 
 
 def _starts(config: Mapping[str, Any]) -> str:

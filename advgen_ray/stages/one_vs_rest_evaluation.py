@@ -21,7 +21,7 @@ from advgen_ray.stages.inputs import content_digest
 from advgen_ray.stages.outcome import PAGE, publish, tracked_job
 from advgen_ray.storage import ResultSet
 from advgen_ray.storage.filesystem import exists, join, local_copy
-from advgen_ray.training.model_directory import CARD, read_card
+from advgen_ray.training.model_directory import CARD, read_card, training_ball
 
 
 def run(config: EvaluateOneVsRestConfig) -> dict[str, Any]:
@@ -35,14 +35,16 @@ def run(config: EvaluateOneVsRestConfig) -> dict[str, Any]:
 
 def run_with_page(config: EvaluateOneVsRestConfig) -> tuple[dict[str, Any], Page]:
     """The same, and the page it has written."""
-    attacked = map_of(config)
-    result_set = attacked.result_set
+    detectors, groups, result_set = prepare(config)
+    attacked = _map(config, detectors, groups, result_set)
     with tracked_job("one_vs_rest", config, unless_finished=result_set.finished()) as tracked:
         run_maps("one_vs_rest", [attacked], config.pool)
         rows = result_set.read(["detector", "attack", "clean_logit", "last_logit", "worst_logit"]).to_pandas()
         table = detector_auc(rows, config.seed)
         summary = _summary(config, result_set, table)
-        page = one_vs_rest_page(table, rows, config.ladder, config.model_dump(mode="json"), version("advgen_ray"))
+        trained_in = detectors[0].trained_in
+        asked = config.model_dump(mode="json")
+        page = one_vs_rest_page(table, rows, config.ladder, trained_in, asked, version("advgen_ray"))
         publish(config.output, summary, page, tracked)
         tracked.log_metrics({"lowest_auc_worst": summary["lowest_auc_worst"]})
     return summary, page
@@ -50,7 +52,15 @@ def run_with_page(config: EvaluateOneVsRestConfig) -> tuple[dict[str, Any], Page
 
 def map_of(config: EvaluateOneVsRestConfig) -> Map:
     """The set that ``prepare`` gives, and what makes its rows."""
-    detectors, groups, result_set = prepare(config)
+    return _map(config, *prepare(config))
+
+
+def _map(
+    config: EvaluateOneVsRestConfig,
+    detectors: list[ClassDetector],
+    groups: list[DetectorGroup],
+    result_set: ResultSet,
+) -> Map:
     return Map(result_set, partial(OneVsRestRows, config, detectors, groups))
 
 
@@ -98,7 +108,7 @@ def detector_of(detectors: str, class_index: int, images: LabelledImages) -> Cla
         raise UserError(f"{uri}: trained on {card.get('data', {}).get('name')}, but data.name is {images.name}")
     if not (images.labels == class_index).any():
         raise UserError(f"{images.name}: no image of class {class_index} in its {images.split} split")
-    return ClassDetector(class_index, uri, str(card["weights_sha256"]))
+    return ClassDetector(class_index, uri, str(card["weights_sha256"]), training_ball(card))
 
 
 def _place(detectors: str, class_index: int) -> str:

@@ -96,6 +96,12 @@ def training_eps(card: Mapping[str, Any]) -> float | None:
     return eps
 
 
+def training_ball(card: Mapping[str, Any]) -> str:
+    """The ball that a detector was trained in, ``linf 0.3``; empty where its card does not say or there was none."""
+    ascent = training_of(card).get("ascent") or {}
+    return f"{ascent['norm']} {ascent['eps']:g}" if ascent.get("norm") and ascent.get("eps") else ""
+
+
 def load_model(directory: str | Path) -> LoadedModel:
     """Rebuild a model from its card and weights; nothing in either is executed.
 

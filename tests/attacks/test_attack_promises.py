@@ -27,6 +27,10 @@ def _best_pgd(ball: Ball, items: Sequence[int]) -> Attack:
     return PGD(ball, 8, ball.eps / 3, _noise(items), keep_best=True)
 
 
+def _adam(ball: Ball, items: Sequence[int]) -> Attack:
+    return PGD(ball, 8, 0.02, _noise(items), adam=True)
+
+
 def _apgd(ball: Ball, items: Sequence[int]) -> Attack:
     return APGD(ball, 12, _noise(items))
 
@@ -39,7 +43,7 @@ def _noise(items: Sequence[int]) -> Callable[[Tensor], Tensor]:
     return lambda x: Stream(0, "attack").normal(items, x.shape[1:])
 
 
-MAKERS = [_pgd, _best_pgd, _apgd, _square]
+MAKERS = [_pgd, _best_pgd, _adam, _apgd, _square]
 Make = Callable[[Ball, Sequence[int]], Attack]
 table = pytest.mark.parametrize(
     ("make", "ball"),

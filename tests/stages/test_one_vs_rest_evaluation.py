@@ -25,19 +25,22 @@ from advgen_ray.training.model_directory import save_model
 ATTACKS = (
     LogitAttackConfig(norm="l2", eps=0.5, num_steps=5, step_size=0.2),
     LogitAttackConfig(norm="linf", eps=0.2, num_steps=3, step_size=0.1, num_noise_starts=2),
+    LogitAttackConfig(norm="linf", eps=0.2, num_steps=3, step_size=0.1, num_noise_starts=2, adam=True),
 )
 
 
 @pytest.fixture(scope="module")
 def detectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Untrained detectors of the digits 3 and 8."""
+    """Untrained detectors of the digits 3, as if within L2 .5, and 8, of which no ball is told."""
     root = tmp_path_factory.mktemp("detectors")
     for k in (3, 8):
         config = TrainBinaryConfig(class_index=k, model=TwoConvConfig(channels=(4, 8), hidden=32))
         kind, architecture = binary._model(config, datasets.dataset_info("digits", ""))
         torch.manual_seed(k)
         card = {"kind": "two_conv", "architecture": architecture, "data": {"name": "digits"}}
-        save_model(root / f"class-{k}" / "model", kind(**architecture), card | {"training": {"class_index": k}})
+        ascent = {3: {"norm": "l2", "eps": 0.5}, 8: {"norm": "unconstrained", "eps": None}}[k]
+        card |= {"training": {"class_index": k, "ascent": ascent}}
+        save_model(root / f"class-{k}" / "model", kind(**architecture), card)
     return root
 
 
@@ -87,6 +90,12 @@ def test_every_image_is_read_once_and_at_its_worst(detectors: Path, tmp_path: Pa
             assert list(attacked["image_id"]) == others.item_ids(range(30))
             assert (attacked["worst_logit"] > attacked["clean_logit"]).mean() > 0.9, "an ascent that finds something"
         assert (of_k.loc[of_k["attack"] == "", "worst_logit"] == of_k.loc[of_k["attack"] == "", "clean_logit"]).all()
+
+
+def test_an_attack_by_adam_is_another_one(detectors: Path, tmp_path: Path) -> None:
+    rows = _rows(_config(detectors, tmp_path, classes=(3,)))
+    signs, adam = (rows[rows["attack"] == attack.label]["last_logit"].to_numpy() for attack in ATTACKS[1:])
+    assert not np.allclose(signs, adam, rtol=1e-3)
 
 
 def test_batches_and_order_decide_nothing(detectors: Path, tmp_path: Path) -> None:
@@ -144,10 +153,28 @@ def test_the_page_says_where_attacks_start_and_which_tables_stand_beside(starts:
     rows = pd.DataFrame({"detector": 3, "attack": ["", "one"] * 10, "clean_logit": logits})
     rows = rows.assign(last_logit=logits, worst_logit=logits)
     config = {"data": {"name": "mnist"}, "attacks": [{"num_noise_starts": count} for count in starts]}
-    section = one_vs_rest_page(detector_auc(rows), rows, {}, config, "1").sections[0]
+    section = one_vs_rest_page(detector_auc(rows), rows, {}, "l2 5", config, "1").sections[0]
     assert f"at every iterate {words}" in section.sentences[0]
     assert isinstance(table := section.blocks[1], Table)
-    assert table.context_title == "Yin 2022, tables 3.2 to 3.4"
+    assert table.context_title == "Yin 2022, tables 3.2 to 3.5, trained in l2 5"
+    assert ["class 0, l2 5, 200 x 0.1", "", "", "0.99960", "", ""] in table.context
+    assert ["class 0, l2 5, 200 x 0.1 by Adam, 50 noise starts", "", "0.99501", "", "", ""] in table.context
+
+
+@pytest.mark.parametrize(("name", "trained_in"), [("mnist", "linf 0.4"), ("mnist", ""), ("digits", "linf 0.3")])
+def test_beside_detectors_of_a_ball_of_their_own_stands_nothing(name: str, trained_in: str) -> None:
+    logits = np.arange(20.0)
+    rows = pd.DataFrame({"detector": 3, "attack": ["", "one"] * 10, "clean_logit": logits})
+    rows = rows.assign(last_logit=logits, worst_logit=logits)
+    config = {"data": {"name": name}, "attacks": [{"num_noise_starts": 1}]}
+    table = one_vs_rest_page(detector_auc(rows), rows, {}, trained_in, config, "1").sections[0].blocks[1]
+    assert isinstance(table, Table)
+    assert (table.context, table.context_title) == ([], "")
+
+
+def test_a_detector_tells_the_ball_that_it_was_trained_in(detectors: Path) -> None:
+    images = datasets.load("digits", "", "test")
+    assert [one_vs_rest_evaluation.detector_of(str(detectors), k, images).trained_in for k in (3, 8)] == ["l2 0.5", ""]
 
 
 @pytest.mark.parametrize(
@@ -171,6 +198,13 @@ def test_a_model_that_is_no_detector_of_its_class_is_refused(detectors: Path, tm
         prepare(_config(tmp_path, tmp_path / "out"))
 
 
+def test_a_ladder_differs_in_its_steps_alone() -> None:
+    rungs = [LogitAttackConfig(num_steps=n) for n in (10, 20, 50)]
+    assert list(EvaluateOneVsRestConfig(attacks=tuple(rungs)).ladder.values()) == [10, 20, 50]
+    rungs[1] = rungs[1].model_copy(update={"adam": True})
+    assert EvaluateOneVsRestConfig(attacks=tuple(rungs)).ladder == {}
+
+
 @pytest.mark.parametrize("attacks", [(), (ATTACKS[0], ATTACKS[0])])
 def test_attacks_must_differ(attacks: tuple[LogitAttackConfig, ...]) -> None:
     with pytest.raises(ValidationError, match="expected different ones, at least one"):
@@ -182,7 +216,7 @@ def test_attacks_must_differ(attacks: tuple[LogitAttackConfig, ...]) -> None:
 def test_through_ray_it_ends_in_a_page_and_a_summary(ray_session: None, detectors: Path, tmp_path: Path) -> None:
     config = _config(detectors, tmp_path / "out")
     summary = one_vs_rest_evaluation.run(config)
-    assert len(summary["detectors"]) == 4
+    assert len(summary["detectors"]) == 6
     assert summary["lowest_auc_worst"] == min(row["auc_worst"] for row in summary["detectors"])
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Can a detector be made to take one class for another?" in page
