@@ -16,14 +16,12 @@ MNIST_WIDER = "runs/mnist/one_vs_rest_wider"
 
 
 def _as_printed(recipe: str, num_steps: int, step_size: float) -> Work:
-    """A training of the document's own: table 3.1, 100 epochs of a class's images in batches of 32.
-
-    But for Adam in each step of its attacks, which trainings here have not; evaluations do.
-    """
+    """A training of the document's own: table 3.1, 100 epochs of a class's images in batches of 32, Adam's steps."""
     return Work(
         "train_one_vs_rest",
         recipe,
         (
+            "training.ascent.adam=true",
             f"training.ascent.step_size={step_size}",
             f"training.ascent.first_steps={num_steps}",
             f"training.ascent.last_steps={num_steps}",

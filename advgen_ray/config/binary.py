@@ -37,7 +37,8 @@ class AscentFromP0Config(Config):
     (algorithm 3): one more after ``epochs_per_k`` epochs of the data, or once the AUC of D under the attack, averaged
     over the last ``auc_window`` updates, exceeds ``auc_to_advance``. At the last K training ends after
     ``last_k_epochs`` or above ``auc_to_end``, where they are given. ``random_start_share`` of the samples start from
-    noise in the ball; a training of such starts alone learns their noise, and nothing else.
+    noise in the ball; a training of such starts alone learns their noise, and nothing else. With ``adam`` steps are
+    Adam's, about ``step_size`` in each pixel, in validation too (S004 table 3.1).
     """
 
     norm: Literal["unconstrained", "l2", "linf"] = "unconstrained"
@@ -52,6 +53,7 @@ class AscentFromP0Config(Config):
     auc_to_end: float | None = Field(None, gt=0.5, lt=1.0)
     random_start_share: float = Field(0.0, ge=0.0, le=1.0)
     keep_best: bool = False
+    adam: bool = False
 
     @model_validator(mode="after")
     def _ball_has_a_radius(self) -> Self:

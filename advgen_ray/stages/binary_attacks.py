@@ -33,7 +33,7 @@ def ascent_of(config: TrainBinaryConfig) -> OutAttack:
 
     def out_attack(k: int, start_noise: StartNoise) -> PGD:
         noise = start_noise if ascent.random_start_share else None
-        return PGD(ball, k, ascent.step_size, noise, keep_best=ascent.keep_best)
+        return PGD(ball, k, ascent.step_size, noise, keep_best=ascent.keep_best, adam=ascent.adam)
 
     return out_attack
 
@@ -58,6 +58,6 @@ def validation_of(
     ball, num_steps = ball_of(config.ascent.norm, eps), settings.num_steps
 
     def attack(start_noise: StartNoise | None) -> PGD:
-        return PGD(ball, num_steps, step_size, start_noise, keep_best=True)
+        return PGD(ball, num_steps, step_size, start_noise, keep_best=True, adam=config.ascent.adam)
 
     return WorstCaseAUC(*held_out, attack, settings.every_steps, VALIDATION_BATCH, config.seed, worker)

@@ -39,6 +39,7 @@ def test_mnists_detectors_are_trained_as_table_3_1_has_it() -> None:
     for name, config in trained.items():
         ascent, validation = config.training.ascent, config.training.validation
         assert ascent.first_steps == ascent.last_steps
+        assert ascent.adam
         settings[name.removeprefix("mnist_one_vs_rest")] = (
             *(ascent.norm, ascent.eps, ascent.last_steps, ascent.step_size),
             *(validation.num_steps, validation.step_size),

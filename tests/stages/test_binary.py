@@ -25,9 +25,11 @@ from advgen_ray.data.augment import any_resized_crop, resized_crop
 from advgen_ray.data.datasets import LabelledImages, Split
 from advgen_ray.errors import UserError
 from advgen_ray.stages import binary
+from advgen_ray.stages.binary_attacks import ascent_of, validation_of
 from advgen_ray.stages.p0 import split_sides
 from advgen_ray.training.binary import Contest
 from advgen_ray.training.model_directory import load_model, save_model
+from advgen_ray.training.worker import Worker
 from tests.small_training import KeptSession
 
 NETWORK = TwoConvConfig(channels=(4, 8), hidden=32)
@@ -71,6 +73,16 @@ def test_the_model_kept_is_measured_on_the_test_split_in_a_ball_that_may_be_anot
     assert large["test_attacked_auc"] < large["test_worst_case_auc"] < small["test_worst_case_auc"]
     assert large["worst_case_auc"] < small["worst_case_auc"], "while it is trained, too"
     assert "test_clean_auc" not in _train(_config(tmp_path, num_steps=1)).card["metrics"]
+
+
+def test_steps_are_adams_where_they_are_asked_for(tmp_path: Path) -> None:
+    """S004 table 3.1, in training and in validation."""
+    sides = split_sides(_config(tmp_path), "test", _load)
+    for adam in (False, True):
+        config = _config(tmp_path).override([f"ascent.adam={adam}"])
+        validation = validation_of(config, sides, Worker())
+        assert validation
+        assert ascent_of(config)(3, torch.zeros_like).adam is validation.attack(None).adam is adam
 
 
 def test_it_learns_to_tell_its_class_and_exports_the_best_by_the_worst_case(tmp_path: Path) -> None:
