@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.ce_ablation import DISTANCES, dominating, nearest_valid, with_front
 from advgen_ray.analysis.estimate import half_width
 from advgen_ray.report import numbers
 from advgen_ray.report.ablation_sections import floor_of, setting_sections
 from advgen_ray.report.ablation_words import by_kind, written_value
-from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_ablation import front_panel
 from advgen_ray.report.search_page import HOW, ends, objectives_of, parallel_figure
@@ -42,7 +41,7 @@ def ablation_page(trials: pd.DataFrame, base: Mapping[str, Any], config: Mapping
     told, ranked = ends(trials), trials[trials["status"] == "finished"]
     trials = with_front(ranked.sort_values(list(base), ignore_index=True))
     data_name, shown, objectives = config["base"]["data"]["name"], _shown(trials, base), objectives_of(config)
-    settings = Details("Full config", [("search", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("search", config)
     first = trials.iloc[0]
     proposed = HOW[config["proposals"]]
     if config["proposals"] == "optuna":

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import yaml
 
 from advgen_ray.analysis.binary_simulation import SUPPORT_SIGMAS, TOLERANCE, Case, Claim, Measures
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Animation, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Animation, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_binary_simulation import field_panel, movie
 
@@ -32,7 +31,7 @@ def binary_simulation_page(
     """``floor`` is the energy distance of two samples of the data; ``points`` ``[G, G, 2]`` those of the grids."""
     num_held = sum(claim.holds for claim in claims)
     diverse, concentrated = last["maximin", "diverse"], last["maximin", "concentrated"]
-    settings = Details("Full config", [("simulation", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("simulation", config)
     return Page(
         title="advgen_ray: binary adversarial training in the plane",
         heading="What does binary adversarial training learn?",

@@ -3,14 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from advgen_ray.catalogue import chosen
 from advgen_ray.catalogue.entry import Unit
 from advgen_ray.catalogue.results import RowResult, Spread
 from advgen_ray.report import catalogue_words as words
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_catalogue import ours_panel, published_panel, written
 
@@ -112,4 +110,4 @@ def _commands(result: RowResult) -> Details:
 
 
 def _settings(config: Mapping[str, Any]) -> Details:
-    return Details("Full config", [("reproduction", yaml.safe_dump(dict(config), sort_keys=False))])
+    return full_config("reproduction", config)

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.proportion import Proportion
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_generation import descent_panel, generated_panel, input_gradient_panel, neighbors_panel
 
@@ -46,7 +45,7 @@ def classifier_images_page(results: ClassifierImages, config: Mapping[str, Any],
     """``config`` is the job's."""
     table, gradients, data_name = results.generated_table, results.gradient_table, config["data"]["name"]
     blocks: list[Block] = [_start_figure(results, config), *_generated_figures(results), _generated_numbers(table)]
-    settings = Details("Full config", [("images", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("images", config)
     return Page(
         title=f"advgen_ray: images from classifiers on {data_name}",
         heading="What do classifiers take a class to be?",

@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.detector_comparison import energy_separation
 from advgen_ray.analysis.detector_scores import Comparison, DetectorInputs
 from advgen_ray.analysis.published_detection import ON_CIFAR10, S003_TABLE_1, PublishedRates
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_detector_roc import detector_roc_panels
 from advgen_ray.report.plots_detectors import detector_panel
@@ -44,7 +43,7 @@ def detectors_page(results: DetectorResults, config: Mapping[str, Any], version:
     first = table["attack"].iloc[0]
     of_first = table[table["attack"] == first]
     natural = results.inputs.natural
-    settings = Details("Full config", [("comparison", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("comparison", config)
     sections = [
         _rates_section(results, first),
         _energy_section(results),

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from matplotlib.axes import Axes
 
 from advgen_ray.analysis import published
 from advgen_ray.analysis.distance_classification import DistanceClassification
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Panel, Section, Table
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Panel, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_confusion import MAX_DRAWN_CLASSES, confusion_panel
 from advgen_ray.report.style import DASHES, MARKERS, SERIES, WIDE, draw, in_percent, legend_above
@@ -34,7 +33,7 @@ def distance_classifier_page(
     first, last = (table.iloc[int(place)] for place in (table["evaluations"].argmin(), table["accuracy"].argmax()))
     images = numbers.count(best.accuracy.count)
     generation = config["generation"]
-    settings = Details("Full config", [("job", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("job", config)
     return Page(
         title=f"advgen_ray: classification by distance on {generation['data']['name']}",
         heading="Does the nearest counterfactual tell the class?",

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from advgen_ray.analysis.attacked_energies import AttackedEnergies
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Details, Section
+from advgen_ray.report.blocks import Section, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.sections_attacks import attack_sections
 
@@ -17,7 +15,7 @@ def energies_page(found: AttackedEnergies, config: Mapping[str, Any], version: s
     data_name = config["data"]["name"]
     classifiers = ", ".join(found.natural)
     count = max(len(rows) for rows in found.natural.values())
-    told = Details("Full config", [("scoring", yaml.safe_dump(dict(config), sort_keys=False))])
+    told = full_config("scoring", config)
     return Page(
         title=f"advgen_ray: energies under attack on {data_name}",
         heading="What do attacks do to energies?",

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.over_seeds import PairedDifference
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.compared import (
     LOSS_NAMES,
     attack_words,
@@ -55,7 +54,7 @@ def loss_page(results: LossResults, config: Mapping[str, Any], version: str) -> 
         named = {names[label]: rows for label, rows in results.energies.items()}
         sections += energy_sections(named, results.class_names)
     num_intervals = sum(len(some) for some in results.differences.values())
-    settings = Details("Full config", [("comparison", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("comparison", config)
     sections += [
         Section("doubts", "What to keep in mind", [*doubts(len(config["seeds"]), num_intervals, attack), _cost()], []),
         Section("run", "What was run", [], [settings]),

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.ood import CASES, mean_auroc, unseen_sets
 from advgen_ray.analysis.ood_metrics import METRICS
 from advgen_ray.analysis.published_ood import PublishedOOD, ood_beside
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_ood import Picture, auroc_panel, harmless_panel, score_panel
 
@@ -178,4 +177,4 @@ def _decimals(value: float) -> str:
 
 
 def _settings(config: Mapping[str, Any]) -> Details:
-    return Details("Full config", [("evaluation", yaml.safe_dump(dict(config), sort_keys=False))])
+    return full_config("evaluation", config)

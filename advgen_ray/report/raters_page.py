@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.ratings import DIFFERENT, RatingTables
 from advgen_ray.report import numbers, raters_tables
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Section, full_configs
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_confusion import MAX_DRAWN_CLASSES, confusion_panel
 from advgen_ray.report.plots_raters import least_seen, misread_panels, target_panel
@@ -35,14 +34,13 @@ def raters_page(
 ) -> Page:
     """``configs``: that of the page that was rated under ``"page"``, that of the reading under ``"reading"``."""
     data_name, main = configs["page"]["data"]["name"], tables.everyone.iloc[-1]
-    texts = [(name, yaml.safe_dump(dict(one), sort_keys=False)) for name, one in configs.items()]
     sections = [
         _seen_section(tables, class_names),
         *_misread_section(misread, class_names),
         _raters_section(tables, configs["reading"]["catch_threshold"]),
         *_classifiers_section(tables),
         Section("doubts", "What to keep in mind", _doubts(tables), []),
-        Section("run", "What was run", [], [Details("Full configs", texts)]),
+        Section("run", "What was run", [], [full_configs(configs.items())]),
     ]
     return Page(
         title=f"advgen_ray: what people see on {data_name}",

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import yaml
 
 from advgen_ray.analysis.worst_case import WorstCase
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_worst_case import fallen_panel, standing_panel
 
@@ -57,7 +56,7 @@ def robustness_page(
     doubts = list(warnings) or ["Nothing found: no sign of masked gradients, of randomness, or of outputs that are "
                                 "no logits."]  # fmt: skip
     sections.append(Section("doubts", "What casts doubt on it", doubts, []))
-    settings = Details("Full config", [("evaluation", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("evaluation", config)
     sections.append(Section("run", "What was run", [], [settings]))
     return Page(
         title=f"advgen_ray: robustness on {config['data']['name']}",

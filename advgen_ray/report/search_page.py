@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.one_by_one_section import one_by_one_section
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_parallel import parallel_panel
@@ -53,7 +52,7 @@ def search_page(
     front = (
         f" {numbers.count(on_front)} of {len(finished)} are on the front of all objectives." if objectives[1:] else ""
     )
-    configs = Details("Full config", [("search", yaml.safe_dump(dict(config), sort_keys=False))])
+    configs = full_config("search", config)
     lead = f"{numbers.count(len(trials))} trials of {job}, settings {HOW[config['proposals']]}, seed {config['seed']}"
     return Page(
         title=f"advgen_ray: search over {job} on {data_name}",

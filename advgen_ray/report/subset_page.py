@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.over_seeds import PairedDifference
 from advgen_ray.analysis.training_subsets import TrainingSubsets
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.compared import (
     LOSS_NAMES,
     attack_words,
@@ -52,7 +51,7 @@ def subset_page(results: SubsetResults, config: Mapping[str, Any], version: str)
     training, sizes = config["training"], {k: len(ids) for k, ids in results.subsets.left_out.items()}
     data_name, attack = training["data"]["name"], attack_words(training["evaluation_attack"])
     high, incorrect = results.contrast("H", "full"), results.contrast("I", "full")
-    settings = Details("Full config", [("comparison", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("comparison", config)
     count = numbers.count(len(results.training))
     images = images_section(
         results.training,
