@@ -22,7 +22,8 @@ def energies_page(found: AttackedEnergies, config: Mapping[str, Any], version: s
         data_name=data_name,
         version=version,
         answer=_answer(found),
-        lead=f"Classifiers: {classifiers}; {numbers.count(count)} test images, natural and attacked.",
+        lead=f"{'Classifiers' if len(found.natural) > 1 else 'Classifier'}: {classifiers}; {numbers.count(count)} test "
+        "images, natural and attacked.",
         key_figures=[],
         sections=[*attack_sections(found), Section("run", "What was run", [], [told])],
     )
@@ -34,7 +35,6 @@ def _answer(found: AttackedEnergies) -> str:
     name, table = next(iter(found.separation.items()))
     ordered = table.sort_values("shift_energy_x", kind="stable")
     low, high = ordered.iloc[0], ordered.iloc[-1]
-    return (
-        f"Under {name}, {low['attack']} moves the mean of E(x) by {numbers.signed(low['shift_energy_x'])}, "
-        f"{high['attack']} by {numbers.signed(high['shift_energy_x'])}."
-    )
+    moved = f"Under {name}, {low['attack']} moves the mean of E(x) by {numbers.signed(low['shift_energy_x'])}"
+    beside = f", {high['attack']} by {numbers.signed(high['shift_energy_x'])}" if len(ordered) > 1 else ""
+    return f"{moved}{beside}."
