@@ -52,8 +52,9 @@ def ablation_page(trials: pd.DataFrame, base: Mapping[str, Any], config: Mapping
         data_name=data_name,
         version=version,
         answer=_answer(trials, base),
-        lead=f"{numbers.count(len(trials))} settings, {proposed}; {numbers.count(int(first['count']))} different-class "
-        f"counterfactuals of the same {numbers.count(int(first['num_sources']))} images each, read by a classifier "
+        lead=f"{numbers.counted(len(trials), 'setting')}, {proposed}; {numbers.count(int(first['count']))} "
+        f"different-class counterfactuals of the same {numbers.count(int(first['num_sources']))} images each, "
+        "read by a classifier "
         "that took no part in making them.",
         key_figures=_key_figures(trials, base),
         sections=[
@@ -129,10 +130,12 @@ def _front_section(trials: pd.DataFrame, base: Mapping[str, Any]) -> Section:
     front = trials[trials["on_front"]]
     kinds = ", ".join(f"{int(some['on_front'].sum())} of {len(some)} {label}" for label, some in by_kind(trials))
     floor = floor_of(trials)
+    reach = int((front["validity"] >= floor).sum())
     sentences = [
-        f"{numbers.count(len(front))} of {numbers.count(len(trials))} trials are on the front: no other one is as "
-        f"valid, as near and as sparse at once. {int((front['validity'] >= floor).sum())} of them reach a validity of "
-        f"{numbers.percent(floor, 0)}. By neighborhood: {kinds}."
+        f"{numbers.count(len(front))} of {numbers.counted(len(trials), 'trial')} "
+        f"{'is' if len(front) == 1 else 'are'} on the front: no other one is as valid, as near and as sparse at "
+        f"once. {reach} of them "
+        f"{'reaches' if reach == 1 else 'reach'} a validity of {numbers.percent(floor, 0)}. By neighborhood: {kinds}."
     ]
     sentences += [_place(trials, base, label, trial) for label, trial in _marked(trials)]
     colored = [key for key in COLORED_BY if trials[key].nunique() > 1] or [COLORED_BY[0]]

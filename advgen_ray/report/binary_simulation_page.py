@@ -37,8 +37,9 @@ def binary_simulation_page(
         heading="What does binary adversarial training learn?",
         data_name="points of the plane",
         version=version,
-        answer=f"{num_held} of {len(claims)} claims of Yin 2022 hold here. With a diverse p0 the maximin problem "
-        f"leaves D at {numbers.decimal(diverse.mean_on_data)} on the data and {_spurious(diverse)} elsewhere; with a "
+        answer=f"{num_held} of {len(claims)} claims of Yin 2022 {'holds' if num_held == 1 else 'hold'} here. "
+        f"With a diverse p0 the maximin problem leaves D at {numbers.decimal(diverse.mean_on_data)} on the data "
+        f"and {_spurious(diverse)} elsewhere; with a "
         f"concentrated one at {numbers.decimal(concentrated.mean_on_data)} and {_spurious(concentrated)}.",
         lead="Maximin: samples of p0 ascend the logit, then D takes a step (Yin 2022, algorithm 1). Minimax: D is "
         "fitted, then the samples take a step (algorithm 2). One seed, one network.",

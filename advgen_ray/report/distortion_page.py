@@ -124,8 +124,10 @@ def _published_note(name: str) -> str:
 def _missing(found: list[dict[str, Any]]) -> list[str]:
     """What a mean over those found leaves out, of the nearest of all searches."""
     return [
-        f"Past {row['method']} detection nothing was found for {numbers.percent(1 - row['found'])} of the images: its "
-        f"mean is over the others, and {numbers.decimal(row['mean_bound'])} at most over all."
+        f"Past {row['method']} detection nothing was found for any of the images."
+        if not row["found"]
+        else f"Past {row['method']} detection nothing was found for {numbers.percent(1 - row['found'])} of the images: "
+        f"its mean is over the others, and {numbers.decimal(row['mean_bound'])} at most over all."
         for row in found
         if row["search"] == NEAREST and row["found"] < 1
     ]

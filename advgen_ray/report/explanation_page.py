@@ -39,7 +39,7 @@ def explanation_page(results: Explanations, config: Mapping[str, Any], version: 
         version=version,
         answer=f"Of the attribution, measured from {BASELINES[last['baseline'].iloc[0]]}, {told} lies on pixels "
         f"brighter than {above}, which are {numbers.percent(float(last['bright'].iloc[0]))} of the image.",
-        lead=f"Integrated gradients of the predicted class's logit by {len(last)} classifiers, on "
+        lead=f"Integrated gradients of the predicted class's logit by {numbers.counted(len(last), 'classifier')}, on "
         f"{numbers.count(config['num_images'])} test images.",
         key_figures=[_key_figure(row) for _, row in last.iterrows()],
         sections=[

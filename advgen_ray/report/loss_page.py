@@ -66,8 +66,9 @@ def loss_page(results: LossResults, config: Mapping[str, Any], version: str) -> 
         version=version,
         answer=f"The highest mean robust accuracy is {names[best['loss']]}'s, "
         f"{with_spread(best['pgd_accuracy_mean'], best['pgd_accuracy_std'])}. {_decided(results, config, names)}",
-        lead=f"{len(names)} losses on one budget of {training['num_epochs']} epochs, the same {len(config['seeds'])} "
-        f"seeds each; trained against {attack_words(training['attack'])}, measured under {attack}.",
+        lead=f"{numbers.counted(len(names), 'loss', 'losses')} on one budget of "
+        f"{numbers.counted(training['num_epochs'], 'epoch')}, the same {numbers.counted(len(config['seeds']), 'seed')} "
+        f"each; trained against {attack_words(training['attack'])}, measured under {attack}.",
         key_figures=_key_figures(results, config, names),
         sections=sections,
     )

@@ -50,8 +50,10 @@ def raters_page(
         answer=f"Where a counterfactual was made to be of another class, people see that class in "
         f"{numbers.percent(main['target'])} of the cases, the source's class in {numbers.percent(main['source'])}, "
         f"and find {numbers.percent(main['plausible'])} plausible.",
-        lead=f"{_raters(len(tables.counted))}, {numbers.count(int(main['num_pairs']))} such counterfactuals of "
-        f"{numbers.count(int(main['num_sources']))} source images, shown beside their source and without their target.",
+        lead=f"{numbers.counted(len(tables.counted), 'rater')}, "
+        f"{numbers.counted(int(main['num_pairs']), 'such counterfactual')} of "
+        f"{numbers.counted(int(main['num_sources']), 'source image')}, shown beside their source and without "
+        "their target.",
         key_figures=_key_figures(tables, main),
         sections=sections,
     )
@@ -170,7 +172,3 @@ def _doubts(tables: RatingTables) -> list[str]:
     if not raters["num_repeats"].iloc[0]:
         found.append("No pair was shown twice: nothing is known of how far raters agree with themselves.")
     return found
-
-
-def _raters(count: int) -> str:
-    return f"{numbers.count(count)} {'rater' if count == 1 else 'raters'}"

@@ -43,7 +43,7 @@ def restoration_page(results: Restorations, config: Mapping[str, Any], version: 
         data_name=name,
         version=version,
         answer=_answer(results, degradations),
-        lead=f"{count} test images, each degraded in {len(degradations)} ways; strengths chosen on "
+        lead=f"{count} test images, each degraded in {numbers.counted(len(degradations), 'way')}; strengths chosen on "
         f"{numbers.count(config['num_validation_images'])} images held out of the training split.",
         key_figures=[_key_figure(results, degradation) for degradation in degradations],
         sections=[

@@ -1,5 +1,6 @@
 """The page of a robust evaluation: what each attack found, images that fell, and what casts doubt on the figure."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,8 +66,12 @@ def robustness_page(
         version=version,
         answer=f"{numbers.percent(result.robust.value)} of {count} images are classified correctly whatever the "
         f"attacks do in the {ball} (95% interval {numbers.percent(low)} to {numbers.percent(high)}).",
-        lead=f"{numbers.percent(result.clean.value)} are before any attack; median distance of those that fell "
-        f"{numbers.decimal(result.median_distance)}.",
+        lead=f"{numbers.percent(result.clean.value)} are before any attack; "
+        + (
+            f"median distance of those that fell {numbers.decimal(result.median_distance)}."
+            if math.isfinite(result.median_distance)
+            else "none fell."
+        ),
         key_figures=[
             KeyFigure("Robust accuracy", numbers.percent(result.robust.value), "", ball, "", None, ""),
             KeyFigure("Clean accuracy", numbers.percent(result.clean.value), "", f"of {count} images", "", None, ""),

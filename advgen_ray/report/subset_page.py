@@ -69,8 +69,9 @@ def subset_page(results: SubsetResults, config: Mapping[str, Any], version: str)
         answer=f"Trained without the {numbers.count(sizes['H'])} correct images of highest energy, a classifier's "
         f"robust error changes by {numbers.signed_points(high.mean)} points; without the {numbers.count(sizes['I'])} "
         f"incorrect ones, by {numbers.signed_points(incorrect.mean)}. {_verdict(results)}",
-        lead=f"{LOSS_NAMES[training['loss']]}, {training['num_epochs']} epochs against "
-        f"{attack_words(training['attack'])}; errors under {attack}; {len(config['seeds'])} seeds of each training; a "
+        lead=f"{LOSS_NAMES[training['loss']]}, {numbers.counted(training['num_epochs'], 'epoch')} against "
+        f"{attack_words(training['attack'])}; errors under {attack}; "
+        f"{numbers.counted(len(config['seeds']), 'seed')} of each training; a "
         f"model of another seed chose the images among its {count}.",
         key_figures=[_key_figure(results, "H", "full"), _key_figure(results, "I", "full"),
                      _key_figure(results, "H", "I"), _key_figure(results, "C", "full"),
