@@ -89,7 +89,7 @@ def effect_words(effect: Effect) -> str:
     step = (
         f"{other[0].upper()}{other[1:]} in place of {one}" if effect.key == KIND else f"{name}: from {one} to {other}"
     )
-    pairs = f"{effect.num_pairs} pair{'s' if effect.num_pairs > 1 else ''} of trials"
+    pairs = f"{numbers.counted(effect.num_pairs, 'pair')} of trials"
     changes = "; ".join(_change(measure, change, effect.num_pairs) for measure, change in effect.changes.items())
     return f"{step}, all else equal ({pairs}): {changes}."
 

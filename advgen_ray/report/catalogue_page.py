@@ -36,7 +36,7 @@ def catalogue_page(
         f"{len(by_verdict[None])} could not be tested; "
         f"{numbers.counted(len(within_noise), 'verdict is', 'verdicts are')} within "
         "noise.",
-        lead=f"{seeds} seed{'s' * (seeds > 1)} a row. Published figures stand on data and networks of their own, so "
+        lead=f"{numbers.counted(seeds, 'seed')} a row. Published figures stand on data and networks of their own, so "
         "what is compared is the trend, not the number.",
         key_figures=[
             *(_key(VERDICTS[verdict], ids) for verdict, ids in by_verdict.items()),

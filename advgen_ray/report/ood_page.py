@@ -40,7 +40,7 @@ def ood_page(results: OODResults, config: Mapping[str, Any], version: str) -> Pa
     ball = _ball(config)
     seen = {name for names in results.trained_on.values() for name in names}
     new = "" if seen & set(compared) else " that no detector was trained on"
-    of_sets = f"{len(compared)} set{'' if len(compared) == 1 else 's'}{new}"
+    of_sets = f"{numbers.counted(len(compared), 'set')}{new}"
     return Page(
         title=f"advgen_ray: OOD detection on {name}",
         heading="What is taken for data?",
