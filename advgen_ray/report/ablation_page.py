@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.ce_ablation import DISTANCES, dominating, nearest_valid, with_front
 from advgen_ray.analysis.estimate import half_width
 from advgen_ray.report import numbers
 from advgen_ray.report.ablation_sections import floor_of, setting_sections
 from advgen_ray.report.ablation_words import by_kind, written_value
-from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_ablation import front_panel
 from advgen_ray.report.search_page import HOW, ends, objectives_of, parallel_figure
@@ -42,7 +41,7 @@ def ablation_page(trials: pd.DataFrame, base: Mapping[str, Any], config: Mapping
     told, ranked = ends(trials), trials[trials["status"] == "finished"]
     trials = with_front(ranked.sort_values(list(base), ignore_index=True))
     data_name, shown, objectives = config["base"]["data"]["name"], _shown(trials, base), objectives_of(config)
-    settings = Details("Full config", [("search", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("search", config)
     first = trials.iloc[0]
     proposed = HOW[config["proposals"]]
     if config["proposals"] == "optuna":
@@ -53,8 +52,9 @@ def ablation_page(trials: pd.DataFrame, base: Mapping[str, Any], config: Mapping
         data_name=data_name,
         version=version,
         answer=_answer(trials, base),
-        lead=f"{numbers.count(len(trials))} settings, {proposed}; {numbers.count(int(first['count']))} different-class "
-        f"counterfactuals of the same {numbers.count(int(first['num_sources']))} images each, read by a classifier "
+        lead=f"{numbers.counted(len(trials), 'setting')}, {proposed}; {numbers.count(int(first['count']))} "
+        f"different-class counterfactuals of the same {numbers.count(int(first['num_sources']))} images each, "
+        "read by a classifier "
         "that took no part in making them.",
         key_figures=_key_figures(trials, base),
         sections=[
@@ -130,10 +130,12 @@ def _front_section(trials: pd.DataFrame, base: Mapping[str, Any]) -> Section:
     front = trials[trials["on_front"]]
     kinds = ", ".join(f"{int(some['on_front'].sum())} of {len(some)} {label}" for label, some in by_kind(trials))
     floor = floor_of(trials)
+    reach = int((front["validity"] >= floor).sum())
     sentences = [
-        f"{numbers.count(len(front))} of {numbers.count(len(trials))} trials are on the front: no other one is as "
-        f"valid, as near and as sparse at once. {int((front['validity'] >= floor).sum())} of them reach a validity of "
-        f"{numbers.percent(floor, 0)}. By neighborhood: {kinds}."
+        f"{numbers.count(len(front))} of {numbers.counted(len(trials), 'trial')} "
+        f"{'is' if len(front) == 1 else 'are'} on the front: no other one is as valid, as near and as sparse at "
+        f"once. {reach} of them "
+        f"{'reaches' if reach == 1 else 'reach'} a validity of {numbers.percent(floor, 0)}. By neighborhood: {kinds}."
     ]
     sentences += [_place(trials, base, label, trial) for label, trial in _marked(trials)]
     colored = [key for key in COLORED_BY if trials[key].nunique() > 1] or [COLORED_BY[0]]

@@ -60,7 +60,7 @@ def _neighborhood_section(trials: pd.DataFrame, base: Mapping[str, Any], found: 
         ["Neighborhood", "setting", "validity", "mean L2", "mean L0", "of trials"],
         rows,
     )
-    return Section("neighborhood", TITLES[KIND], [*map(_told, found), BOLTZMANN_CLAIM], [table])
+    return Section("neighborhood", TITLES[KIND], [*map(effect_words, found), BOLTZMANN_CLAIM], [table])
 
 
 def _setting_section(trials: pd.DataFrame, base: Mapping[str, Any], key: str, found: Sequence[Effect]) -> Section:
@@ -79,17 +79,17 @@ def _setting_section(trials: pd.DataFrame, base: Mapping[str, Any], key: str, fo
     figure: Block = Figure(
         f"Along {setting_name(key)}", caption, slice_panels(shown, key, base[key], joined), size="small"
     )
-    sentences = [_told(one) for one in found] or [_correlated(trials, key)]
+    sentences = [effect_words(one) for one in found] or [_correlated(trials, key)]
     return Section(key.rpartition(".")[2].replace("_", "-"), TITLES.get(key, setting_name(key)), sentences, [figure])
 
 
-def _told(effect: Effect) -> str:
+def effect_words(effect: Effect) -> str:
     """What a setting does, over pairs of trials that differ in nothing else."""
     name, one, other = setting_name(effect.key), *(setting_text(v) for v in (effect.one, effect.other))
     step = (
         f"{other[0].upper()}{other[1:]} in place of {one}" if effect.key == KIND else f"{name}: from {one} to {other}"
     )
-    pairs = f"{effect.num_pairs} pair{'s' if effect.num_pairs > 1 else ''} of trials"
+    pairs = f"{numbers.counted(effect.num_pairs, 'pair')} of trials"
     changes = "; ".join(_change(measure, change, effect.num_pairs) for measure, change in effect.changes.items())
     return f"{step}, all else equal ({pairs}): {changes}."
 
@@ -103,6 +103,8 @@ def _change(measure: str, change: Change, num_pairs: int) -> str:
     if num_pairs == 1:
         return f"{OBJECTIVES[measure]} {verb} by {amount.lstrip('+−')}{unit}"
     often = f"{verb} in {times} of {num_pairs}"
+    if amount == _signed(measure, 0.0):
+        often = f"rises in {change.num_up} and falls in {change.num_down} of {num_pairs}"
     return f"{OBJECTIVES[measure]} {often}, {amount}{unit} on average ({low} to {high})"
 
 

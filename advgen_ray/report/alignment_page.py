@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_alignment import alignment_by_eps, alignment_panels
 
@@ -42,7 +41,7 @@ def alignment_page(table: pd.DataFrame, points: pd.DataFrame, config: Mapping[st
         COLUMNS,
         [_row(row) for _, row in table.iterrows()],
     )
-    settings = Details("Full config", [("job", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("job", config)
     return Page(
         title=f"advgen_ray: gradients and counterfactuals on {config['data']['name']}",
         heading="Do gradients point to counterfactuals?",

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import yaml
 
 from advgen_ray.analysis.binary_simulation import SUPPORT_SIGMAS, TOLERANCE, Case, Claim, Measures
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Animation, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Animation, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_binary_simulation import field_panel, movie
 
@@ -32,14 +31,15 @@ def binary_simulation_page(
     """``floor`` is the energy distance of two samples of the data; ``points`` ``[G, G, 2]`` those of the grids."""
     num_held = sum(claim.holds for claim in claims)
     diverse, concentrated = last["maximin", "diverse"], last["maximin", "concentrated"]
-    settings = Details("Full config", [("simulation", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("simulation", config)
     return Page(
         title="advgen_ray: binary adversarial training in the plane",
         heading="What does binary adversarial training learn?",
         data_name="points of the plane",
         version=version,
-        answer=f"{num_held} of {len(claims)} claims of Yin 2022 hold here. With a diverse p0 the maximin problem "
-        f"leaves D at {numbers.decimal(diverse.mean_on_data)} on the data and {_spurious(diverse)} elsewhere; with a "
+        answer=f"{num_held} of {len(claims)} claims of Yin 2022 {'holds' if num_held == 1 else 'hold'} here. "
+        f"With a diverse p0 the maximin problem leaves D at {numbers.decimal(diverse.mean_on_data)} on the data "
+        f"and {_spurious(diverse)} elsewhere; with a "
         f"concentrated one at {numbers.decimal(concentrated.mean_on_data)} and {_spurious(concentrated)}.",
         lead="Maximin: samples of p0 ascend the logit, then D takes a step (Yin 2022, algorithm 1). Minimax: D is "
         "fitted, then the samples take a step (algorithm 2). One seed, one network.",

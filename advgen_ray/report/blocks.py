@@ -1,10 +1,12 @@
 """What a page is made of; the template knows these and nothing else."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
+
+from advgen_ray.config.plain_yaml import to_plain_yaml
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,16 @@ class Details:
     title: str
     items: list[tuple[str, str]]
     kind: Literal["details"] = "details"
+
+
+def full_config(name: str, config: Mapping[str, Any]) -> Details:
+    """What was run, as ``--config`` reads it."""
+    return Details("Full config", [(name, to_plain_yaml(dict(config)))])
+
+
+def full_configs(configs: Iterable[tuple[str, Mapping[str, Any]]]) -> Details:
+    """Those of several runs, each under its name."""
+    return Details("Full configs", [item for name, config in configs for item in full_config(name, config).items])
 
 
 class Moving(Protocol):

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from matplotlib.axes import Axes
 
 from advgen_ray.analysis.calibration import Calibrated
 from advgen_ray.analysis.published_generative import S004_CALIBRATION, S004_OFFSETS
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Details, Figure, KeyFigure, Panel, Section, Table
+from advgen_ray.report.blocks import Figure, KeyFigure, Panel, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.style import BLUE, ORANGE, SMALL, draw, legend_above
 
@@ -32,7 +31,7 @@ def calibration_page(
     before, after = found.before["test"], found.after["test"]
     largest = float(by_class["offset"].abs().max())
     apart = float((by_class["own_median"] - by_class["others_median"]).median())
-    settings = Details("Full config", [("calibration", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("calibration", config)
     return Page(
         title=f"advgen_ray: calibration on {name}",
         heading="Do the densities of the classes need a common scale?",

@@ -3,14 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from advgen_ray.catalogue import chosen
 from advgen_ray.catalogue.entry import Unit
 from advgen_ray.catalogue.results import RowResult, Spread
 from advgen_ray.report import catalogue_words as words
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_catalogue import ours_panel, published_panel, written
 
@@ -24,17 +22,21 @@ def catalogue_page(
     by_verdict = {verdict: [one.row.id for one in results if one.holds is verdict] for verdict in VERDICTS}
     seeds, num_rows = config["num_seeds"], len(chosen(config["rows"]))
     within_noise = [one.row.id for one in results if one.within_noise]
-    begun = "Of" if len(results) == num_rows else f"{len(results)} of {num_rows} rows are done so far: of"
+    begun = "Of"
+    if len(results) != num_rows:
+        begun = f"{len(results)} of {num_rows} rows {'is' if len(results) == 1 else 'are'} done so far: of"
     return Page(
         title="advgen_ray: the five documents, row by row",
         heading="What holds?",
         data_name="each row names its own",
         version=version,
-        answer=f"{begun} {len(results)} published claims, {_counted(by_verdict[True], 'holds', 'hold')} here at "
-        f"{config['scale']} scale, {_counted(by_verdict[False], 'does not', 'do not')}, "
-        f"{len(by_verdict[None])} could not be tested; {_counted(within_noise, 'verdict is', 'verdicts are')} within "
+        answer=f"{begun} {numbers.counted(len(results), 'published claim')}, "
+        f"{numbers.counted(len(by_verdict[True]), 'holds', 'hold')} here at "
+        f"{config['scale']} scale, {numbers.counted(len(by_verdict[False]), 'does not', 'do not')}, "
+        f"{len(by_verdict[None])} could not be tested; "
+        f"{numbers.counted(len(within_noise), 'verdict is', 'verdicts are')} within "
         "noise.",
-        lead=f"{seeds} seed{'s' * (seeds > 1)} a row. Published figures stand on data and networks of their own, so "
+        lead=f"{numbers.counted(seeds, 'seed')} a row. Published figures stand on data and networks of their own, so "
         "what is compared is the trend, not the number.",
         key_figures=[
             *(_key(VERDICTS[verdict], ids) for verdict, ids in by_verdict.items()),
@@ -46,10 +48,6 @@ def catalogue_page(
             Section("run", "What was run", [], [_settings(config)]),
         ],
     )
-
-
-def _counted(ids: Sequence[str], one: str, several: str) -> str:
-    return f"{len(ids)} {one if len(ids) == 1 else several}"
 
 
 def _key(verdict: str, ids: Sequence[str]) -> KeyFigure:
@@ -112,4 +110,4 @@ def _commands(result: RowResult) -> Details:
 
 
 def _settings(config: Mapping[str, Any]) -> Details:
-    return Details("Full config", [("reproduction", yaml.safe_dump(dict(config), sort_keys=False))])
+    return full_config("reproduction", config)

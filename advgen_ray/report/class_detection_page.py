@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-import yaml
 from matplotlib.axes import Axes
 
 from advgen_ray.analysis.class_detection import TPR, TRANSFERRED, WORST, Curve
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Details, Figure, KeyFigure, Panel, Section, Table
+from advgen_ray.report.blocks import Figure, KeyFigure, Panel, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.style import DASHES, SERIES, WIDE, draw, in_percent, legend_above
 
@@ -38,7 +37,7 @@ def class_detection_page(
     worst = {row["method"]: row for row in found if row["attack"] == WORST}
     name, count = config["data"]["name"], numbers.count(config["num_images"])
     others = [method for method in worst if method in WHAT_THEY_ARE]
-    settings = Details("Full config", [("evaluation", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("evaluation", config)
     told = {method: numbers.percent(row["fpr_at_tpr_95"]) for method, row in worst.items()}
     return Page(
         title=f"advgen_ray: detection on {name}",

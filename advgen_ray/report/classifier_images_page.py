@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.proportion import Proportion
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_generation import descent_panel, generated_panel, input_gradient_panel, neighbors_panel
 
@@ -46,15 +45,15 @@ def classifier_images_page(results: ClassifierImages, config: Mapping[str, Any],
     """``config`` is the job's."""
     table, gradients, data_name = results.generated_table, results.gradient_table, config["data"]["name"]
     blocks: list[Block] = [_start_figure(results, config), *_generated_figures(results), _generated_numbers(table)]
-    settings = Details("Full config", [("images", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("images", config)
     return Page(
         title=f"advgen_ray: images from classifiers on {data_name}",
         heading="What do classifiers take a class to be?",
         data_name=data_name,
         version=version,
         answer=_answer(table),
-        lead=f"{numbers.count(int(table['count'].iloc[0]))} images from each of {len(table)} classifiers: "
-        f"SGLD with momentum on E(x, y), {config['num_steps']} steps from near each class's mean.",
+        lead=f"{numbers.counted(int(table['count'].iloc[0]), 'image')} from {_makers(len(table))}: "
+        f"SGLD with momentum on E(x, y), {numbers.counted(config['num_steps'], 'step')} from near each class's mean.",
         key_figures=[_key_figure(row) for _, row in table.iterrows()],
         sections=[
             Section("classifier-images", "What a classifier takes a class to be", _generated_sentences(table), blocks),
@@ -71,7 +70,8 @@ def _answer(table: pd.DataFrame) -> str:
     told = " and ".join(f"{numbers.decimal(row['ssim'])} for {row['classifier']}" for row in ends)
     if not first["judged"].count:
         seen = " and ".join(_share(row["recognized"]) for row in ends)
-        return f"Mean SSIM to the nearest test image is {told}, which see the class asked for in {seen} of their own."
+        see, own = ("sees", "its") if len(ends) == 1 else ("see", "their")
+        return f"Mean SSIM to the nearest test image is {told}, which {see} the class asked for in {seen} of {own} own."
     seen = " and ".join(_share(row["judged"]) for row in ends)
     return (
         f"Mean SSIM to the nearest test image is {told} (starts: {numbers.decimal(first['start_ssim'])}); the judge "
@@ -113,14 +113,26 @@ def _generated_figures(results: ClassifierImages) -> list[Figure]:
         figures.append(
             Figure(
                 f"Images from {name}",
-                f"{len(next(iter(of_class.values())))} images of each class, the first ones, nothing chosen; then the "
-                f"first of each class and its {found.nearest.shape[1]} nearest test images by SSIM, the largest SSIM "
-                "beside it. As figures H to J of Mirza et al.",
+                f"{_first_ones(len(next(iter(of_class.values()))))} of each class, nothing chosen; then the first of "
+                f"each class and its {_nearest(found.nearest.shape[1])} by SSIM, the largest SSIM beside it. As "
+                "figures H to J of Mirza et al.",
                 [replace(one, name=f"{one.name}-{name}", alt=f"{name}: {one.alt}") for one in panels],
                 size="wide",
             )
         )
     return figures
+
+
+def _makers(number: int) -> str:
+    return "one classifier" if number == 1 else f"each of {number} classifiers"
+
+
+def _first_ones(number: int) -> str:
+    return "The first image" if number == 1 else f"{number} images, the first ones,"
+
+
+def _nearest(number: int) -> str:
+    return "nearest test image" if number == 1 else f"{number} nearest test images"
 
 
 def _generated_numbers(table: pd.DataFrame) -> Table:

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from matplotlib.axes import Axes
 
 from advgen_ray.analysis import published
 from advgen_ray.analysis.distance_classification import DistanceClassification
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Panel, Section, Table
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Panel, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_confusion import MAX_DRAWN_CLASSES, confusion_panel
 from advgen_ray.report.style import DASHES, MARKERS, SERIES, WIDE, draw, in_percent, legend_above
@@ -20,6 +19,7 @@ X_AXES = {
     "num_replicates": "counterfactuals of each class",
     "evaluations": "network evaluations an image",
 }
+CHEAPEST = "40,000 evaluations an image: 2 CEs of each of 10 classes, 1,000 steps (Yeats et al.)"
 COLUMNS = ["Sampler", "CEs of each class", "accuracy", "evaluations an image", "seconds an image"]
 
 
@@ -33,8 +33,8 @@ def distance_classifier_page(
     """``table``: of ``accuracy_by_cost``; ``best``: by the most accurate set; ``config``: the job's."""
     first, last = (table.iloc[int(place)] for place in (table["evaluations"].argmin(), table["accuracy"].argmax()))
     images = numbers.count(best.accuracy.count)
-    generation = config["generation"]
-    settings = Details("Full config", [("job", yaml.safe_dump(dict(config), sort_keys=False))])
+    generation, several = config["generation"], len(table) > 1
+    settings = full_config("job", config)
     return Page(
         title=f"advgen_ray: classification by distance on {generation['data']['name']}",
         heading="Does the nearest counterfactual tell the class?",
@@ -43,15 +43,13 @@ def distance_classifier_page(
         answer=f"Naming an image after the class whose counterfactuals lie nearest is right for "
         f"{_told(best, table['sampler'].nunique())} of {images} images of the {generation['split']} split"
         f"{', on which score models are trained' if generation['split'] == 'train' else ''}.",
-        lead=f"The cheapest point takes {numbers.count(int(first['evaluations']))} evaluations an image and is right "
-        f"for {numbers.percent(first['accuracy'])}.",
+        lead=f"{'The cheapest point' if several else 'It'} takes {numbers.count(int(first['evaluations']))} "
+        f"evaluations an image and is right for {numbers.percent(first['accuracy'])}.",
         key_figures=[
-            _key(f"Most accurate of {len(table)} points", last, published.DISTANCE_CLASSIFIER),
             _key(
-                "Cheapest",
-                first,
-                "40,000 evaluations an image: 2 CEs of each of 10 classes, 1,000 steps (Yeats et al.)",
+                f"Most accurate of {len(table)} points" if several else "Accuracy", last, published.DISTANCE_CLASSIFIER
             ),
+            *([_key("Cheapest", first, CHEAPEST)] if several else []),
         ],
         sections=[
             Section("accuracy", "Accuracy and what it costs", [], _blocks(table, best, class_names, generation)),

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.distortion import DISSERTATION, NEAREST, SEARCHES
 from advgen_ray.analysis.published_detection import S004_DISTORTION, PublishedDistortion
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_distortion import distance_panel, distortion_pictures, reached_panel
 
@@ -38,7 +37,7 @@ def distortion_page(
     theirs = {row["method"]: row for row in found if row["search"] == DISSERTATION}
     name = config["data"]["name"]
     told = " and ".join(f"{numbers.decimal(row['mean'])} past {method} detection" for method, row in nearest.items())
-    settings = Details("Full config", [("measurement", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("measurement", config)
     return Page(
         title=f"advgen_ray: least distortion on {name}",
         heading="How far must an image go to pass?",
@@ -125,8 +124,10 @@ def _published_note(name: str) -> str:
 def _missing(found: list[dict[str, Any]]) -> list[str]:
     """What a mean over those found leaves out, of the nearest of all searches."""
     return [
-        f"Past {row['method']} detection nothing was found for {numbers.percent(1 - row['found'])} of the images: its "
-        f"mean is over the others, and {numbers.decimal(row['mean_bound'])} at most over all."
+        f"Past {row['method']} detection nothing was found for any of the images."
+        if not row["found"]
+        else f"Past {row['method']} detection nothing was found for {numbers.percent(1 - row['found'])} of the images: "
+        f"its mean is over the others, and {numbers.decimal(row['mean_bound'])} at most over all."
         for row in found
         if row["search"] == NEAREST and row["found"] < 1
     ]

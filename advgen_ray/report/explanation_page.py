@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_generation import input_gradient_panel
 
@@ -29,7 +28,7 @@ class Explanations:
 def explanation_page(results: Explanations, config: Mapping[str, Any], version: str) -> Page:
     """``config`` is the job's."""
     table, name = results.table, config["data"]["name"]
-    settings = Details("Full config", [("explanations", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("explanations", config)
     last = table[table["baseline"] == table["baseline"].iloc[-1]]
     told = ", ".join(f"{numbers.percent(row['attributed'])} for {row['classifier']}" for _, row in last.iterrows())
     above = f"{config['bright_above']:g}"
@@ -40,7 +39,7 @@ def explanation_page(results: Explanations, config: Mapping[str, Any], version: 
         version=version,
         answer=f"Of the attribution, measured from {BASELINES[last['baseline'].iloc[0]]}, {told} lies on pixels "
         f"brighter than {above}, which are {numbers.percent(float(last['bright'].iloc[0]))} of the image.",
-        lead=f"Integrated gradients of the predicted class's logit by {len(last)} classifiers, on "
+        lead=f"Integrated gradients of the predicted class's logit by {numbers.counted(len(last), 'classifier')}, on "
         f"{numbers.count(config['num_images'])} test images.",
         key_figures=[_key_figure(row) for _, row in last.iterrows()],
         sections=[

@@ -77,9 +77,13 @@ def answer(study: Study) -> str:
     """The effect in one sentence, whichever way it went."""
     effect, name = study.tables.effect, study.tables.inputs.data_name
     labels = eps_labels(study.tables.accuracy)
+    if len(labels) == 1:
+        return f"On {name} this cannot be told: no model but the standard one was scored."
     if not math.isfinite(effect.low):
         return f"On {name} this cannot be told: too few counterfactuals were scored."
-    change = f"{numbers.points(effect.value)} {'more' if effect.value >= 0 else 'less'}"
+    costs, than = f"{numbers.points(effect.value)} {'more' if effect.value >= 0 else 'less'}", "than"
+    if numbers.signed_points(effect.value) == numbers.signed_points(0.0):
+        costs, than = "as much", "as"
     interval = f"95% interval {numbers.signed_points(effect.low)} to {numbers.signed_points(effect.high)}"
     verdict = "It cannot be told here"
     if effect.low > 0:
@@ -87,8 +91,8 @@ def answer(study: Study) -> str:
     elif effect.high < 0:
         verdict = "By this measure, here they do not"
     return (
-        f"{verdict}: going from counterfactuals that keep an image's class to those that change it costs {change} "
-        f"accuracy at {labels[-1]} than without adversarial training ({interval})."
+        f"{verdict}: going from counterfactuals that keep an image's class to those that change it costs {costs} "
+        f"accuracy at {labels[-1]} {than} without adversarial training ({interval})."
     )
 
 
@@ -98,14 +102,14 @@ def what_was_run(study: Study) -> str:
     main = tables.inputs.main.rows
     parts = [
         _classifier_words(study),
-        f"a diffusion model{_score_words(study)}",
+        *_score_words(study),
         f"{numbers.count(len(main))} counterfactuals of {numbers.count(main['source_id'].nunique())} "
         f"{study.source_images}{_ce_words(study)}",
         "energies of every image under every classifier",
     ]
     total = sum(study.elapsed_seconds.values())
     time = f" All of it took {numbers.duration(total)}." if total else ""
-    return f"{parts[0]}; {parts[1]}; {parts[2]}; and {parts[3]}.{time}"
+    return f"{'; '.join(parts[:-1])}; and {parts[-1]}.{time}"
 
 
 def _classifier_words(study: Study) -> str:
@@ -123,17 +127,24 @@ def _classifier_words(study: Study) -> str:
     return f"{standard} and {'one' if len(robust) == 1 else 'ones'} {trained}"
 
 
-def _score_words(study: Study) -> str:
-    score = study.first("score model")
+def _score_words(study: Study) -> list[str]:
+    """Of the diffusion model; none where gradients of a classifier made the counterfactuals without one."""
+    score, made = study.first("score model"), study.first("counterfactuals")
+    if score is None and made and made.setting("method.kind") == "ascent":
+        return []
     steps = score.setting("num_steps") if score else None
-    return f" of {numbers.count(int(steps))} training steps" if steps else ""
+    return [f"a diffusion model of {numbers.counted(int(steps), 'training step')}" if steps else "a diffusion model"]
 
 
 def _ce_words(study: Study) -> str:
     record = study.first("counterfactuals")
+    method = record.setting("method.kind") if record else None
+    if method:
+        return " (by a classifier's gradients)" if method == "ascent" else f" ({method.upper()})"
     if record is None or record.setting("guidance_scale") is None:
         return ""
     return (
         f" (guidance w = {record.setting('guidance_scale'):g}, sigma_CE = {record.setting('neighborhood.sigma_ce'):g}, "
-        f"{record.setting('sampler.num_steps')} {str(record.setting('sampler.kind')).replace('_', ' ')} steps)"
+        f"{record.setting('sampler.num_steps')} {str(record.setting('sampler.kind')).replace('_', ' ')} "
+        f"{'step' if record.setting('sampler.num_steps') == 1 else 'steps'})"
     )

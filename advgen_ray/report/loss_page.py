@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.over_seeds import PairedDifference
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.compared import (
     LOSS_NAMES,
     attack_words,
@@ -55,7 +54,7 @@ def loss_page(results: LossResults, config: Mapping[str, Any], version: str) -> 
         named = {names[label]: rows for label, rows in results.energies.items()}
         sections += energy_sections(named, results.class_names)
     num_intervals = sum(len(some) for some in results.differences.values())
-    settings = Details("Full config", [("comparison", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("comparison", config)
     sections += [
         Section("doubts", "What to keep in mind", [*doubts(len(config["seeds"]), num_intervals, attack), _cost()], []),
         Section("run", "What was run", [], [settings]),
@@ -67,8 +66,9 @@ def loss_page(results: LossResults, config: Mapping[str, Any], version: str) -> 
         version=version,
         answer=f"The highest mean robust accuracy is {names[best['loss']]}'s, "
         f"{with_spread(best['pgd_accuracy_mean'], best['pgd_accuracy_std'])}. {_decided(results, config, names)}",
-        lead=f"{len(names)} losses on one budget of {training['num_epochs']} epochs, the same {len(config['seeds'])} "
-        f"seeds each; trained against {attack_words(training['attack'])}, measured under {attack}.",
+        lead=f"{numbers.counted(len(names), 'loss', 'losses')} on one budget of "
+        f"{numbers.counted(training['num_epochs'], 'epoch')}, the same {numbers.counted(len(config['seeds']), 'seed')} "
+        f"each; trained against {attack_words(training['attack'])}, measured under {attack}.",
         key_figures=_key_figures(results, config, names),
         sections=sections,
     )

@@ -57,6 +57,20 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """``"1 seed"``, ``"3 seeds"``; ``several`` where it is not ``one`` with an s."""
+    return f"{count(number)} {one if number == 1 else several or one + 's'}"
+
+
+def moves(difference: float) -> str:
+    """``"rises by 7.5 points"``; one that rounds to zero is neither a rise nor a fall."""
+    if signed_points(difference) == signed_points(0.0):
+        return "stays the same to a tenth of a point"
+    if not math.isfinite(difference):
+        return f"moves by {MISSING}"
+    return f"{'rises' if difference > 0 else 'falls'} by {points(difference)}"
+
+
 def eps(value: float) -> str:
     """A training radius without idle zeros: ``0.25 -> "0.25"``, ``1.0 -> "1"``."""
     return f"{value:g}"

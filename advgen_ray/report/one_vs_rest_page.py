@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.published_aucs import S004_AUCS, PublishedAUCs
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_one_vs_rest import auc_panel, logit_panel, steps_panel
 
@@ -34,7 +33,7 @@ def one_vs_rest_page(
     weakest = min(found, key=lambda row: row["auc_worst"])
     name, count = config["data"]["name"], table["detector"].nunique()
     published = S004_AUCS.get((name, trained_in))
-    settings = Details("Full config", [("evaluation", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("evaluation", config)
     return Page(
         title=f"advgen_ray: detectors on {name}",
         heading="Can a detector be made to take one class for another?",

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.ood import CASES, mean_auroc, unseen_sets
 from advgen_ray.analysis.ood_metrics import METRICS
 from advgen_ray.analysis.published_ood import PublishedOOD, ood_beside
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_ood import Picture, auroc_panel, harmless_panel, score_panel
 
@@ -41,17 +40,19 @@ def ood_page(results: OODResults, config: Mapping[str, Any], version: str) -> Pa
     ball = _ball(config)
     seen = {name for names in results.trained_on.values() for name in names}
     new = "" if seen & set(compared) else " that no detector was trained on"
-    of_sets = f"{len(compared)} set{'' if len(compared) == 1 else 's'}{new}"
+    of_sets = f"{numbers.counted(len(compared), 'set')}{new}"
     return Page(
         title=f"advgen_ray: OOD detection on {name}",
         heading="What is taken for data?",
         data_name=name,
         version=version,
-        answer=f"With each OOD image at worst within {ball}, {best} tells {of_sets} from {name} with a mean AUROC of "
-        f"{numbers.decimal(means['worst'][best])} ({numbers.decimal(means['standard'][best])} where nothing attacks).",
+        answer=f"With each OOD image at worst within {ball}, {best} tells {of_sets} from {name} with "
+        f"{'a mean' if len(compared) > 1 else 'an'} AUROC of {numbers.decimal(means['worst'][best])} "
+        f"({numbers.decimal(means['standard'][best])} where nothing attacks).",
         lead=f"{POSITIVE} {numbers.count(int(table['num_in'].iloc[0]))} test images in distribution, up to "
         f"{numbers.count(int(table['num_out'].max()))} of each set out of it; APGD on the detection score, "
-        f"{config['attack']['num_steps']} steps, {config['attack']['num_restarts']} restarts.",
+        f"{numbers.counted(config['attack']['num_steps'], 'step')}, "
+        f"{numbers.counted(config['attack']['num_restarts'], 'restart')}.",
         key_figures=[_key_figure(one, table, means, compared) for one in detectors],
         sections=[
             Section("auroc", "AUROC by detector and set", _sentences(results, compared), _auroc_blocks(results, ball)),
@@ -72,14 +73,15 @@ def _key_figure(
     own = table[(table["detector"] == detector) & (table["case"] == "worst") & table["image_set"].isin(compared)]
     lowest = own.sort_values("auroc", kind="stable").iloc[0]
     detail = (
-        f"worst case, mean of {len(compared)}; standard {numbers.decimal(means['standard'][detector])}; lowest "
+        f"worst case{f', mean of {len(compared)}' if len(compared) > 1 else ''}; standard "
+        f"{numbers.decimal(means['standard'][detector])}; lowest "
         f"{numbers.decimal(lowest['auroc'])} on {lowest['image_set']}"
     )
     return KeyFigure(detector, numbers.decimal(means["worst"][detector]), "AUROC", detail, "", None, "")
 
 
 def _sentences(results: OODResults, compared: Sequence[str]) -> list[str]:
-    says = [f"Detectors are compared by the mean over {', '.join(compared)}."]
+    says = [f"Detectors are compared {'by the mean over' if len(compared) > 1 else 'on'} {', '.join(compared)}."]
     seen = {one: sorted(names) for one, names in results.trained_on.items() if names}
     if seen:
         told = "; ".join(f"{one} ({', '.join(names)})" for one, names in seen.items())
@@ -178,4 +180,4 @@ def _decimals(value: float) -> str:
 
 
 def _settings(config: Mapping[str, Any]) -> Details:
-    return Details("Full config", [("evaluation", yaml.safe_dump(dict(config), sort_keys=False))])
+    return full_config("evaluation", config)

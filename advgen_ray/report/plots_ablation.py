@@ -68,7 +68,7 @@ def front_panel(trials: pd.DataFrame, distance: str, color_by: str) -> Panel:
         f"{numbers.percent(trial['validity'])} valid, {OBJECTIVES[distance]} {written_value(distance, trial[distance])}"
         for _, trial in front.iterrows()
     )
-    alt = f"{len(trials)} trials, {len(front)} of them on the front of validity, L2 and L0. {told}."
+    alt = f"{numbers.counted(len(trials), 'trial')}, {len(front)} of them on the front of validity, L2 and L0. {told}."
     return draw(file_name(f"front {distance.partition('_')[0]} by {color_by.rpartition('.')[2]}"), alt, WIDE, paint)
 
 

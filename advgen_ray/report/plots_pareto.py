@@ -9,6 +9,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import LogLocator
 
 from advgen_ray.analysis.pareto import on_front
+from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Panel
 from advgen_ray.report.search_words import Objective, setting_name, settings_text
 from advgen_ray.report.style import INK, MARKERS, SERIES, WIDE, draw, in_percent, legend_above
@@ -56,7 +57,7 @@ def pareto_panel(trials: pd.DataFrame, across: Objective, up: Objective, keys: S
         f"{up.name} {up.written(trial[up.metric])}"
         for _, trial in front.iterrows()
     )
-    alt = f"{len(known)} trials, {len(front)} of them on the front. {told}."
+    alt = f"{numbers.counted(len(known), 'trial')}, {len(front)} of them on the front. {told}."
     return draw(f"front-{up.metric}-{color_by}", alt, WIDE, paint)
 
 

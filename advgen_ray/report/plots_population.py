@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import PercentFormatter
 
+from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Panel
 from advgen_ray.report.plots_pareto import is_number, norm_of
 from advgen_ray.report.search_words import Objective, setting_name, setting_text
@@ -93,4 +94,5 @@ def _finish(axes: Axes, name: str) -> None:
 
 def _population(table: pd.DataFrame) -> str:
     trials, rounds, takeovers = table["trial"].nunique(), table["round"].max(), int(table["takes_over"].sum())
-    return f"{trials} trials in {rounds} rounds, {takeovers} takeover{'' if takeovers == 1 else 's'}."
+    told = numbers.counted(trials, "trial"), numbers.counted(rounds, "round"), numbers.counted(takeovers, "takeover")
+    return "{} in {}, {}.".format(*told)

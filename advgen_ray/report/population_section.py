@@ -13,8 +13,9 @@ def population_section(table: pd.DataFrame, keys: list[str], objectives: list[Ob
     trials, rounds = table["trial"].nunique(), int(table["round"].max())
     figure = Figure(
         "Settings by share of the way",
-        f"{numbers.count(trials)} trials in {rounds} rounds. A dotted line leads from the setting of the trial whose "
-        "state is taken over to what the taker goes on with; the thick line is the way to the end of the best trial. "
+        f"{numbers.counted(trials, 'trial')} in {numbers.counted(rounds, 'round')}. A dotted line leads from "
+        "the setting of the trial whose state is taken over to what the taker goes on with; the thick line is the "
+        "way to the end of the best trial. "
         "What is reached is measured at the end of each round, in the end of the model that is kept.",
         [*(setting_panel(table, key, keys) for key in keys), reached_panel(table, objectives[0])],
         size="wide",

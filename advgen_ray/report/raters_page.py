@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.ratings import DIFFERENT, RatingTables
 from advgen_ray.report import numbers, raters_tables
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Section, full_configs
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_confusion import MAX_DRAWN_CLASSES, confusion_panel
 from advgen_ray.report.plots_raters import least_seen, misread_panels, target_panel
@@ -35,14 +34,13 @@ def raters_page(
 ) -> Page:
     """``configs``: that of the page that was rated under ``"page"``, that of the reading under ``"reading"``."""
     data_name, main = configs["page"]["data"]["name"], tables.everyone.iloc[-1]
-    texts = [(name, yaml.safe_dump(dict(one), sort_keys=False)) for name, one in configs.items()]
     sections = [
         _seen_section(tables, class_names),
         *_misread_section(misread, class_names),
         _raters_section(tables, configs["reading"]["catch_threshold"]),
         *_classifiers_section(tables),
         Section("doubts", "What to keep in mind", _doubts(tables), []),
-        Section("run", "What was run", [], [Details("Full configs", texts)]),
+        Section("run", "What was run", [], [full_configs(configs.items())]),
     ]
     return Page(
         title=f"advgen_ray: what people see on {data_name}",
@@ -52,8 +50,10 @@ def raters_page(
         answer=f"Where a counterfactual was made to be of another class, people see that class in "
         f"{numbers.percent(main['target'])} of the cases, the source's class in {numbers.percent(main['source'])}, "
         f"and find {numbers.percent(main['plausible'])} plausible.",
-        lead=f"{_raters(len(tables.counted))}, {numbers.count(int(main['num_pairs']))} such counterfactuals of "
-        f"{numbers.count(int(main['num_sources']))} source images, shown beside their source and without their target.",
+        lead=f"{numbers.counted(len(tables.counted), 'rater')}, "
+        f"{numbers.counted(int(main['num_pairs']), 'such counterfactual')} of "
+        f"{numbers.counted(int(main['num_sources']), 'source image')}, shown beside their source and without "
+        "their target.",
         key_figures=_key_figures(tables, main),
         sections=sections,
     )
@@ -172,7 +172,3 @@ def _doubts(tables: RatingTables) -> list[str]:
     if not raters["num_repeats"].iloc[0]:
         found.append("No pair was shown twice: nothing is known of how far raters agree with themselves.")
     return found
-
-
-def _raters(count: int) -> str:
-    return f"{numbers.count(count)} {'rater' if count == 1 else 'raters'}"

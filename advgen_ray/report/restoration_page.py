@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis import published
 from advgen_ray.analysis.estimate import Estimate
 from advgen_ray.analysis.restoration import DEGRADED, AtBest
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_restoration import NAMES, dial_panel, rows_panel
 from advgen_ray.report.style import file_name
@@ -37,14 +36,14 @@ def restoration_page(results: Restorations, config: Mapping[str, Any], version: 
     """``config`` is the job's."""
     name, count = config["data"]["name"], numbers.count(config["num_images"])
     degradations = list(dict.fromkeys(one.degradation for one in results.chosen))
-    settings = Details("Full config", [("restoration", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("restoration", config)
     return Page(
         title=f"advgen_ray: restoration on {name}",
         heading="Can a classifier restore an image?",
         data_name=name,
         version=version,
         answer=_answer(results, degradations),
-        lead=f"{count} test images, each degraded in {len(degradations)} ways; strengths chosen on "
+        lead=f"{count} test images, each degraded in {numbers.counted(len(degradations), 'way')}; strengths chosen on "
         f"{numbers.count(config['num_validation_images'])} images held out of the training split.",
         key_figures=[_key_figure(results, degradation) for degradation in degradations],
         sections=[

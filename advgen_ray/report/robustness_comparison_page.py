@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.published_generative import S004_ROBUSTNESS
 from advgen_ray.analysis.robustness_by_radius import WORST, ahead_from
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_robustness import accuracy_panel, difference_panel
 
@@ -38,7 +37,7 @@ def robustness_comparison_page(
     worst = compared.accuracies[compared.accuracies["suite"] == WORST]
     name, count = config["data"]["name"], numbers.count(int(worst["count"].iloc[0]))
     last = worst[worst["eps"] == worst["eps"].max()].set_index("classifier")
-    settings = Details("Full config", [("comparison", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("comparison", config)
     doubts = list(warnings) or ["Nothing found: no sign of masked gradients, of randomness, or of outputs that are "
                                 "no logits."]  # fmt: skip
     return Page(

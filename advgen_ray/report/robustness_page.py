@@ -1,15 +1,15 @@
 """The page of a robust evaluation: what each attack found, images that fell, and what casts doubt on the figure."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import yaml
 
 from advgen_ray.analysis.worst_case import WorstCase
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_worst_case import fallen_panel, standing_panel
 
@@ -57,7 +57,7 @@ def robustness_page(
     doubts = list(warnings) or ["Nothing found: no sign of masked gradients, of randomness, or of outputs that are "
                                 "no logits."]  # fmt: skip
     sections.append(Section("doubts", "What casts doubt on it", doubts, []))
-    settings = Details("Full config", [("evaluation", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("evaluation", config)
     sections.append(Section("run", "What was run", [], [settings]))
     return Page(
         title=f"advgen_ray: robustness on {config['data']['name']}",
@@ -66,8 +66,12 @@ def robustness_page(
         version=version,
         answer=f"{numbers.percent(result.robust.value)} of {count} images are classified correctly whatever the "
         f"attacks do in the {ball} (95% interval {numbers.percent(low)} to {numbers.percent(high)}).",
-        lead=f"{numbers.percent(result.clean.value)} are before any attack; median distance of those that fell "
-        f"{numbers.decimal(result.median_distance)}.",
+        lead=f"{numbers.percent(result.clean.value)} are before any attack; "
+        + (
+            f"median distance of those that fell {numbers.decimal(result.median_distance)}."
+            if math.isfinite(result.median_distance)
+            else "none fell."
+        ),
         key_figures=[
             KeyFigure("Robust accuracy", numbers.percent(result.robust.value), "", ball, "", None, ""),
             KeyFigure("Clean accuracy", numbers.percent(result.clean.value), "", f"of {count} images", "", None, ""),

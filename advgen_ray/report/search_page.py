@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.one_by_one_section import one_by_one_section
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_parallel import parallel_panel
@@ -51,10 +50,15 @@ def search_page(
         words = f"{best['trial']} ({words} in the last round)"
     on_front = int(trials["on_front"].sum())
     front = (
-        f" {numbers.count(on_front)} of {len(finished)} are on the front of all objectives." if objectives[1:] else ""
+        f" {numbers.count(on_front)} of {len(finished)} {'is' if on_front == 1 else 'are'} on the front of all "
+        "objectives."
+        if objectives[1:]
+        else ""
     )
-    configs = Details("Full config", [("search", yaml.safe_dump(dict(config), sort_keys=False))])
-    lead = f"{numbers.count(len(trials))} trials of {job}, settings {HOW[config['proposals']]}, seed {config['seed']}"
+    configs = full_config("search", config)
+    lead = (
+        f"{numbers.counted(len(trials), 'trial')} of {job}, settings {HOW[config['proposals']]}, seed {config['seed']}"
+    )
     return Page(
         title=f"advgen_ray: search over {job} on {data_name}",
         heading="Which settings make the difference?" if base else "Which settings are worth their cost?",
@@ -114,10 +118,17 @@ def parallel_figure(finished: pd.DataFrame, keys: Sequence[str], objectives: Seq
 def ends(trials: pd.DataFrame) -> list[str]:
     """How many trials came to their end, and why others did not."""
     counts = trials["status"].value_counts()
-    told = [f"{counts.get('finished', 0)} trials came to their end, {counts.get('stopped', 0)} were stopped early."]
+    finished, stopped = counts.get("finished", 0), counts.get("stopped", 0)
+    told = [
+        f"{numbers.counted(finished, 'trial')} came to {'its' if finished == 1 else 'their'} end, "
+        f"{numbers.counted(stopped, 'was', 'were')} stopped early."
+    ]
     mistakes = [text for text in trials["mistake"] if text]
     if counts.get("failed", 0):
-        reason = f"; the first says: {mistakes[0]}" if mistakes else ", for reasons in their logs under tune/"
+        one = counts["failed"] == 1
+        reason = f", for reasons in {'its log' if one else 'their logs'} under tune/"
+        if mistakes:
+            reason = f"; {'it' if one else 'the first'} says: {mistakes[0]}"
         told.append(f"{counts['failed']} failed{reason}.")
     return told
 

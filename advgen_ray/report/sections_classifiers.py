@@ -9,7 +9,7 @@ from advgen_ray.report.blocks import Block, Figure, Section, Table
 from advgen_ray.report.compared import attack_words
 from advgen_ray.report.plots_classifiers import confidence_panels
 from advgen_ray.report.plots_training import training_panel
-from advgen_ray.report.study import Study, eps_labels
+from advgen_ray.report.study import RunRecord, Study, eps_labels
 
 CURVES = (("loss", "training loss", False), ("train_accuracy", "accuracy in training", True))
 
@@ -62,20 +62,26 @@ def confidence_section(study: Study) -> Section:
 
 def _confidence_sentences(study: Study) -> list[str]:
     table = study.tables.confidence
-    last, label = table.iloc[-1], eps_labels(table)[-1]
+    last, label, count = table.iloc[-1], eps_labels(table)[-1], numbers.count(int(table["count"].iloc[-1]))
+    explains = f"The distance of an image's counterfactuals explains {_explained(last)} of the variance of the"
     sentences = [
-        f"The distance of an image's counterfactuals explains {_explained(last)} of the variance of the confidence of "
-        f"the model of the largest training radius ({label}), and {_explained(table.iloc[0])} of the standard model's "
-        f"(95% intervals over images, n = {numbers.count(int(last['count']))} each)."
+        f"{explains} confidence of the model of the largest training radius ({label}), and "
+        f"{_explained(table.iloc[0])} of the standard model's (95% intervals over images, n = {count} each)."
+        if len(table) > 1
+        else f"{explains} standard model's confidence (95% interval over images, n = {count})."
     ]
-    if last["num_incorrect"] and last["num_incorrect"] < last["count"]:
+    wrong = int(last["num_incorrect"])
+    if wrong and wrong < last["count"]:
         gap = last["mean_distance_correct"] - last["mean_distance_incorrect"]
+        apart = f"{numbers.decimal(abs(gap))} {'nearer' if gap > 0 else 'farther'} on average than the others"
+        if numbers.signed(gap) == numbers.signed(0.0):
+            apart = "as far away on average as the others"
+        verb = "has" if wrong == 1 else "have"
         sentences.append(
-            f"The {numbers.count(int(last['num_incorrect']))} of these images that it gets wrong have counterfactuals "
-            f"{numbers.decimal(abs(gap))} {'nearer' if gap > 0 else 'farther'} on average than the others."
+            f"The {numbers.count(wrong)} of these images that it gets wrong {verb} counterfactuals {apart}."
         )
     else:
-        sentences.append(f"It gets {'none' if not last['num_incorrect'] else 'all'} of these images wrong.")
+        sentences.append(f"It gets {'none' if not wrong else 'all'} of these images wrong.")
     return sentences
 
 
@@ -132,12 +138,24 @@ def _training_figure(study: Study) -> Figure | None:
     drawn = [panel for panel in panels if panel is not None]
     if not drawn:
         return None
-    too = " and the score model" if panels[-1] is not None else ""
+    too = ["the score model"] if panels[-1] is not None else []
+    counts = [numbers.counted(len(histories), "classifier")] if histories else []
+    each = " each" if len(histories) + len(too) > 1 else ""
     caption = (
-        f"{len(histories)} classifiers{too}, one run each. Loss and accuracy are those on the images trained on: "
-        f"attacked ones, but for the standard models{too}."
+        f"{' and '.join([*counts, *too])}, one run{each}. Loss and accuracy are those on the images trained on"
+        f"{_trained_on(study, trained, too)}."
     )
     return Figure("How training went", caption, drawn, size="small")
+
+
+def _trained_on(study: Study, trained: list[RunRecord], too: list[str]) -> str:
+    """``": attacked ones, but for the standard models"``; "" where no training attacks."""
+    radii = pd.concat([study.tables.robustness, study.tables.judge_robustness]).set_index("classifier")["eps"]
+    standard = sum(not radii.get(record.name, 0.0) for record in trained)
+    if standard == len(trained):
+        return ""
+    models = [f"the standard model{'s' * (standard > 1)}"] if standard else []
+    return f": attacked ones{', but for ' + ' and '.join([*models, *too]) if models or too else ''}"
 
 
 def _attack_words(study: Study) -> str:
@@ -153,9 +171,10 @@ def _robustness_sentences(study: Study) -> list[str]:
         robust["clean_accuracy"] - standard["clean_accuracy"],
         robust["pgd_accuracy"] - standard["pgd_accuracy"],
     )
+    if len(table) == 1:
+        return []
     return [
-        f"From {eps_labels(table)[0]} to {eps_labels(table)[-1]} clean test accuracy "
-        f"{'falls' if clean < 0 else 'rises'} by {numbers.points(clean)} and accuracy under attack "
-        f"{'rises' if attacked > 0 else 'falls'} by {numbers.points(attacked)} "
-        f"({numbers.count(int(robust['clean_count']))} test images)."
+        f"From {eps_labels(table)[0]} to {eps_labels(table)[-1]} clean test accuracy {numbers.moves(clean)} and "
+        f"accuracy under attack {numbers.moves(attacked)} "
+        f"({numbers.counted(int(robust['clean_count']), 'test image')})."
     ]

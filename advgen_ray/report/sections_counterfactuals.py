@@ -137,9 +137,9 @@ def distance_classifier_section(study: Study) -> Section | None:
         return None
     low, high = result.accuracy.interval
     sentences = [
-        f"Naming a held-out test image after the class whose {result.num_replicates} counterfactuals lie nearest on "
-        f"average is right for {numbers.with_interval(result.accuracy.value, low, high)} of "
-        f"{numbers.count(result.accuracy.count)} images. The score model never sees the image, only a pull to it.",
+        f"Naming a held-out test image after the class whose {_nearest(result.num_replicates)} is right for "
+        f"{numbers.with_interval(result.accuracy.value, low, high)} of "
+        f"{numbers.count(result.accuracy.count)} images.{_what_a_score_model_sees(study)}",
         f"Published: {published.DISTANCE_CLASSIFIER}.",
     ]
     blocks: list[Block] = []
@@ -149,3 +149,17 @@ def distance_classifier_section(study: Study) -> Section | None:
         panel = confusion_panel("distance-classifier", result.confusion, names, "true class", nearest, "sources")
         blocks.append(Figure("Class by distance", caption, [panel], size="wide"))
     return Section("distance-classifier", "Distance as a classifier", sentences, blocks)
+
+
+def _nearest(num_replicates: int) -> str:
+    several = num_replicates > 1
+    return f"{num_replicates} counterfactuals lie nearest on average" if several else "counterfactual lies nearest"
+
+
+def _what_a_score_model_sees(study: Study) -> str:
+    """Nothing where gradients of a classifier, which does see the image, made the set."""
+    made = study.tables.inputs.held_out
+    methods = [
+        one.setting("method.kind") for one in study.records_of("counterfactuals") if made and one.name == made.name
+    ]
+    return "" if any(methods) else " The score model never sees the image, only a pull to it."

@@ -41,10 +41,15 @@ def dynamics_section(rows: pd.DataFrame, class_names: Sequence[str]) -> Section:
             "attacked_loss", "mean_drift"]  # fmt: skip
     cells = [[str(int(row["epoch"])), *(numbers.decimal(row[key]) for key in keys)] for _, row in table.iterrows()]
     first_row, last_row = table.iloc[0], table.iloc[-1]
+    ends = [numbers.decimal(row["natural_energy_x"]) for row in (first_row, last_row)]
+    way = (
+        f"From epoch {int(first_row['epoch'])} to {last} the mean E(x) of natural images goes from {' to '.join(ends)}"
+    )
+    if len(table) == 1:
+        way = f"In epoch {last} the mean E(x) of natural images is {ends[-1]}"
     sentences = [
-        f"From epoch {int(first_row['epoch'])} to {last} the mean E(x) of natural images goes from "
-        f"{numbers.decimal(first_row['natural_energy_x'])} to {numbers.decimal(last_row['natural_energy_x'])}; at the "
-        f"end the attack moves it by {numbers.signed(last_row['mean_drift_x'])}.",
+        f"{way}; {'at the end ' if len(table) > 1 else ''}the attack moves it by "
+        f"{numbers.signed(last_row['mean_drift_x'])}.",
         "Mirza et al. report that energies fall as training goes on, and that what stays hard to fit has high energy.",
     ]
     means = Table("Energies by epoch", "Means over the recorded images.", columns, cells)
@@ -60,8 +65,8 @@ def trades_section(card: Mapping[str, Any]) -> Section | None:
     last = history[-1]
     figure = Figure(
         "TRADES as energies",
-        f"Means over the images of each epoch, {len(history)} epochs, loss {card['training']['loss']}, beta "
-        f"{card['training']['beta']:g}.",
+        f"Means over the images of each epoch, {numbers.counted(len(history), 'epoch')}, loss "
+        f"{card['training']['loss']}, beta {card['training']['beta']:g}.",
         [loss_terms_panel(history, TRADES_TERMS, "terms of the loss")],
         size="wide",
     )

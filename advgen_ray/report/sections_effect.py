@@ -79,15 +79,22 @@ def _accuracy_table(study: Study, num_same: int, num_different: int) -> Table:
 def _effect_sentences(study: Study) -> list[str]:
     effect, table = study.tables.effect, study.tables.accuracy
     robust, standard = eps_labels(table)[-1], eps_labels(table)[0]
+    if len(table) == 1:
+        return ["No other model was scored than the standard one, so that nothing is known of robust training."]
     comparison = f"{numbers.points(effect.value)} {'more' if effect.value > 0 else 'less'} accuracy than"
     if not math.isfinite(effect.value):
         comparison = "an unknown amount of accuracy (no sample) beside"
-    interval = f"95% interval {numbers.signed_points(effect.low)} to {numbers.signed_points(effect.high)} points"
-    verdict = "which excludes 0" if effect.low > 0 or effect.high < 0 else "which includes 0"
+    elif numbers.signed_points(effect.value) == numbers.signed_points(0.0):
+        comparison = "as much accuracy as"
+    interval = "no interval: too few sources"
+    if math.isfinite(effect.low):
+        verdict = "which excludes 0" if effect.low > 0 or effect.high < 0 else "which includes 0"
+        ends = f"{numbers.signed_points(effect.low)} to {numbers.signed_points(effect.high)} points"
+        interval = f"95% interval {ends}, {verdict}"
     first, last = table["source_label_rate"].iloc[0], table["source_label_rate"].iloc[-1]
     return [
         f"From same-class to different-class counterfactuals the model of the largest training radius ({robust}) "
-        f"loses {comparison} the standard one ({interval}, {verdict}; {numbers.count(effect.num_sources)} sources).",
+        f"loses {comparison} the standard one ({interval}; {numbers.counted(effect.num_sources, 'source')}).",
         f"Right on the source, it names the source's class on {numbers.percent(last)} of the different-class "
         f"counterfactuals; the standard model ({standard}) does on {numbers.percent(first)}.",
     ]
@@ -100,11 +107,12 @@ def _reach_sentence(study: Study) -> str:
         return "Whether the largest training radius reaches counterfactuals cannot be told: the judge scored none."
     if not reach.num_hits:
         return (
-            f"None of the {numbers.count(reach.count)} sources has a valid counterfactual of another class within the "
-            f"largest training radius ({numbers.eps(eps)}): training asks for no label that these no longer show."
+            f"None of the {numbers.counted(reach.count, 'source')} has a valid counterfactual of another class within "
+            f"the largest training radius ({numbers.eps(eps)}): training asks for no label that these no longer show."
         )
     return (
-        f"{numbers.count(reach.num_hits)} of {numbers.count(reach.count)} sources have a valid counterfactual of "
+        f"{numbers.count(reach.num_hits)} of {numbers.counted(reach.count, 'source')} "
+        f"{'has' if reach.num_hits == 1 else 'have'} a valid counterfactual of "
         f"another class within the largest training radius itself ({numbers.eps(eps)}): there adversarial training "
         f"asks for a label that the image no longer shows. {LINK}"
     )

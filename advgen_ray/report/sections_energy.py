@@ -56,15 +56,16 @@ def _energy_sentences(study: Study) -> list[str]:
     shifts = [float(s) for s in table["attacked_energy_x"] - table["natural_energy_x"]]
     lower = (
         "lower, as Beadini and Masi report for imagenette"
-        if shifts[0] < 0
+        if round(shifts[0], 2) < 0
         else "not lower, unlike Beadini and Masi's imagenette"
     )
-    strength = "a smaller" if abs(shifts[-1]) < abs(shifts[0]) else "no smaller a"
+    strength = "a smaller" if round(abs(shifts[-1]), 2) < round(abs(shifts[0]), 2) else "no smaller a"
+    robust = f"; under the model of the largest training radius by {numbers.signed(shifts[-1])}, {strength} shift"
+    robust = robust if len(shifts) > 1 else ""
     return [
         "The energy E(x) = −logsumexp of the logits is low where the classifier finds an image likely.",
         f"Under the standard model {_attack(study)} moves the mean of E(x) by {numbers.signed(shifts[0])} "
-        f"({lower}); under the model of the largest training radius by {numbers.signed(shifts[-1])}, {strength} shift "
-        f"(n = {numbers.count(int(table['count'].max()))}).{_as_far_as_counterfactuals(study)}",
+        f"({lower}){robust} (n = {numbers.count(int(table['count'].max()))}).{_as_far_as_counterfactuals(study)}",
     ]
 
 
@@ -156,6 +157,8 @@ def _attack(study: Study) -> str:
 
 
 def _better_than_chance(one: Detector) -> str:
-    if one.auc >= 0.5:
+    if numbers.decimal(one.auc) == numbers.decimal(0.5):
+        return "attacked images lie neither lower nor higher, so that the rule tells nothing"
+    if one.auc > 0.5:
         return "attacked images tend to lie lower, as the rule supposes"
     return "attacked images tend to lie higher, so here the rule points the wrong way"

@@ -1,9 +1,7 @@
 """What was run: every config, seed, version and time, and what the words on the page mean."""
 
-import yaml
-
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Details, Section, Table
+from advgen_ray.report.blocks import Section, Table, full_configs
 from advgen_ray.report.study import RunRecord, Study
 
 
@@ -29,13 +27,7 @@ def runs_section(study: Study) -> Section:
         [[name.replace("_", " "), numbers.duration(seconds)] for name, seconds in study.elapsed_seconds.items()]
         + [["all stages", numbers.duration(sum(study.elapsed_seconds.values()))]],
     )
-    configs = Details(
-        "Full configs",
-        [
-            (f"{record.stage}: {record.name}", yaml.safe_dump(_plain(record.config), sort_keys=False))
-            for record in study.records
-        ],
-    )
+    configs = full_configs((f"{record.stage}: {record.name}", record.config) for record in study.records)
     return Section("runs", "What was run", [], [results, stages, _versions(study), configs])
 
 
@@ -65,12 +57,6 @@ def _settings(record: RunRecord) -> str:
     }.get(record.stage, ())
     found = [(key, record.setting(key)) for key in wanted]
     return ", ".join(f"{key.rpartition('.')[2].replace('_', ' ')} {value}" for key, value in found if value is not None)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def words_section() -> Section:

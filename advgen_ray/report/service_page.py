@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Details, KeyFigure, Section, Table
+from advgen_ray.report.blocks import KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 
 MEANING = {
@@ -22,7 +20,7 @@ def service_page(summary: Mapping[str, Any], config: Mapping[str, Any], version:
     """``summary`` is the job's."""
     kept, same = summary["kept"], summary["same_weights"]
     missing = lacking(kept)
-    settings = Details("Full config", [("service", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("service", config)
     held = f"lacks {', '.join(missing)}" if missing else "holds its config, versions, numbers, files and model"
     return Page(
         title="advgen_ray: a check of the service",

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.over_seeds import PairedDifference
 from advgen_ray.analysis.training_subsets import TrainingSubsets
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.compared import (
     LOSS_NAMES,
     attack_words,
@@ -52,7 +51,7 @@ def subset_page(results: SubsetResults, config: Mapping[str, Any], version: str)
     training, sizes = config["training"], {k: len(ids) for k, ids in results.subsets.left_out.items()}
     data_name, attack = training["data"]["name"], attack_words(training["evaluation_attack"])
     high, incorrect = results.contrast("H", "full"), results.contrast("I", "full")
-    settings = Details("Full config", [("comparison", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("comparison", config)
     count = numbers.count(len(results.training))
     images = images_section(
         results.training,
@@ -70,8 +69,9 @@ def subset_page(results: SubsetResults, config: Mapping[str, Any], version: str)
         answer=f"Trained without the {numbers.count(sizes['H'])} correct images of highest energy, a classifier's "
         f"robust error changes by {numbers.signed_points(high.mean)} points; without the {numbers.count(sizes['I'])} "
         f"incorrect ones, by {numbers.signed_points(incorrect.mean)}. {_verdict(results)}",
-        lead=f"{LOSS_NAMES[training['loss']]}, {training['num_epochs']} epochs against "
-        f"{attack_words(training['attack'])}; errors under {attack}; {len(config['seeds'])} seeds of each training; a "
+        lead=f"{LOSS_NAMES[training['loss']]}, {numbers.counted(training['num_epochs'], 'epoch')} against "
+        f"{attack_words(training['attack'])}; errors under {attack}; "
+        f"{numbers.counted(len(config['seeds']), 'seed')} of each training; a "
         f"model of another seed chose the images among its {count}.",
         key_figures=[_key_figure(results, "H", "full"), _key_figure(results, "I", "full"),
                      _key_figure(results, "H", "I"), _key_figure(results, "C", "full"),

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from advgen_ray.analysis.proportion import Proportion
 from advgen_ray.analysis.published_synthesis import CIFAR10_SPEED, samples_beside
 from advgen_ray.report import numbers
-from advgen_ray.report.blocks import Block, Details, Figure, KeyFigure, Section, Table
+from advgen_ray.report.blocks import Block, Figure, KeyFigure, Section, Table, full_config
 from advgen_ray.report.page import Page
 from advgen_ray.report.plots_synthesis import interpolation_panel, neighbors_panel, samples_panel
 
@@ -83,7 +82,7 @@ def synthesis_page(results: SynthesisResults, config: Mapping[str, Any], version
     ]
     if results.interpolations:
         sections.append(Section("interpolation", "Between two samples", [], [_interpolation_figure(results)]))
-    settings = Details("Full config", [("synthesis", yaml.safe_dump(dict(config), sort_keys=False))])
+    settings = full_config("synthesis", config)
     return Page(
         title=f"advgen_ray: synthesis on {data_name}",
         heading="What does a logit ascend to?",

@@ -5,8 +5,9 @@ import re
 import pandas as pd
 import pytest
 
-from advgen_ray.analysis.ce_ablation import with_front
+from advgen_ray.analysis.ce_ablation import Change, Effect, with_front
 from advgen_ray.report.ablation_page import ablation_page
+from advgen_ray.report.ablation_sections import effect_words
 from advgen_ray.report.blocks import Table
 from advgen_ray.report.page import Page, panels_of, render
 from tests.report.ablated import BASE, CONFIG, KIND, PAPER, SIGMA, STEPS, W, trial, trials
@@ -133,7 +134,7 @@ def test_trials_that_failed_are_told_and_not_shown() -> None:
     page = _page(trials(failed))
     assert page.lead.startswith("15 settings, a grid")
     assert {section.anchor: section.sentences for section in page.sections}["trials"] == [
-        "15 trials came to their end, 0 were stopped early.", "1 failed; the first says: the loss is nan.",
+        "15 trials came to their end, 0 were stopped early.", "1 failed; it says: the loss is nan.",
     ]  # fmt: skip
     assert len(_tables(page)["Every trial"].rows) == 15
 
@@ -145,7 +146,10 @@ def test_the_page_says_what_was_proposed_for() -> None:
 
 @pytest.mark.parametrize("few", [1, 2])
 def test_one_or_two_trials_are_a_page_too(few: int) -> None:
-    html = render(_page(with_front(trials().iloc[:few])))
+    page = _page(with_front(trials().iloc[:few]))
+    html = render(page)
+    assert page.lead.startswith(("1 setting, ", "2 settings, ")[few - 1])
+    assert page.sections[0].sentences[0].startswith(("1 of 1 trial is on", "2 of 2 trials are on")[few - 1])
     assert "The front" in html
     assert "nan" not in re.sub(r"data:[^\"]+", "", html).lower()
 
@@ -160,3 +164,9 @@ def test_the_page_is_whole_and_escaped() -> None:
     assert "https://" not in html.split("</style>")[1].replace("http://www.w3.org", "")
     assert all(column in html for column in ("sigma_CE", "steps", "evaluations"))
     assert STEPS not in html.split("<details>")[0]
+
+
+def test_what_changes_either_way_and_is_zero_on_average_neither_rises_nor_falls() -> None:
+    change = Change(mean=0.0001, low=-0.2, high=0.2, num_up=2, num_down=2)
+    effect = Effect("guidance_scale", 1.0, 4.0, 4, {"l2_mean": change})
+    assert "mean L2 rises in 2 and falls in 2 of 4, 0.00 on average (−0.20 to +0.20)." in effect_words(effect)

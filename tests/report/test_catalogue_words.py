@@ -8,6 +8,7 @@ from advgen_ray.analysis.estimate import Estimate, alone, exact
 from advgen_ray.catalogue import chosen
 from advgen_ray.catalogue.entry import Reading, Unit
 from advgen_ray.catalogue.results import RowResult
+from advgen_ray.report.catalogue_page import catalogue_page
 from advgen_ray.report.catalogue_words import margin, markdown, told, verdict
 
 
@@ -61,3 +62,10 @@ def test_a_table_of_a_readme_has_what_fails_in_bold_and_keeps_the_lines_of_other
         "| A1 | Something holds. | holds | gain: +12.0 points (+5.0 to +19.0) |",
     ]
     assert "A1" not in markdown([changed], former, ["A2"]), "a row that the catalogue has no longer"
+
+
+def test_one_row_is_no_rows() -> None:
+    config = {"num_seeds": 1, "rows": ["A1", "A2"], "scale": "small"}
+    one, two = (catalogue_page([_result(exact(0.1))] * number, [], config, "1").answer for number in (1, 2))
+    assert one.startswith("1 of 2 rows is done so far: of 1 published claim, 1 holds here at small scale, 0 do not,")
+    assert two.startswith("Of 2 published claims, 2 hold here")

@@ -91,7 +91,8 @@ def test_alignment_rises_or_falls_only_beyond_its_errors() -> None:
 
 def test_without_a_judge_the_generator_speaks() -> None:
     page = _page(("mine",), judge=False)
-    assert "0.70 for mine, which see the class asked for in 100.0% of their own" in page.answer
+    assert "0.70 for mine, which sees the class asked for in 100.0% of its own" in page.answer
+    assert page.lead.startswith("4 images from one classifier: ")
     assert "it sees the class in 100.0% of 4 images" in page.key_figures[0].detail
     assert _numbers(page).rows[0][2:4] == ["n/a", "n/a"]
 

@@ -9,7 +9,7 @@ import pytest
 from advgen_ray.analysis.detector_scores import compare, detector_inputs, names_of, only_fooled
 from advgen_ray.report import numbers
 from advgen_ray.report.blocks import Table
-from advgen_ray.report.detectors_page import DetectorResults, detectors_page
+from advgen_ray.report.detectors_page import DetectorResults, detectors_page, separating
 from advgen_ray.report.page import Page, panels_of, render
 
 CONFIG: dict[str, Any] = {"data": {"name": "digits"}, "seed": 0}
@@ -106,3 +106,17 @@ def test_what_was_not_run_is_left_out() -> None:
     assert {row[3] for row in _tables(one)["Every detector on every attack"].rows} == {"n/a"}
     assert "Attacks that were not expected" in _tables(_page())
     render(one)
+
+
+@pytest.mark.parametrize(
+    ("areas", "told"),
+    [
+        ({"Energy": 0.9}, "Energy separates PGD"),
+        ({"Energy": 0.9, "KD": 0.8}, "Energy separates PGD best"),
+        ({"Energy": 0.9, "KD": 0.901, "LID": 0.5}, "Energy and KD separate PGD best"),
+        ({"Energy": 1.0, "KD": 1.0}, "Energy and KD separate PGD"),
+    ],
+)
+def test_the_best_detector_is_better_than_another(areas: dict[str, float], told: str) -> None:
+    table = pd.DataFrame({"detector": list(areas), "auroc": areas.values(), "attack": "PGD"})
+    assert separating(table) == told

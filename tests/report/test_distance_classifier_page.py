@@ -50,7 +50,10 @@ def test_the_page_says_best_and_cheapest(sets: list[TimedSet]) -> None:
     assert f"{100 * best.accuracy.value:.1f}% (the best of 2 samplers on these images)" in page.answer
     alone = distance_classifier_page(accuracy_by_cost(sets[:1]), best, ("a", "b", "c"), config, "1").answer
     assert numbers.with_interval(best.accuracy.value, *best.accuracy.interval) in alone, "of one nothing is chosen"
-    assert page.key_figures[0].title == "Most accurate of 8 points"
+    assert [key.title for key in page.key_figures] == ["Most accurate of 8 points", "Cheapest"]
+    single = distance_classifier_page(table.iloc[:1], best, ("a", "b", "c"), config, "1")
+    assert [key.title for key in single.key_figures] == ["Accuracy"]
+    assert single.lead.startswith("It takes 6,000 evaluations an image")
     assert page.answer.endswith("30 images of the test split.")
     of_train = config | {"generation": config["generation"] | {"split": "train"}}
     told = distance_classifier_page(table, best, ("a", "b", "c"), of_train, "1").answer

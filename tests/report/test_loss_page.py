@@ -81,6 +81,7 @@ def test_one_seed_decides_nothing() -> None:
     page = _page(_results(gain=0.3, seeds=(0,)), seeds=[0])
     assert "One seed says nothing of how far a difference to TRADES is chance." in page.answer
     assert page.key_figures[0].detail == "one seed; clean 90.0%"
+    assert "the same 1 seed each" in page.lead
     assert len(page.key_figures) == 3
     assert render(page)
 

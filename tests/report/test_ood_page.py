@@ -55,6 +55,9 @@ def test_detectors_are_compared_on_sets_that_none_was_trained_on() -> None:
     of = results.table.set_index(["detector", "image_set", "case"])["auroc"]
     assert "firm tells 1 set that no detector was trained on from digits" in page.answer
     assert f"{of['firm', 'letters', 'worst']:.2f} ({of['firm', 'letters', 'standard']:.2f}" in page.answer
+    assert "with an AUROC of" in page.answer, "of one set there is no mean"
+    assert page.sections[0].sentences[0] == "Detectors are compared on letters."
+    assert page.key_figures[0].detail.startswith("worst case; standard")
     assert [key.title for key in page.key_figures] == ["firm", "weak"]
     assert page.key_figures[1].value == f"{of['weak', 'letters', 'worst']:.2f}"
     standard, worst = _tables(page)[:2]

@@ -76,3 +76,9 @@ def test_the_table_of_takeovers_says_what_was_given_up_and_gone_on_with() -> Non
 @pytest.mark.parametrize("key", ["attack.eps", "loss"])
 def test_one_trial_that_never_changes_is_drawn_too(key: str) -> None:
     painted(setting_panel(TABLE[TABLE["trial"] == "01"].reset_index(drop=True), key, [key]))
+
+
+def test_a_trial_and_a_round_are_counted_as_one() -> None:
+    assert "1 trial in 1 round, 0 takeovers." in setting_panel(TABLE.iloc[:1], "attack.eps", ["attack.eps"]).alt
+    section = population_section(TABLE.iloc[:1], ["attack.eps"], [ROBUST])
+    assert getattr(section.blocks[0], "caption", "").startswith("1 trial in 1 round. A dotted line")

@@ -123,6 +123,7 @@ def test_what_is_not_known_is_left_out_or_said() -> None:
     assert "Rater by rater" not in _blocks(alone)
     assert "otherwise" not in [section.anchor for section in alone.sections], "nothing was misread"
     assert "classifiers" not in [section.anchor for section in alone.sections]
+    assert alone.lead.startswith("1 rater, ")
     doubts = next(section.sentences for section in alone.sections if section.anchor == "doubts")
     assert any("One rater counts" in doubt for doubt in doubts)
     assert any("No clean image was shown" in doubt for doubt in doubts)

@@ -48,6 +48,7 @@ def test_methods_are_chosen_on_validation_images(page: Page) -> None:
         "Mean SSIM with the original, by the model and by the other method that are best on validation images. "
         "noise: 0.515 left alone, 0.815 by steady, 0.565 by wavelets."
     )
+    assert "each degraded in 1 way; " in page.lead
     (key,) = page.key_figures
     assert key.value == "+0.300"
     assert "by steady (95% interval" in key.detail

@@ -1,5 +1,6 @@
 """The page of a robust evaluation: its figures, its pictures, its doubts."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ def test_the_page_says_what_stands(result: WorstCase, channels: int) -> None:
 
 
 def test_without_a_fall_there_are_no_pictures_and_without_doubts_it_says_so(result: WorstCase) -> None:
-    page = robustness_page(result, _fallen(0, 1), [], CONFIG, "1")
+    page = robustness_page(replace(result, median_distance=float("nan")), _fallen(0, 1), [], CONFIG, "1")
+    assert page.lead.endswith("before any attack; none fell.")
     assert [section.anchor for section in page.sections] == ["attacks", "doubts", "run"]
     assert page.sections[1].sentences[0].startswith("Nothing found")

@@ -1,7 +1,9 @@
 """How the numbers of a search are written: fractions in percent, whatever stands in the names around them."""
 
+import pandas as pd
 import pytest
 
+from advgen_ray.report.search_page import ends
 from advgen_ray.report.search_words import Objective
 
 
@@ -25,3 +27,17 @@ from advgen_ray.report.search_words import Objective
 )
 def test_fractions_and_only_these_are_in_percent(metric: str, value: float, written: str) -> None:
     assert Objective(metric, maximize=True).written(value) == written
+
+
+@pytest.mark.parametrize(
+    ("statuses", "mistake", "told"),
+    [
+        (["finished"], "", ["1 trial came to its end, 0 were stopped early."]),
+        (["finished", "finished", "stopped"], "", ["2 trials came to their end, 1 was stopped early."]),
+        (["finished", "failed"], "nan", ["1 trial came to its end, 0 were stopped early.", "1 failed; it says: nan."]),
+        (["failed", "failed"], "nan", ["0 trials came to their end, 0 were stopped early.",
+                                       "2 failed; the first says: nan."]),
+    ],
+)  # fmt: skip
+def test_how_trials_ended_is_told_of_one_and_of_several(statuses: list[str], mistake: str, told: list[str]) -> None:
+    assert ends(pd.DataFrame({"status": statuses, "mistake": mistake})) == told

@@ -72,6 +72,7 @@ def test_one_seed_gives_no_verdict() -> None:
     page = _page(_results({"H": 0.1}, seeds=(1,)), seeds=[1])
     assert page.answer.endswith("One seed says nothing of how far that is chance.")
     assert page.key_figures[0].detail == "one seed"
+    assert "; 1 seed of each training;" in page.lead
     assert render(page)
 
 
