@@ -33,7 +33,7 @@ class SamplerConfig(Config):
 
 PAPER = SamplerConfig(kind="euler_maruyama", num_steps=1000)  # S000, appendix 7: with guidance 2,000 evaluations
 # L2 and L0 within 3% of the paper's in mean and quartiles, validity within the sampling error, on digits and on MNIST
-# at the paper's w and sigma_CE (tests/benchmarks/evaluations.py, which has what else was tried).
+# at the paper's w and sigma_CE, but for one quartile of L0 there (docs/bench.md; tests/benchmarks/evaluations.py).
 HUNDRED_EVALUATIONS = SamplerConfig(kind="ancestral", num_steps=50, times="quadratic")
 # From the diffused source at t = .4, 80 steps of which every fourth evaluates the network. The same on images of 8x8,
 # where nothing is decided before; on MNIST its CEs lie 12% too near.

@@ -161,7 +161,7 @@ def cifar10_older_attacks() -> EvaluateRobustnessConfig:
 
 
 def cifar10_attacked_energies() -> ScoreEnergiesConfig:
-    """S003 figures 2b, 3b, S001 figures B, C: Linf 8/255, steps of 2/255; PGD separates; FAB, CW, Square overlap."""
+    """S003 figures 2b, 3b, S001 figures B, C: Linf 8/255, steps of 2/255; PGD lowers E(x), FAB raises it."""
     return ScoreEnergiesConfig(
         data=DATA,
         splits=("test",),

@@ -190,7 +190,7 @@ def mnist_search() -> SearchConfig:
 
 
 def mnist_detectors() -> CompareDetectorsConfig:
-    """S003 T1 on MNIST in Linf 0.3, PGD and APGD of 40 steps on 2,000 test images; KD's bandwidth was 1.2 there."""
+    """S003 T1 on MNIST in Linf 0.3, PGD and APGD of 40 steps on 2,000 test images; no figure in the documents."""
     attack = AttackConfig(norm="linf", eps=EPS, num_steps=40, step_size=0.01)
     return CompareDetectorsConfig(
         data=DATA,

@@ -66,7 +66,7 @@ def svhn_dvce() -> GenerateByClassifierConfig:
 
 
 def svhn_ce_ablation() -> SearchConfig:
-    """S002's ablation on SVHN as on CIFAR-10; S000 figure 6: Boltzmann CEs convince a standard model less often."""
+    """S002's ablation on SVHN; S000 figure 6: Boltzmann CEs convince a standard model less than a robust model's."""
     return cifar10_counterfactuals.cifar10_ce_ablation().override(
         [
             "base.data.name=svhn",

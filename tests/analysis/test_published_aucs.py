@@ -51,3 +51,18 @@ def test_every_ball_has_a_recipe() -> None:
 def test_figures_are_those_of_their_columns(ball: str, k: int, attack: str, auc: float) -> None:
     """S004 tables 3.2 to 3.5, of which two print two models side by side."""
     assert S004_AUCS["mnist", ball].by_attack[k, attack] == auc
+
+
+@pytest.mark.parametrize("name", NAMES[:4])
+def test_recipes_of_mnist_quote_what_stands_under_one_attack(name: str) -> None:
+    """Adam's, the attack of the document's trainings, from the image and from random starts (tables 3.2 and 3.5)."""
+    summaries = {recipe.name: recipe.summary for recipe in recipes.listing()}
+    ascent = recipes.find(name, TrainOneVsRestConfig).training.ascent
+    published = S004_AUCS["mnist", f"{ascent.norm} {ascent.eps:g}"].by_attack
+    attack = f"{ascent.norm} {ascent.eps:g}, 200 x {0.1 if ascent.norm == 'l2' else 0.01:g} by Adam"
+    first, second = (f"{published[k, attack]:.4f}".removeprefix("0") for k in (0, 1))
+    for recipe in (name, f"{name}_evaluation"):
+        assert f"AUC {first} and {second}" in summaries[recipe]
+    if (0, f"{attack}, 50 noise starts") in published:
+        restarted = f"{published[0, f'{attack}, 50 noise starts']:.4f}".removeprefix("0")
+        assert f"from 50 starts {restarted}" in summaries[f"{name}_evaluation"]
