@@ -109,6 +109,7 @@ def _recipes(arguments: argparse.Namespace) -> int:
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         for name, job, summary in rows:
             print(f"{name:{widths[0]}}  {job:{widths[1]}}  {summary}")
+        print(recipes.DOCUMENTS, file=sys.stderr)
         return 0
     for recipe in found:
         if recipe.name == arguments.name:

@@ -69,7 +69,7 @@ def run_job(
 
 
 def _parser(config_type: type[ConfigT]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=inspect.getdoc(config_type))
+    parser = argparse.ArgumentParser(description=inspect.getdoc(config_type), epilog=recipes.DOCUMENTS)
     parser.add_argument("--recipe", metavar="NAME", help="a named config; advgen recipes lists them")
     parser.add_argument("--config", metavar="FILE", help="YAML whose keys go over the recipe's")
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="dotted override, repeatable")

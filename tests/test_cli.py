@@ -1,6 +1,7 @@
 """The advgen command: light to start, one line for a mistake, and each subcommand reaches what it names."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_recipes_are_listed_with_their_jobs(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["recipes"]) == 0
-    rows = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    captured = capsys.readouterr()
+    rows = [line.split(maxsplit=2) for line in captured.out.splitlines()]
+    assert set(re.findall(r"\bS\d{3}\b", captured.out)) <= set(re.findall(r"S\d{3}", captured.err)), "what is meant"
     assert {name for name, _, _ in rows} == {recipe.name for recipe in recipes.listing()}
     assert next(job for name, job, _ in rows if name == "cifar10_counterfactuals") == "generate_counterfactuals"
 

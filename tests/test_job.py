@@ -22,6 +22,12 @@ def test_success_prints_the_summary(capsys):
     assert capsys.readouterr().out == "seed: 5\n"
 
 
+def test_help_says_which_documents_its_numbers_are(capsys):
+    with pytest.raises(SystemExit):
+        run_job(GenerateConfig, _never, ["--help"])
+    assert "S000 is Yeats et al. 2024" in capsys.readouterr().out
+
+
 def test_rows_of_a_summary_are_a_table(capsys):
     rows = [{"attack": "pgd", "accuracy": 0.5}, {"attack": "square", "accuracy": 0.625}]
     assert run_job(GenerateConfig, lambda _: {"count": 8, "groups": rows}, []) == 0

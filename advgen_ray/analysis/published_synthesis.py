@@ -39,7 +39,7 @@ S004: dict[str, tuple[PublishedSamples, ...]] = {
         PublishedSamples("LSUN Church, from ImageNet (T2.4, T2.6)", "17 x 8", 14.87),
     ),
 }
-CIFAR10_SPEED = "50 CIFAR-10 samples of 32 steps in 2.34 s on an RTX 2080 Ti, 21 a second (S004 table 2.10)"
+CIFAR10_SPEED = "50 CIFAR-10 samples of 32 steps in 2.34 s on an RTX 2080 Ti, 21 a second (T2.10)"
 
 
 def samples_beside(data: str, side: int) -> tuple[PublishedSamples, ...]:

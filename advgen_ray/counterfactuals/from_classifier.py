@@ -31,7 +31,7 @@ def targeted_ascent(
 def confident(y: Tensor, confidence: float) -> Until:
     """Whether the softmax of ``y`` is at least ``confidence``, a share in (0, 1]."""
     if not 0 < confidence <= 1:
-        raise ValueError(f"confidence must lie in (0, 1], got {confidence}; S000 stops at 0.9")
+        raise ValueError(f"confidence must lie in (0, 1], got {confidence}; Yeats et al. stop at 0.9")
 
     def until(logits: Tensor) -> Tensor:
         return torch.softmax(logits, dim=1).gather(1, y[:, None]).squeeze(1) >= confidence

@@ -128,4 +128,4 @@ def gamma(t: Tensor, sigma: float, sde: VPSDE) -> Tensor:
 
 def _check_sigma(sigma: float) -> None:
     if not 0 < sigma < math.inf:
-        raise ValueError(f"sigma must be positive, got {sigma}; S000 uses sigma_ce = 0.2 in pixel units")
+        raise ValueError(f"sigma must be positive, got {sigma}; Yeats et al. use sigma_ce = 0.2 in pixel units")

@@ -16,7 +16,7 @@ def classifier_free_guidance(
     images of a batch are at one time. Raises ValueError for a negative scale.
     """
     if not guidance_scale >= 0:
-        raise ValueError(f"guidance_scale must be zero or positive, got {guidance_scale}; S000 uses 15")
+        raise ValueError(f"guidance_scale must be zero or positive, got {guidance_scale}; Yeats et al. use 15")
     if guidance_scale == 0:
         return score_fn
 

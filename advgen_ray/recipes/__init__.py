@@ -68,6 +68,12 @@ _MODULES: tuple[ModuleType, ...] = (
 )  # the first with a config type is its default
 
 
+# For what names them by number: docstrings, and so the help of jobs and the list of recipes.
+DOCUMENTS = (
+    "S000 is Yeats et al. 2024, S001 Mirza et al. 2024, S002 notes on S000, S003 Beadini and Masi 2023, S004 Yin 2022."
+)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A named function that returns a full config of one job."""

@@ -161,7 +161,7 @@ def _quality_blocks(results: SynthesisResults, config: Mapping[str, Any]) -> lis
         blocks.append(
             Table(
                 "Steps × step size",
-                f"{measure.fid} by ascent, as S004 table 2.11; lower is nearer to the training images.",
+                f"{measure.fid} by ascent, as Yin's table 2.11; lower is nearer to the training images.",
                 ["Steps × size", *map(str, pivot.columns)],
                 cells,
             )
@@ -214,7 +214,7 @@ def _neighbor_figure(results: SynthesisResults) -> Figure:
 def _interpolation_figure(results: SynthesisResults) -> Figure:
     return Figure(
         "Interpolations",
-        "Each row ascends from points on the line between two starts of one class (S004 figure 2.16), by the first "
+        "Each row ascends from points on the line between two starts of one class (Yin's figure 2.16), by the first "
         "ascent; numbers say how far along the line.",
         [interpolation_panel(f"interpolation-{name}", name, images) for name, images in results.interpolations.items()],
         size="wide",
