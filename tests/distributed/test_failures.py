@@ -106,6 +106,16 @@ def test_a_batch_whose_rows_can_be_made_alone_is_tried_again() -> None:
         make_rows(BATCHES, make, str, NUM_ROWS)
 
 
+def test_the_last_row_of_the_plan_alone_saves_the_job() -> None:
+    def make(rows: np.ndarray) -> pa.Table:
+        if (rows < 8).any():
+            raise ValueError("not finite")
+        return pa.table({"row": rows})
+
+    with pytest.raises(RowsFailed, match="2 rows cannot be made"):
+        make_rows([np.arange(2), np.array([8])], make, str, num_rows=9)
+
+
 def test_shards_given_up_are_not_counted_among_those_of_failed_rows() -> None:
     failed = Failed()
     for report in (
