@@ -74,6 +74,13 @@ def test_nothing_is_computed_twice_but_to_compare_the_two(scale: Scale) -> None:
             assert same == work, f"{command(work)} and {command(same)}: {type(part).__name__}"
 
 
+def test_what_a_former_work_reads_comes_first_of_all() -> None:
+    training = Work("train_classifier", "digits_classifier")
+    generation = Work("generate_by_classifier", "digits_from_classifier", after=(training,))
+    comparison = Work("score_energies", "digits_energies", after=(generation, training))
+    assert in_order([comparison, training]) == [training, generation, comparison]
+
+
 def test_a_job_names_the_rows_that_run_it() -> None:
     known = {row.id for row in ROWS}
     for job in JOBS:

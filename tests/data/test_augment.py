@@ -92,6 +92,8 @@ def test_affine_moves_a_blob_about_its_place_and_keeps_its_mass() -> None:
         assert one.mean().abs() < 0.15 * LARGEST_SHIFT * 41
     assert (mass / images[0].sum()).min() > 0.8, "stretched by a tenth each way"
     assert (mass / images[0].sum()).max() < 1.25
+    together = torch.stack([mass, right, down]).corrcoef() - torch.eye(3)
+    assert together.abs().max() < 0.15, "shifted both ways by draws of their own, whatever the stretch"
     slant = (moved * place * place[:, None]).sum((1, 2, 3)) / mass / 4**2
     assert slant.min() < -0.15, "to the left"
     assert slant.max() > 0.15, "and to the right"

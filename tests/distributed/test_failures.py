@@ -11,7 +11,7 @@ import torch
 
 from advgen_ray.distributed.actors import Map, ShardActor
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
-from advgen_ray.distributed.failures import RowsFailed, make_rows
+from advgen_ray.distributed.failures import Failed, RowsFailed, make_rows
 from advgen_ray.errors import UserError
 from advgen_ray.stages.counterfactuals import prepare
 from advgen_ray.storage import ResultSet
@@ -104,6 +104,30 @@ def test_a_batch_whose_rows_can_be_made_alone_is_tried_again() -> None:
     calls, failing = [], {2, 3}
     with pytest.raises(MemoryError):
         make_rows(BATCHES, make, str, NUM_ROWS)
+
+
+def test_the_last_row_of_the_plan_alone_saves_the_job() -> None:
+    def make(rows: np.ndarray) -> pa.Table:
+        if (rows < 8).any():
+            raise ValueError("not finite")
+        return pa.table({"row": rows})
+
+    with pytest.raises(RowsFailed, match="2 rows cannot be made"):
+        make_rows([np.arange(2), np.array([8])], make, str, num_rows=9)
+
+
+def test_shards_given_up_are_not_counted_among_those_of_failed_rows() -> None:
+    failed = Failed()
+    for report in (
+        {"given_up": False, "num_failed": 2, "reason": "x_ce is not finite"},
+        {"given_up": True, "num_failed": 10, "reason": "3 actors died over it"},
+        {"given_up": False, "num_failed": 1, "reason": "no label"},
+    ):
+        failed.add(report)
+    assert failed.told(of=9) == (
+        "failed rows: 3, in 2 of 9 shards, most often: x_ce is not finite; shards given up: 1 of 9: 3 actors died "
+        "over it"
+    )
 
 
 def test_a_users_mistake_is_no_rows_fault() -> None:

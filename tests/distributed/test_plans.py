@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from advgen_ray.distributed.plans import CounterfactualPlan, energy_groups
+from advgen_ray.distributed.plans import CounterfactualPlan, DetectorGroup, detector_groups, energy_groups
 
 
 @pytest.mark.parametrize("shard_images", [1, 7, 60, 1000])
@@ -37,3 +37,12 @@ def test_groups_cover_every_classifier_view_set_and_image() -> None:
     ]
     assert len(groups) == 16
     assert [g.classifier for g in groups] == [0] * 8 + [1] * 8
+
+
+def test_a_detector_reads_its_own_images_and_those_of_others_under_every_attack() -> None:
+    groups = detector_groups([3, 5], [7, 4], num_attacks=2, shard_images=4)
+    assert groups[:5] == [DetectorGroup(0, None, 0, 3)] + [
+        DetectorGroup(0, attack, start, stop) for attack in (0, 1) for start, stop in ((0, 4), (4, 7))
+    ]
+    of_second = [(group.attack, group.start, group.stop) for group in groups[5:]]
+    assert of_second == [(None, 0, 4), (None, 4, 5), (0, 0, 4), (1, 0, 4)]

@@ -21,6 +21,14 @@ def test_the_line_counts_rates_and_foretells(monkeypatch: pytest.MonkeyPatch) ->
     assert progress.line() == "counterfactuals: 10/10 shards, 600 images, 30.0 images/s, 0:20"
 
 
+def test_shards_that_failed_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress = Progress("energies", num_shards=5, shards_before=1)
+    monkeypatch.setattr(module.time, "monotonic", lambda: progress.begin + 20.0)
+    progress.add(100)
+    progress.fail(10)
+    assert progress.line() == "energies: 2/5 shards, 100 images, 5.0 images/s, 10 failed, 0:20 left"
+
+
 class _Intervals:
     """In the place of what the thread waits for: so many intervals pass at once, and what happens in one of them."""
 

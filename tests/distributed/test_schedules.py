@@ -75,3 +75,11 @@ def test_without_a_space_each_setting_is_a_trial_once() -> None:
     assert (plan.num_samples, plan.search_alg, plan.scheduler, plan.reuse_actors) == (1, None, None, True)
     assert settings_of({"given": given[1]}) == given[1]
     assert settings_of(given[0]) == given[0]
+
+
+@pytest.mark.parametrize(("kind", "low", "high"), [("uniform", 0.4, 0.6), ("log_uniform", 0.007, 0.02)])
+def test_ranges_are_drawn_in_equal_or_in_multiplied_steps(kind: Any, low: float, high: float) -> None:
+    schedule = Schedule({"validity": "max"}, 1, GIVEN, "random", 30)
+    space = schedule.param_space([ParameterConfig(key="rate", kind=kind, low=1e-4, high=1.0)])
+    assert low < np.median(space["rate"].sample(size=2000, random_state=0)) < high
+    assert schedule.planned == 30, "what is given is among them"

@@ -35,6 +35,8 @@ def _result(*margins: Estimate, unit: Unit = "share", mistake: str = "") -> RowR
         ),
         (_result(alone(0.3), exact(0.31), alone(0.29)), "holds in 3 of 3 seeds", "gain: +30.0 points (+27.5 to +32.5)"),
         (_result(alone(float("nan")), unit="number"), "does not hold", "gain: n/a"),
+        (_result(exact(0.0)), "does not hold", "gain: +0 points"),
+        (_result(Estimate(-0.02, -0.04, 0.0)), "does not hold", "gain: −2.0 points (−4.0 to +0)"),
     ],
 )
 def test_in_words(result: RowResult, said: str, how_much: str) -> None:

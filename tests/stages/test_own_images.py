@@ -73,7 +73,10 @@ def test_pictures_and_labels_count_and_published_images_go_by_their_name(tmp_pat
     (tmp_path / "train" / ".DS_Store").write_text("a window's place")
     assert own_digest(own) == before, "what is hidden is no picture"
     (tmp_path / "train" / "a" / "1.png").rename(tmp_path / "train" / "b" / "1.png")
-    assert own_digest(own) != before
+    moved = own_digest(own)
+    assert moved != before
+    (tmp_path / "train" / "a" / "9.png").rename(tmp_path / "train" / "b" / "+.png")
+    assert own_digest(own) != moved, "a label alone: the order of the files is as it was"
     assert own_digest(TrainClassifierConfig()) == ""
 
 

@@ -20,6 +20,16 @@ def test_the_same_work_may_come_back_and_other_work_is_refused(tmp_path: Path) -
     assert (tmp_path / "plan.json").read_bytes() == written
 
 
+def test_other_images_or_models_under_the_same_config_are_other_work(tmp_path: Path) -> None:
+    def take(digest: str) -> None:
+        take_output(CompareSubsetsConfig(), str(tmp_path), "plan.json", "search", {"judge": digest})
+
+    take("0123")
+    take("0123")
+    with pytest.raises(UserError, match=r"judge is '0123' there, '4567' here"):
+        take("4567")
+
+
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):

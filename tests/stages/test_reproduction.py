@@ -115,13 +115,13 @@ def test_a_seed_that_fails_leaves_the_figures_of_those_before_but_no_verdict(
 
 
 def test_what_a_command_took_the_first_time_is_kept(asked: list[tuple[str, Any]], tmp_path: Path) -> None:
-    config = ReproduceConfig(rows=("A1",), output=str(tmp_path))
+    config = ReproduceConfig(rows=("A1",), num_seeds=2, output=str(tmp_path))
     reproduction.run(config)
     kept = tmp_path / "seconds.json"
     kept.write_text(json.dumps(dict.fromkeys(json.loads(kept.read_text()), 100.0)))
     reproduction.run(config)
     (row,) = json.loads((tmp_path / "summary.json").read_text())
-    assert row["seconds"] == 200.0
+    assert row["seconds"] == 400.0, "two jobs under two seeds"
 
 
 def test_the_time_of_runs_that_did_not_come_to_their_end_counts(

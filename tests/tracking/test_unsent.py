@@ -24,6 +24,15 @@ def test_a_damaged_file_is_put_aside_and_the_others_are_taken(
     assert capsys.readouterr().err.count("a.damaged cannot be read, nor sent") == 1
 
 
+def test_what_waits_for_another_server_stays_there(tmp_path: Path) -> None:
+    stored = unsent.store(tmp_path, "http://two", [ENTRY], {})
+    with unsent.claimed(tmp_path, "http://one") as found:
+        assert found == []
+    assert list(tmp_path.iterdir()) == [stored]
+    with unsent.claimed(tmp_path, "http://two") as found:
+        assert len(found) == 1
+
+
 def test_a_claim_of_another_machine_is_left_alone_for_an_hour(tmp_path: Path) -> None:
     stored = unsent.store(tmp_path, "http://one", [ENTRY], {})
     theirs = stored.rename(tmp_path / f"{stored.stem}.999999999.node-7.example.org{unsent.CLAIMED}")

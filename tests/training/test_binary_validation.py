@@ -1,5 +1,7 @@
 """AUC of a detector at its worst, where closed forms tell it: a linear logit, attacked on one side and on both."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -61,3 +63,20 @@ def test_each_side_at_its_worst_is_an_eps_of_the_weights_away() -> None:
     assert found["clean_auc"] > found["worst_case_auc"] + 0.02 > found["attacked_auc"] + 0.04
     assert "attacked_auc" not in validation.measure(model)
     assert _validation(batch_size=7).measure(model, attack_data=True) == found
+
+
+class _Apart(Worker):
+    """One of two, whose sum is left to the test."""
+
+    def total(self, values: Tensor) -> Tensor:
+        return values
+
+
+def test_workers_share_the_images_out() -> None:
+    def read(x: Tensor, item_ids: list[str]) -> Tensor:
+        return x.mean((1, 2, 3))
+
+    alone = _validation()
+    parts = [dataclasses.replace(alone, worker=_Apart(rank, num_workers=2))._all(alone.data, read) for rank in range(2)]
+    assert [int((part != 0).sum()) for part in parts] == [20, 20]
+    assert torch.equal(sum(parts), alone._all(alone.data, read))

@@ -10,7 +10,7 @@ from torch import nn
 
 from advgen_ray.errors import UserError
 from advgen_ray.models.ema import Ema
-from advgen_ray.training.checkpoint import STATE, TENSORS, load_checkpoint, save_checkpoint
+from advgen_ray.training.checkpoint import STATE, TENSORS, is_complete, load_best, load_checkpoint, save_checkpoint
 from advgen_ray.training.optim import adam, sgd, update
 from tests.damage import Bomb
 from tests.same_weights import same_weights
@@ -82,6 +82,28 @@ def test_missing_truncated_foreign(tmp_path: Path) -> None:
     tensors.write_bytes(whole)
     (tmp_path / STATE).write_text('{"step": ')
     assert "expected JSON" in _refusal(tmp_path)
+
+
+def test_the_best_weights_come_back_beside_the_last(tmp_path: Path) -> None:
+    model, optimizer, ema = _trained()
+    best = {name: value + 1 for name, value in model.state_dict().items()}
+    save_checkpoint(tmp_path, model=model, optimizer=optimizer, ema=ema, state={}, best=best)
+    assert same_weights(load_best(tmp_path), best)
+    save_checkpoint(tmp_path, model=model, optimizer=optimizer, ema=ema, state={})
+    assert load_best(tmp_path) == {}
+
+
+def test_one_of_which_a_part_is_missing_or_damaged_is_not_complete(tmp_path: Path) -> None:
+    model, optimizer, ema = _trained()
+    save_checkpoint(tmp_path, model=model, optimizer=optimizer, ema=ema, state={})
+    assert is_complete(tmp_path)
+    tensors = tmp_path / TENSORS
+    whole = tensors.read_bytes()
+    tensors.write_bytes(whole[:-4])
+    assert not is_complete(tmp_path)
+    tensors.write_bytes(whole)
+    (tmp_path / STATE).unlink()
+    assert not is_complete(tmp_path)
 
 
 def test_a_checkpoint_that_would_execute_code_does_not(tmp_path: Path) -> None:

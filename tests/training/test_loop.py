@@ -8,7 +8,9 @@ import torch
 
 from advgen_ray.data.datasets import LabelledImages
 from advgen_ray.errors import UserError
-from advgen_ray.training.loop import Report, Trainee
+from advgen_ray.losses import LossTerms
+from advgen_ray.training.loop import Report, Trainee, _Means
+from advgen_ray.training.worker import Worker
 from tests.same_weights import same_weights
 from tests.training.conftest import (
     Keeper,
@@ -96,3 +98,10 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_advice(few_digits: Labelled
     trainee.schedule = lambda step: 1e30
     with pytest.raises(UserError, match=r"lower optimizer\.learning_rate"):
         fit_score_model(trainee, few_digits, Keeper(tmp_path))
+
+
+def test_what_is_recorded_is_a_mean_of_items_not_of_batches() -> None:
+    means = _Means()
+    for loss, count in ((1.0, 30), (5.0, 10)):
+        means.add(LossTerms(torch.tensor(loss), {"twice": torch.tensor(2 * loss)}), count)
+    assert means.reduce(Worker()) == {"loss": 2.0, "twice": 4.0}
