@@ -12,6 +12,7 @@ from advgen_ray.analysis.detector_comparison import (
     evasion,
     halves,
 )
+from advgen_ray.analysis.proportion import wilson
 from advgen_ray.detection.energy_detector import auroc, detection_score, fit_threshold
 
 
@@ -40,6 +41,13 @@ def test_every_detector_meets_every_attack() -> None:
     assert table[["num_validation", "num_test"]].to_numpy().tolist() == [[2, 4], [2, 2], [1, 1]]
     assert (table["detection_low"] <= table["detection_rate"]).all()
     assert (table["detection_high"] >= table["detection_rate"]).all()
+
+
+def test_the_interval_is_of_the_detection_rate_with_scores_at_the_threshold() -> None:
+    scores = DetectorScores(_split([0.0], [0.0]), {"PGD": _split([1.0], [0.4, 0.5, 0.5, 0.6])})
+    (row,) = compare_detectors({"one": scores}).to_dict("records")
+    assert (row["threshold"], row["detection_rate"]) == (0.5, 0.75)
+    assert (row["detection_low"], row["detection_high"]) == wilson(0.75, 4)
 
 
 def test_test_scores_do_not_move_the_threshold() -> None:
@@ -93,6 +101,8 @@ def test_evasion_keeps_the_threshold_of_plain_pgd() -> None:
     assert table["undetected_success"][1] == pytest.approx((~wrong[1::2] & ~found).mean())
     assert table["auroc"][1] == pytest.approx(auroc(scores[0].test, scores[2].test))
     assert table["mean_energy_x"][0] == pytest.approx(by_lambda[0.0]["energy_x"][1::2].mean())
+    assert table["natural_energy_x"].tolist() == pytest.approx([natural["energy_x"][1::2].mean()] * 2)
+    assert table["false_positive_rate"].tolist() == [(scores[0].test >= threshold).mean()] * 2
     assert table["count"].tolist() == [100, 100]
 
 

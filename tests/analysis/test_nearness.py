@@ -18,6 +18,17 @@ def test_as_far_as_new_images_is_a_ratio_around_one() -> None:
     assert found == nearness(_distances(0), _distances(1), seed=0)
 
 
+def test_the_interval_is_of_samples_over_real_images() -> None:
+    found = nearness(3 * _distances(0), _distances(1), seed=0)
+    assert 2.97 < found["ratio_low"] < found["ratio"] < found["ratio_high"] < 3.03
+
+
+def test_the_interval_is_of_ninety_five_percent() -> None:
+    """The eleventh smallest of 1000 draws: a Poisson variable of mean 6 reaches eleven at 4%, one of mean 19 at 98%."""
+    found = nearness(np.arange(1000.0), np.ones(10), seed=0)
+    assert (found["ratio_low"], found["ratio_high"]) == (pytest.approx(5, abs=0.4), pytest.approx(18, abs=1))
+
+
 @pytest.mark.parametrize(("num_copies", "ratio"), [(30, 0.1 / 2.01), (1, 1.0)])
 def test_copies_show_from_one_in_a_hundred_on(num_copies: int, ratio: float) -> None:
     samples = _distances(0)

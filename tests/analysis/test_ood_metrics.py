@@ -89,6 +89,14 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     assert 50 <= hits < 60
 
 
+def test_an_interval_is_of_ninety_five_percent() -> None:
+    """All in distribution at 0, half of 400 OOD images at 1: an AUROC of one half and half of their share."""
+    found = ood_estimates(np.zeros(50), np.arange(400) % 2, 2000, seed=0)["auroc"]
+    assert found.value == 0.75
+    half = 1.96 * np.sqrt(0.25 / 400) / 2
+    assert (found.value - found.low, found.high - found.value) == pytest.approx((half, half), rel=0.08)
+
+
 def test_perfect_separation_is_not_certain() -> None:
     """Rule of three: 0 of n says that the share is below about 3 / n; Wilson's end is 3.84 / (n + 3.84)."""
     found = ood_estimates(np.arange(40.0), np.arange(50.0, 75.0), 100, seed=0)

@@ -39,3 +39,9 @@ def test_nothing_fell():
 def test_a_fall_to_no_attack_of_the_list_is_refused():
     with pytest.raises(ValueError, match="fell to \\['fab'\\]"):
         worst_case(_rows("fab"), ["apgd"])
+
+
+def test_an_attack_that_is_listed_twice_has_one_row() -> None:
+    rows = pd.DataFrame({"fallen_to": ["a", "", ""], "distance": [1.0, 0.0, 0.0]})
+    found = worst_case(rows, ["a", "a"])
+    assert found.attacks.to_dict("records") == [{"attack": "a", "attacked": 3, "fell": 1, "accuracy_after": 2 / 3}]

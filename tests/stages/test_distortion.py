@@ -163,7 +163,8 @@ def test_the_table_by_hand() -> None:
     assert of.loc[NEAREST, "mean_bound"] == pytest.approx((19 + 28) / 6)
     assert of.loc["penalized_last", "found"] == pytest.approx(4 / 6)
     assert of.loc["penalized_last", "mean"] == pytest.approx(13 / 4)
-    assert of.loc[NEAREST, "median"] == 4.0
+    assert of.loc["penalized_last", "mean_error"] == pytest.approx(np.std([3, 5, 1, 4], ddof=1) / 2)
+    assert of.loc[NEAREST, ["lower_quartile", "median", "upper_quartile"]].tolist() == [2.0, 4.0, 7.0]
     assert of.loc["penalized_last", "upper_quartile"] == np.inf
     nearest = nearest_rows(rows).set_index(["image_id", "target_rank"])
     assert nearest.loc[("a", 0), "search"] == "fab"

@@ -69,6 +69,7 @@ def test_shares_are_taken_beyond_the_pixels_and_beyond_the_first_classifier() ->
     assert b["beyond_first_low"] == pytest.approx(0.3 - 12.7062 * 0.1, abs=1e-3), "differences of .2 and .4"
     assert (a["missed"], a["missed_share"], b["missed_share"]) == pytest.approx((0.1, 0.02, 0.1))
     assert (a["accuracy"], b["accuracy"]) == (1.0, 0.5)
+    assert (a["bright"], b["bright"]) == pytest.approx((0.3, 0.3))
 
 
 def test_rows_are_complete_explanations_of_predictions(models: Path, tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ def test_strengths_are_chosen_on_validation_images_and_gains_are_paired() -> Non
     }
     assert (chosen["a"].strength, chosen["a"].has_dial, chosen["a"].count) == (2.0, True, 3)
     assert chosen["a"].mean.value == pytest.approx(np.mean([0.5, 0.8, 0.3]))
+    assert chosen["a"].validation == pytest.approx(np.mean([0.9, 0.7, 0.6])), "by which methods are chosen as well"
     gains = np.array([0.1, 0.2, 0.1])
     expected = ttest_1samp(gains, 0).confidence_interval(0.95)
     assert chosen["a"].gain == pytest.approx((gains.mean(), expected.low, expected.high))
@@ -107,7 +108,12 @@ def test_strengths_are_chosen_on_validation_images_and_gains_are_paired() -> Non
     restored = {one.method: one for one in at_chosen_strength(table, may_leave_alone=False) if one.measure == "ssim"}
     assert (restored["a"].strength, restored["a"].gain) == (2.0, pytest.approx(chosen["a"].gain))
     assert (restored["b"].strength, restored["b"].gain.value) == (1.0, pytest.approx(0.6))
-    curve = by_strength(table).set_index(["half", "method", "strength"]).sort_index()
+    found = by_strength(table)
+    of_test = found[found["half"] == "test"]
+    assert list(zip(of_test["method"], of_test["strength"], strict=True)) == [
+        ("degraded", 0.0), ("a", 0.0), ("a", 1.0), ("a", 2.0), ("b", 0.0), ("b", 1.0),
+    ], "a method's strengths stand together, in the order of the methods"  # fmt: skip
+    curve = found.set_index(["half", "method", "strength"]).sort_index()
     assert curve.loc[("test", "a", 0.0), "ssim"] == pytest.approx(0.4)
     assert curve.loc[("test", "a"), "psnr"].tolist() == pytest.approx([4.0, 9.0, 16 / 3])
     assert np.isnan(mean_interval([0.3]).low)
