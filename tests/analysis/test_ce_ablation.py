@@ -103,6 +103,8 @@ def test_effects_are_over_pairs_that_differ_in_nothing_else() -> None:
     found = {effect.key: effect for effect in effects(_trials(), KEYS, BASE)}
     sigma = found["sigma"]
     assert (sigma.one, sigma.other, sigma.num_pairs) == (0.1, 0.3, 4)
+    turned = {effect.key: effect for effect in effects(_trials().iloc[::-1], KEYS, BASE)}
+    assert (turned["sigma"].one, turned["sigma"].other) == (0.1, 0.3), "from the lowest, whichever came first"
     change = sigma.changes["l2_mean"]
     assert (change.num_up, change.num_down) == (4, 0)
     assert (change.mean, change.low, change.high) == pytest.approx((2.0, 2.0, 2.0))
@@ -145,6 +147,9 @@ def test_nearest_among_those_that_convince() -> None:
     best = nearest_valid(trials, 0.08)
     assert best is not None
     assert (best["kind"], best["sigma"], best["w"]) == ("b", 0.2, 4.0)
+    at_the_floor = nearest_valid(trials, best["validity"])
+    assert at_the_floor is not None
+    assert at_the_floor.name == best.name
     assert nearest_valid(trials, 0.9) is None
     sparsest = nearest_valid(trials, 0.0, "l0_mean")
     assert sparsest is not None

@@ -11,6 +11,7 @@ from advgen_ray.analysis.ce_quality import (
     sources_in_reach,
     validity,
 )
+from advgen_ray.analysis.clustered import clustered_share
 
 ROWS = [("a", 0, 0, 1.0), ("a", 0, 1, 2.0), ("b", 1, 0, 4.0), ("b", 1, 1, 1.5)]
 
@@ -55,6 +56,18 @@ def test_table_by_hand(energies, counterfactuals):
     assert (row["mean_l2"], row["median_l2"], row["mean_l2_same_class"]) == (3.0, 3.0, 1.25)
     assert row["mean_l0"] == pytest.approx(0.3)
     assert (row["validity"], row["standard_accuracy"]) == (1.0, 0.5)
+    judged, standard = (clustered_share(hits, ["a", "b"]).interval for hits in ([True, True], [False, True]))
+    assert (row["validity_low"], row["validity_high"]) == judged
+    assert (row["standard_low"], row["standard_high"]) == standard
+
+
+def test_middle_and_error_of_sources_that_have_unequal_numbers(energies, counterfactuals):
+    """Distances 1 and 2 of a, 9 of b: means of 1.5 and 9, whose deviation is 7.5 / sqrt(2) with n - 1."""
+    rows = [("a", 0, 1, 1.0), ("a", 0, 2, 2.0), ("b", 1, 0, 9.0), ("b", 1, 1, 50.0)]
+    one = counterfactuals(rows, "unscored")
+    row = quality_table(energies(opinions([0, 1, 0, 1])), "judge", "standard", (one,)).iloc[0]
+    assert (row["mean_l2"], row["median_l2"]) == (4.0, 2.0)
+    assert (row["mean_l2_error"], row["mean_l0_error"]) == pytest.approx((3.75, 0.375))
 
 
 def test_a_set_that_was_not_scored_has_distances_but_no_validity(energies, counterfactuals):
@@ -76,3 +89,5 @@ def test_class_distances(counterfactuals):
     assert table.loc[0, 1] == 2.0
     assert table.loc[1, 0] == 4.0
     assert table.loc[1, 1] == 1.5
+    several = counterfactuals([("a", 0, 1, 2.0), ("a", 0, 1, 4.0), ("b", 0, 1, 9.0)])
+    assert class_distances(several).loc[0, 1] == 5.0

@@ -26,10 +26,12 @@ def test_distances_are_those_of_a_change_of_class_and_farther_is_a_ratio() -> No
     data = _set("main", ["a", "b"], [1.0, 3.0])
     chain = _set("of-x", ["a/1/0", "a/2/0", "b/1/0"], [2.0, 4.0, 5.0])
     same = _set("of-x", ["a/1/0"], [100.0], target=0)
-    both = CounterfactualSet("of-x", "of-x", pd.concat([chain.rows, same.rows]))
+    both = CounterfactualSet("of-x", "of-x", pd.concat([chain.rows, same.rows.assign(l0=np.float32(1))]))
     table = chain_table((data, both))
     assert table["count"].tolist() == [2, 3]
     assert table["mean_l2"].tolist() == pytest.approx([2.0, 11 / 3])
+    assert table["median_l2"].tolist() == [2.0, 4.0]
+    assert table["mean_l0"].tolist() == [0.5, 0.5]
     assert table["farther"].tolist() == pytest.approx([1.0, 4.0 / 2.0])  # means by image: 3 and 5
     assert table["farther_low"][0] == table["farther_high"][0] == 1.0
 

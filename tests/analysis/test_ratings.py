@@ -86,6 +86,16 @@ def test_who_fails_on_clean_images_is_shown_and_not_counted() -> None:
         pd.testing.assert_frame_equal(getattr(tables, name), getattr(analyzed("ada", "bob"), name))
 
 
+def test_a_rater_who_is_not_counted_says_nothing_of_consistency() -> None:
+    assert analyzed("ada", "bob", "cyd").consistency == analyzed("ada", "bob").consistency
+
+
+def test_one_long_pause_is_not_a_slow_rater() -> None:
+    judgements = judgements_of("ada")
+    judgements.loc[3, "milliseconds"] = 900_000
+    assert analyze_ratings(judgements, len(CLASS_NAMES), 0.8).raters["median_seconds"].tolist() == [2.0]
+
+
 def test_where_all_fail_all_count() -> None:
     tables = analyzed("cyd")
     assert tables.raters["flagged"].tolist() == [True]
@@ -134,6 +144,15 @@ def test_misread_are_pairs_that_most_raters_see_otherwise() -> None:
     assert found["pair"].tolist() == ["b"], "of a and c one rater saw the target; on d they differ"
     assert (found["seen"].item(), found["missed"].item()) == (0, 1.0)
     assert misread(judgements_of("cyd"), num=2)["pair"].tolist() == ["a", "b"]
+
+
+def test_the_clearest_misreading_comes_first() -> None:
+    judgements = judgements_of("ada", "bob", "cyd")
+    judgements.loc[judgements["pair"] == "d", "seen"] = 2
+    found = misread(judgements, num=2)
+    assert found["pair"].tolist() == ["d", "b"], "all three missed d, two of them b, which was shown earlier"
+    assert found["missed"].tolist() == [1.0, 2 / 3]
+    assert misread(judgements, num=1)["pair"].tolist() == ["d"]
 
 
 def test_the_summary_is_json_and_the_terminal_gets_few_columns() -> None:

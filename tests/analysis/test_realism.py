@@ -61,6 +61,25 @@ def test_a_shift_is_told_from_none_and_real_images_are_the_floor() -> None:
     assert found["near"].error < 0.1
 
 
+def test_of_each_source_and_target_only_the_first_replicate_is_compared() -> None:
+    one = _set("one", 20, replicates=2)
+    train = _logits("train", [f"train-{i}" for i in range(900)], 0, 0)
+    rows = _logits("one", list(one.rows["item_id"]), 0, 1)
+    first = rows[rows["image_id"].str.endswith("/0")]
+    whole = realism(pd.concat([train, rows]), (one,))["one"]
+    assert whole == realism(pd.concat([train, first]), (_set("one", 20),))["one"]
+    assert whole.count == 20 * 9
+
+
+def test_sets_are_compared_at_the_number_that_all_of_them_have() -> None:
+    sets = (_set("small", 20), _set("large", 60))
+    train = _logits("train", [f"train-{i}" for i in range(900)], 0, 0)
+    rows = [_logits(one.name, list(one.rows["item_id"]), 0, 1) for one in sets]
+    assert {name: one.count for name, one in realism(pd.concat([train, *rows]), sets).items()} == {
+        "small": 180, "large": 180,
+    }  # fmt: skip
+
+
 def test_the_error_is_of_sources_not_of_counterfactuals() -> None:
     """Nine copies of one draw a source know no more than the draw."""
     one = _set("one", 40)
