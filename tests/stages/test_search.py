@@ -205,7 +205,12 @@ def test_tune_is_told_the_search(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cpus", "local", "room", "told"),
-    [(8.0, True, 2, ""), (3.0, True, 1, "1 trials at once, not 2: each holds 2 CPU (of 3)"), (3.0, False, 2, "")],
+    [
+        (8.0, True, 2, ""),
+        (4.0, True, 2, ""),
+        (3.0, True, 1, "1 trials at once, not 2: each holds 2 CPU (of 3)"),
+        (3.0, False, 2, ""),
+    ],
 )
 def test_no_more_trials_at_once_than_a_fixed_cluster_holds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
