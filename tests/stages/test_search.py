@@ -220,7 +220,9 @@ def test_no_more_trials_at_once_than_a_fixed_cluster_holds(
     monkeypatch.setattr("advgen_ray.distributed.cluster.is_local", lambda: local)
     job = _config(tmp_path).override(["base.workers.num_workers=2"]).job_config
     assert room_for_trials(job, "train_classifier", 2) == room
-    assert told in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert told in said
+    assert bool(told) == bool(said)
 
 
 def test_a_trial_that_no_cluster_of_this_size_holds_is_one_line(
