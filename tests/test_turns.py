@@ -59,6 +59,7 @@ def test_the_second_waits_until_the_first_is_killed(at_work: AtWork, tmp_path: P
     assert _says(third) == "mine"
     first.kill()
     assert _says(second) == "mine"
+    assert _says(at_work(tmp_path / "out")).startswith(f"{tmp_path}/out: process {second.pid}, begun 20")
 
 
 def test_a_place_is_one_by_whatever_name(at_work: AtWork, tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def num_classes(name: str) -> int:
 
 def of_attack(attack: AttackConfig, classes: int) -> float:
     """Evaluations that one image takes."""
-    aims = attack.num_targets if attack.targeted or attack.kind == "highest_logit" else 1
+    every_target = attack.targeted or attack.kind == "highest_logit"
+    aims = min(attack.num_targets, classes - 1) if every_target else 1
     runs = attack.num_steps * attack.num_restarts * aims
     every_class = 1.0 + 2.0 * classes  # forward once, back from each logit
     return {

@@ -131,7 +131,8 @@ def _check_same_names(path: Path, names: tuple[str, ...], trained: tuple[str, ..
     """Labels of both splits are places in one list, where the training split has one."""
     unnamed = trained == tuple(f"class-{place}" for place in range(len(trained)))
     if names != trained and not (unnamed and len(names) == len(trained)):
-        place = next((i for i, pair in enumerate(zip(names, trained, strict=False)) if pair[0] != pair[1]), None)
+        pairs = enumerate(() if unnamed else zip(names, trained, strict=False))
+        place = next((i for i, (name, expected) in pairs if name != expected), None)
         what = (
             f"has {len(names)} entries, expected {len(trained)}"
             if place is None

@@ -39,6 +39,8 @@ def test_counterfactuals_are_stored_as_single_precision(tmp_path: Path) -> None:
 def test_images_are_read_as_they_are_and_under_attacks() -> None:
     robustness = EvaluateRobustnessConfig(num_images=50, attacks=(ATTACK,))
     assert _images(robustness) == 50 * (1 + ONE_ATTACKED)
+    standard = robustness.model_copy(update={"attacks": "standard"})
+    assert _images(standard) == 50 * (1 + 3 * 100 + 9 * 3 * 100 + 9 * 5 * 100 + 5000), "two APGDs, FAB and Square"
     energies = ScoreEnergiesConfig(num_images=50, attacks=(ATTACK,))
     assert _images(energies) == 50 + 50 + 50 * ONE_ATTACKED, "attacks are of the test split alone"
 

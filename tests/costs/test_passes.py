@@ -172,6 +172,11 @@ def test_attacks_are_counted_by_their_runs() -> None:
     assert of_attack(AttackConfig(kind="apgd", targeted=True, objective="dlr", num_steps=100), 10) == 2700
     assert of_attack(AttackConfig(kind="square", num_steps=5000), 10) == 5000
     assert of_attack(AttackConfig(kind="fab", num_steps=10), 10) == 210
+    assert of_attack(AttackConfig(kind="fab", targeted=True, num_steps=10), 10) == 9 * 50, "back from two logits"
+    assert of_attack(AttackConfig(kind="highest_logit", num_steps=10), 10) == 9 * 30, "a run to each class"
+    few = AttackConfig(targeted=True, num_steps=10, num_targets=99)
+    assert of_attack(few, 3) == 2 * 30, "there are no more wrong classes"
+    assert of_attack(few.model_copy(update={"kind": "highest_logit"}), 3) == 2 * 30
     assert of_attack(AttackConfig(kind="cw", num_steps=200), 10) == 3 * 200 * 9, "a descent for each weight it tries"
 
 

@@ -36,6 +36,7 @@ def test_any_step_can_be_the_first() -> None:
     walked = [running.at(step).indices for step in range(40)]
     for step in (39, 12, 11, 0):
         assert np.array_equal(BatchOrder(103, 10, seed=3).at(step).indices, walked[step])
+        assert np.array_equal(running.at(step).indices, walked[step]), "also of an epoch that is over"
     assert not np.array_equal(BatchOrder(103, 10, seed=4).at(0).indices, walked[0])
 
 
@@ -48,3 +49,4 @@ def test_fewer_items_than_a_batch_are_one_batch() -> None:
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:
     with pytest.raises(UserError, match="leaves one of 4 workers without any"):
         BatchOrder(100, 3, seed=0, num_workers=4)
+    assert len(BatchOrder(100, 4, seed=0, rank=3, num_workers=4).at(0).indices) == 1, "an item each is enough"

@@ -89,6 +89,21 @@ def test_the_test_split_must_fit_the_training_split(tmp_path: Path) -> None:
         load("npz", str(tmp_path), "test")
 
 
+def test_names_of_the_test_split_alone_are_as_many_as_there_are_classes(tmp_path: Path) -> None:
+    _write(tmp_path)
+    _write(tmp_path, "test", class_names=np.array(["a", "b", "c"]))
+    load("npz", str(tmp_path), "test")
+    _write(tmp_path, "test", class_names=np.array(["a", "b", "c", "d"]))
+    with pytest.raises(UserError, match="class_names has 4 entries, expected 3"):
+        load("npz", str(tmp_path), "test")
+
+
+def test_colours_first_are_taken_as_they_are_though_rows_are_of_three_pixels(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).random((12, 3, 4, 3), dtype=np.float32)
+    _write(tmp_path, images=images)
+    assert np.array_equal(load("npz", str(tmp_path), "train").images, images)
+
+
 def test_classes_without_an_image_are_known_by_their_names(tmp_path: Path) -> None:
     names = np.array(["a", "b", "c", "d", "e"])
     _write(tmp_path, labels=np.arange(12) % 2 * 3, class_names=names)

@@ -89,6 +89,13 @@ def test_attacked_rows_are_the_attack_of_each_image_alone(
         assert 0 < distance < 0.1001
 
 
+def test_each_attack_of_several_has_rows_of_its_own_radius(classifiers: Classifiers, tmp_path: Path) -> None:
+    attacks = tuple(AttackConfig(eps=eps, num_steps=1, name=name) for eps, name in ((0.25, "a"), (0.5, "b")))
+    rows = _rows(energies_config(classifiers, tmp_path, attacks=attacks))
+    assert set(zip(rows["attack"], rows["attack_eps"], strict=True)) == {("", 0.0), ("a", 0.25), ("b", 0.5)}
+    assert (rows["attack_distance"] <= rows["attack_eps"] + 1e-6).all()
+
+
 def test_counterfactuals_are_labelled_with_their_target(
     classifiers: Classifiers, ce_set: ResultSet, tmp_path: Path
 ) -> None:

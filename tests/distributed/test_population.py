@@ -64,6 +64,8 @@ def test_a_trial_that_failed_takes_over_and_half_of_eight_may() -> None:
     sources = [_sources(_next(_round(*range(1, 9)), rules=wide, seed=seed)) for seed in range(30)]
     assert all(set(one) == set("abcd") for one in sources)
     assert {source for one in sources for source in one.values()} == set("efgh"), "any of the good ones, at random"
+    few = _next(_round(0.9, 0.8, 0.1, None), rules=wide)
+    assert set(_sources(few)) == set("cd"), "the second of three is good, though one of the last two"
 
 
 def test_none_takes_over_from_one_that_is_no_better() -> None:

@@ -148,6 +148,24 @@ def test_a_classifier_from_elsewhere_is_evaluated_like_ours(tmp_path: Path) -> N
     assert not (tmp_path / "refused").exists()
 
 
+@pytest.mark.parametrize("fallen_to", ["", "clean"])
+def test_an_image_that_no_attack_changed_lies_where_it_was(
+    trained_classifier: str, tmp_path: Path, fallen_to: str
+) -> None:
+    config = robustness_config(trained_classifier, tmp_path)
+    result_set = _prepare(config)
+    table = RobustnessRows(config, result_set, CPU)(0)
+    label = table["label"].to_numpy()
+    rows = table.to_pandas().assign(fallen_to=fallen_to, predicted=label if fallen_to == "" else (label + 1) % 10)
+
+    def problems(distance: float) -> list[str]:
+        changed = type(table).from_pandas(rows.assign(distance=distance), schema=table.schema, preserve_index=False)
+        return list(row_problems(changed, result_set.plan, result_set.image_shape))
+
+    assert problems(0.0) == []
+    assert problems(0.1) == ["column distance is not zero for an image that no attack changed"]
+
+
 @pytest.mark.parametrize("in_255ths", [1, 2, 4, 7, 8])
 def test_an_attack_at_the_ball_s_border_is_within_the_rules_though_float32_rounds_it(
     trained_classifier: str, tmp_path: Path, in_255ths: int

@@ -77,6 +77,14 @@ def test_a_study_says_so_before_its_first_training(of_three_classes: DataConfig)
     study = StudyConfig.parse(json.loads(json.dumps(study.model_dump(mode="json")).replace(digits, three)))
     with pytest.raises(UserError, match=r"^energy_view.attacked.attacks: apgd-targeted ascends a DLR"):
         check_inputs(study)
+    view = study.energy_view
+    assert view
+    parts = {"attacked": view.attacked, "detectors": view.detectors}
+    sound = {name: part.model_copy(update={"attacks": ()}) for name, part in parts.items()}
+    for name, part in parts.items():
+        bad = view.model_copy(update=sound | {name: part.model_copy(update={"attacks": (DLR,)})})
+        with pytest.raises(UserError, match=f"^energy_view.{name}.attacks{TOLD}"):
+            check_inputs(study.model_copy(update={"energy_view": bad}))
 
 
 @pytest.mark.parametrize(

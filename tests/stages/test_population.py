@@ -102,6 +102,17 @@ def test_a_taker_begins_with_all_of_its_sources_state_and_its_own_settings(
     assert not same_weights(went_on, left)
 
 
+def test_legs_end_at_the_last_step_and_their_digest_is_of_the_whole_way() -> None:
+    def leg(*ways: tuple[str, float]) -> Leg:
+        return Leg(3, tuple({"trial": trial, "settings": {"eps": eps}} for trial, eps in ways))
+
+    way = (("01", 0.1), ("02", 0.2), ("02", 0.3))
+    assert [leg(*way[:number]).until(11) for number in (1, 2, 3)] == [3, 7, 11]
+    assert leg(*way).digest("config") == leg(("03", 0.1), *way[1:]).digest("config"), "names decide nothing"
+    others = (leg(("01", 0.4), *way[1:]), leg(*way[:2], ("02", 0.4)), leg(*way[:2]))
+    assert len({one.digest("config") for one in (leg(*way), *others)}) == 4
+
+
 def test_a_state_that_is_gone_or_anothers_is_one_line(here: Here, tmp_path: Path) -> None:
     config = population_config(tmp_path)
     way = [Member("01", SETTINGS), Member("01", SETTINGS, "01")]

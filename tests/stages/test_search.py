@@ -205,7 +205,12 @@ def test_tune_is_told_the_search(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cpus", "local", "room", "told"),
-    [(8.0, True, 2, ""), (3.0, True, 1, "1 trials at once, not 2: each holds 2 CPU (of 3)"), (3.0, False, 2, "")],
+    [
+        (8.0, True, 2, ""),
+        (4.0, True, 2, ""),
+        (3.0, True, 1, "1 trials at once, not 2: each holds 2 CPU (of 3)"),
+        (3.0, False, 2, ""),
+    ],
 )
 def test_no_more_trials_at_once_than_a_fixed_cluster_holds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
@@ -215,7 +220,9 @@ def test_no_more_trials_at_once_than_a_fixed_cluster_holds(
     monkeypatch.setattr("advgen_ray.distributed.cluster.is_local", lambda: local)
     job = _config(tmp_path).override(["base.workers.num_workers=2"]).job_config
     assert room_for_trials(job, "train_classifier", 2) == room
-    assert told in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert told in said
+    assert bool(told) == bool(said)
 
 
 def test_a_trial_that_no_cluster_of_this_size_holds_is_one_line(

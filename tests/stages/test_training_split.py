@@ -79,6 +79,8 @@ def test_a_list_that_changed_after_the_start_is_refused(digits: LabelledImages, 
     write_item_ids(uri, ["digits-train-000002"])
     with pytest.raises(UserError, match="changed since this training was set up"):
         split_training(digits, config)
+    with pytest.raises(UserError, match=rf"exclude_digest {config.exclude_digest}: no exclude names the file"):
+        with_exclude_digest(_config(exclude_digest=config.exclude_digest))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from advgen_ray import cli
 from advgen_ray.config import CounterfactualsConfig, DataConfig, ValidateConfig
 from advgen_ray.distributed.counterfactual_rows import CounterfactualRows
 from advgen_ray.errors import UserError
-from advgen_ray.stages import counterfactuals
+from advgen_ray.stages import counterfactuals, validation
 from advgen_ray.stages.validation import check, run
 from advgen_ray.storage.descriptions import identity_of
 from advgen_ray.storage.schemas import COUNTERFACTUALS
@@ -188,6 +188,15 @@ def test_a_corruption_is_found_and_named(copy: Path, name: str) -> None:
         check(ValidateConfig(result_set=str(copy)))
     assert str(caught.value).count("\n") == 0
     assert "shard-00002" not in str(caught.value) or "00002" in words  # the sound ones are not accused
+
+
+def test_rows_are_counted_from_the_beginning_of_their_shard(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validation, "ROWS_AT_ONCE", 4)
+    assert check(ValidateConfig(result_set=str(copy)))["sources"] == "compared"
+    name = "digits-train-000009"
+    rewritten(1, lambda rows: rows[7].update(source_id=name, item_id=f"{name}/6/0"))(copy)
+    with pytest.raises(UserError, match=rf"source_id of row 7 is {name}, from its source follows digits-train-000001"):
+        check(ValidateConfig(result_set=str(copy)))
 
 
 def test_the_command_checks_the_same(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The promises of a result set: whole shards, one identity, damage named, the same bytes for the same rows."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from advgen_ray.errors import UserError
 from advgen_ray.storage import ResultSet, descriptions
 from advgen_ray.storage import result_set as stored_sets
 from advgen_ray.storage.schemas import COUNTERFACTUALS, column_to_images, images_to_column
+from advgen_ray.storage.shards import belongs, encode
 
 SHAPE = (1, 2, 3)
 CONFIG: dict[str, Any] = {"guidance_scale": 3.0, "sampler": {"kind": "ancestral", "num_steps": 40}}
@@ -113,6 +115,8 @@ def test_another_config_into_the_same_place_is_refused_naming_both(tmp_path: Pat
     assert f"identity {identity}, this command makes " in message
     assert "sampler.num_steps is 40 there, 50 here" in message
     assert "\n" not in message
+    with pytest.raises(UserError, match="replicates is None there, 2 here"):
+        _create(tmp_path, replicates=2)
     assert ResultSet.open(str(tmp_path)).identity == identity
 
 
@@ -186,6 +190,13 @@ def test_a_shard_of_another_set_is_noticed(tmp_path: Path) -> None:
     Path(other.shard_uri(0)).write_bytes(strayed)
     with pytest.raises(UserError, match=r"shard-00000.parquet: damaged shard \(its identity is"):
         other.commit(seconds=0.0)
+
+
+def test_a_shard_of_images_of_another_shape_is_not_the_sets(tmp_path: Path) -> None:
+    header = _create(tmp_path)._header()
+    data = encode(_rows(0), header)
+    assert belongs(data, header)
+    assert not belongs(data, replace(header, image_shape=(1, 3, 2)))
 
 
 def test_rows_of_other_columns_or_with_gaps_are_refused(tmp_path: Path) -> None:

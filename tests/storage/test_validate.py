@@ -99,6 +99,7 @@ def images(values: list[float]) -> pa.Array:
         ("counterfactuals", {"x_ce": [b"\0" * 12] * 3}, "image of 3 values, expected 4"),
         ("counterfactuals", {"l2": [0.1, -0.1, 0.1]}, "l2 has 1 values outside"),
         ("counterfactuals", {"l0": [0.1, 1.1, 0.1]}, "l0 has 1 values outside"),
+        ("counterfactuals", {"l0": [0.1, -0.1, 0.1]}, "l0 has 1 values outside"),
         ("counterfactuals", {"l2": [0.1, float("inf"), 0.1]}, "l2 has values that are not finite"),
         ("counterfactuals", {"model_digest": ["m", "", "m"]}, "model_digest has 1 values that are not the plan's"),
         (
@@ -132,6 +133,7 @@ def test_a_broken_promise_is_named(tmp_path: Path, kind: str, changes: Columns, 
         ("plan.json", {"config": {"seed": 1}}, "plan.json: its identity is not the digest of its config"),
         ("manifest.json", {"inputs": {"score_model": "x"}}, "manifest.json: its inputs is not the plan's"),
         ("manifest.json", {"num_rows": 7}, "manifest.json: its shards have 6 rows, it says 7"),
+        ("manifest.json", {"num_rows": 5}, "manifest.json: its shards have 6 rows, it says 5"),
         ("manifest.json", {"shards": []}, "manifest.json: its shards are not those of the plan"),
     ],
 )
@@ -153,6 +155,22 @@ def test_every_damaged_shard_is_named_at_once(tmp_path: Path) -> None:
         shard.write_bytes(data)
     with pytest.raises(UserError, match=r"shard-00000.*: its sha256 .*; shard-00001.*: its sha256 .*; delete the f"):
         validate(where)
+
+
+@pytest.mark.parametrize(("num_damaged", "more"), [(5, "sha256 is not the manifest's; "), (6, " and 1 more; ")])
+def test_of_many_damaged_shards_five_are_named(tmp_path: Path, num_damaged: int, more: str) -> None:
+    result_set = ResultSet.create(
+        str(tmp_path), kind="counterfactuals", config=CONFIG, inputs=INPUTS, num_shards=6, image_shape=SHAPE
+    )
+    for index in range(6):
+        result_set.write_shard(index, pa.table(counterfactuals(index), schema=COUNTERFACTUALS))
+    result_set.commit(seconds=1.0)
+    for index in range(num_damaged):
+        Path(result_set.shard_uri(index)).write_bytes(b"")
+    with pytest.raises(UserError) as caught:
+        validate(str(tmp_path))
+    assert f"{more}delete the files named" in str(caught.value)
+    assert str(caught.value).count("shard-") == 5
 
 
 def test_a_row_count_that_only_the_manifest_has_is_named(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Files of what was not sent: a damaged one is in nobody's way, and a claim is its owner's, on whichever machine."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,14 @@ def test_a_claim_of_another_machine_is_left_alone_for_an_hour(tmp_path: Path) ->
         assert len(found) == 1
         assert second == []
     assert stored.exists()
+
+
+def test_what_has_waited_for_long_is_claimed_from_now_on(tmp_path: Path) -> None:
+    """Another machine goes by the file's time, else it would take a claim for dead that has just begun."""
+    os.utime(unsent.store(tmp_path, "http://one", [ENTRY], {}), (0, 0))
+    with unsent.claimed(tmp_path, "http://one"):
+        (claim,) = tmp_path.glob(f"*{unsent.CLAIMED}")
+        assert time.time() - claim.stat().st_mtime < unsent.FOREIGN_CLAIM_SECONDS / 2
 
 
 def test_a_claim_that_was_taken_away_is_no_error(tmp_path: Path) -> None:
