@@ -18,10 +18,10 @@ SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # what a job server tells of the job,
 def turn_at(place: str) -> Iterator[None]:
     """Inside, no other job of this user on this machine is at work at ``place``; waits, and says for whom, until then.
 
-    Two at once would compute everything twice and remove each other's checkpoints. Drivers of submitted jobs are all on
-    the head, so that a job sent again, as its terminal was lost, waits too. The lock falls with its process, however
-    that ends; it lies in the machine's temporary folder, since a place may be a bucket. Where it cannot be had there,
-    there are no turns.
+    Two at once would compute everything twice, and may remove each other's checkpoints. Drivers of submitted jobs are
+    all on the head, so that a job sent again, as its terminal was lost, waits too. The lock falls with its process,
+    however that ends; it lies in the machine's temporary folder, since a place may be a bucket. Where it cannot be had
+    there, there are no turns.
     """
     with _file_of(place) as file:
         if file:
