@@ -36,6 +36,8 @@ def _file_of(place: str) -> Iterator[TextIO | None]:
     folder = Path(tempfile.gettempdir(), f"advgen-turns-{os.getuid()}")
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.lstat().st_uid != os.getuid():
+            raise PermissionError(f"{folder} is another user's")  # who may have put a link to a file of ours there
         file = (folder / hashlib.sha256(name.encode()).hexdigest()[:32]).open("a+", encoding="utf-8")
     except OSError:
         yield None

@@ -105,6 +105,16 @@ def test_where_there_is_no_room_for_locks_there_are_no_turns(tmp_path: Path, mon
         pass
 
 
+def test_a_folder_that_another_user_made_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link in it could lead to any file of ours, which would be emptied."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    other = os.getuid() + 1
+    (tmp_path / f"advgen-turns-{other}").mkdir()
+    monkeypatch.setattr(os, "getuid", lambda: other)
+    with turn_at("out"):
+        assert not list(tmp_path.glob("*/*"))
+
+
 @pytest.mark.long
 @pytest.mark.ray
 def test_a_command_given_twice_trains_once(tmp_path: Path) -> None:

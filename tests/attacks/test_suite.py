@@ -84,9 +84,7 @@ def bright_or_dark(num_samples: int, wrong: Sequence[int] = ()) -> tuple[Tensor,
 def test_a_copy_of_a_state_is_its_own() -> None:
     state = SuiteState(("pgd",), torch.full((2,), STANDING), torch.zeros(2, 1, 1, 1), torch.zeros(2, dtype=torch.int64))
     copy = state.copy()
-    copy.fallen_by[0] = 0
-    copy.x_adv[0] = 1.0
-    copy.predicted[0] = 1
+    copy.fallen_by[0], copy.x_adv[0], copy.predicted[0] = 0, 1.0, 1
     assert state.fallen_by.tolist() == [STANDING, STANDING]
     assert state.x_adv.sum() == state.predicted.sum() == 0
 

@@ -21,11 +21,10 @@ INPUTS = {"score_model": "ab" * 32}
 
 
 def _create(where: Path, num_shards: int = 3, **changes: Any) -> ResultSet:
-    config = CONFIG | changes
     return ResultSet.create(
         str(where),
         kind="counterfactuals",
-        config=config,
+        config=CONFIG | changes,
         inputs=INPUTS,
         num_shards=num_shards,
         image_shape=SHAPE,
